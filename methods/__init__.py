@@ -1,0 +1,1 @@
+"""One file a method: the reference methods, the controls and the baselines."""

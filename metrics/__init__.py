@@ -1,0 +1,1 @@
+"""Pure functions on features, labels and likelihoods: arrays in, numbers out."""
