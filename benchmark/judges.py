@@ -1,0 +1,130 @@
+"""Judges score, guides are revealed: classifiers and recognisers of two architectures, one loading path."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmark.generators.gan import to_float
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions with batch norm beside a shortcut, optionally halving the image."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs),
+        )  # fmt: skip
+        self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.body(x) + self.shortcut(x))
+
+
+def resnet(channels: int, size: int, width: int, features: int) -> nn.Sequential:
+    """The judges' trunk: three residual blocks, average pooling, a linear embedding."""
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
+        Residual(width, width, 1), Residual(width, 2 * width, 2), Residual(2 * width, 4 * width, 2),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16 * width, features),
+    )  # fmt: skip
+
+
+def plain(channels: int, size: int, width: int, features: int) -> nn.Sequential:
+    """The guides' trunk: strided convolutions without normalisation, two fully connected layers."""
+    last = -(-size // 4)  # two halvings, rounded up
+    return nn.Sequential(
+        nn.Conv2d(channels, width, 5, 2, 2), nn.ELU(), nn.Conv2d(width, 2 * width, 3, 2, 1), nn.ELU(),
+        nn.Flatten(), nn.Linear(2 * width * last**2, features), nn.ELU(), nn.Linear(features, features),
+    )  # fmt: skip
+
+
+class Classifier(nn.Module):
+    """A trunk with one linear head for each attribute; an "identity" head compares by cosine.
+
+    Args:
+        trunk: "resnet" or "plain"; heads: number of classes for each attribute.
+    """
+
+    def __init__(
+        self, trunk: str, channels: int, size: int, heads: dict[str, int], width: int = 24, features: int = 64
+    ) -> None:
+        super().__init__()
+        self.trunk = {"resnet": resnet, "plain": plain}[trunk](channels, size, width, features)
+        self.heads = nn.ModuleDict(
+            {name: nn.Linear(features, n, bias=name != "identity") for name, n in heads.items()}
+        )
+
+    def logits(self, features: Tensor) -> dict[str, Tensor]:
+        """Logits (N, classes) of every head from features (N, F)."""
+        out = {name: head(F.relu(features)) for name, head in self.heads.items() if name != "identity"}
+        if "identity" in self.heads:
+            unit = F.normalize(self.heads["identity"].weight, dim=1)
+            out["identity"] = 16.0 * F.normalize(features, dim=1) @ unit.T
+        return out
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Logits of every head for images (N, C, H, W) in [-1, 1]; differentiable."""
+        return self.logits(self.trunk(x))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a judge says of N images.
+
+    Attributes:
+        features: float32 (N, F); labels: attribute -> int64 (N,); identities: cosine to each known person (N, P).
+    """
+
+    features: np.ndarray
+    labels: dict[str, np.ndarray]
+    identities: np.ndarray | None
+
+
+class Judge:
+    """A trained classifier with its card: measured confusion for each attribute, the recogniser's threshold."""
+
+    def __init__(self, network: Classifier, card: dict[str, Any]) -> None:
+        self.network, self.card = network.eval(), card
+
+    @classmethod
+    def load(cls, folder: Path) -> "Judge":
+        """Read a judge or guide from its weights folder; the hash is checked by `benchmark.weights.card`."""
+        from benchmark.weights import card
+
+        read = card(folder)
+        network = Classifier(**read["config"])
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v
+                                 for k, v in load_file(folder / "model.safetensors").items()})  # fmt: skip
+        return cls(network, read)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights in half precision."""
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {k: v.half() if v.is_floating_point() else v for k, v in self.network.state_dict().items()}
+        save_file({k: v.contiguous().cpu() for k, v in state.items()}, folder / "model.safetensors")
+
+    @torch.no_grad()
+    def look(self, images: np.ndarray) -> Verdict:
+        """Judge uint8 images (N, C, H, W), 500 at a time."""
+        device = next(self.network.parameters()).device
+        features, labels, identities = [], [], []
+        for chunk in torch.from_numpy(np.ascontiguousarray(images)).split(500):
+            found = self.network.trunk(to_float(chunk.to(device)))
+            logits = self.network.logits(found)
+            features.append(found.cpu())
+            if "identity" in logits:
+                identities.append((logits["identity"] / 16.0).cpu())
+            labels.append({name: value.argmax(1).cpu() for name, value in logits.items()})
+        return Verdict(
+            torch.cat(features).numpy(),
+            {name: torch.cat([chunk[name] for chunk in labels]).numpy() for name in labels[0]},
+            torch.cat(identities).numpy() if identities else None,
+        )

@@ -1,0 +1,165 @@
+"""Records: one JSON a run. This file documents every field; `schema()` is the published JSON schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from benchmark.files import write_json
+
+SCHEMA = 1
+Status = Literal["ok", "over_budget", "below_floor", "failed", "samples_only"]
+TASKS = ("identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity")
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+InstanceName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}$")]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Unit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Measured(_Model):
+    """A number with its 95% interval."""
+
+    value: Finite
+    low: Finite
+    high: Finite
+    n: int = Field(0, ge=0, description="images, pairs or draws that it rests on")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Measured:
+        if not self.low <= self.high:
+            raise ValueError(f"low {self.low} is above high {self.high}")
+        return self
+
+
+class Scaled(_Model):
+    """Goal or quality on the scale that the controls fix, with its 95% interval."""
+
+    value: Unit
+    low: Unit
+    high: Unit
+
+
+class Cost(_Model):
+    """What the edit took, and what a sample costs now."""
+
+    seconds: Finite = Field(ge=0, description="wall-clock seconds inside `edit`")
+    share: Finite = Field(ge=0, description="seconds over those of the base's whole pre-training on this machine")
+    yardstick_seconds: Finite = Field(ge=0, description="seconds of one train_step of the base, measured before the edit")
+    gradient_steps: int = Field(ge=0, description="steps counted by budget.steps")
+    peak_memory_mb: Finite = Field(ge=0, description="of the worker; of the accelerator where one was used")
+    device: str = Field(max_length=200)
+    sampling_relative: Finite = Field(ge=0, description="images per second of the edited generator over the base's")
+    cut: bool = Field(False, description="the clock ended the edit, so another machine may give another result")
+
+
+class Provenance(_Model):
+    """What produced the record; a record whose versions or hashes are no longer current is stale."""
+
+    versions: dict[str, str] = Field(description="track, instance, judge, metrics, retouch")
+    sha256: dict[str, str] = Field(description="base, judge, data, scale, method, answers, picture: by content")
+    packages: dict[str, str] = Field(description="name -> version of what computed it")
+    sandbox: str = Field("unsandboxed", description="what the worker was locked into")
+    git_commit: str = ""
+    time: str = Field(description="UTC, ISO 8601; the only field that two equal runs do not share, with the costs")
+
+
+class Claim(_Model):
+    """Whether somebody else has run it again."""
+
+    status: Literal["claimed", "verified"] = "claimed"
+    goal: Scaled | None = Field(None, description="of the second run")
+    quality: Scaled | None = None
+
+
+class Record(_Model):
+    """One run: one method at one operating point on one instance with one seed."""
+
+    schema_: Literal[1] = Field(SCHEMA, alias="schema")
+    submission: Name
+    point: Name
+    method: str = Field(max_length=200, description="module:function, or images")
+    params: dict[str, Any] = Field(description="what `edit` was called with")
+    track: Name
+    instance: InstanceName = Field(description="task/base name, unique in the track")
+    seed: int = Field(ge=0, lt=2**31)
+    status: Status
+    reason: str = Field("", max_length=4000, description="why it is not ok, and what to do")
+    goal: Scaled | None = Field(None, description="0 = unchanged, 1 = retrained; absent unless ok or samples_only")
+    quality: Scaled | None = Field(None, description="1 = the base's own quality on what must stay")
+    score: Unit | None = Field(None, description="harmonic mean of goal and quality")
+    metrics: dict[Name, Measured] = Field(default_factory=dict, description="every raw number")
+    details: dict[str, Any] = Field(default_factory=dict, description="shares by class, curves: what the task pictures")
+    cost: Cost | None = None
+    provenance: Provenance
+    claim: Claim = Claim()
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Record:
+        ranked = self.status in ("ok", "samples_only")
+        if ranked and (self.goal is None or self.quality is None or self.score is None):
+            raise ValueError(f"status {self.status} needs goal, quality and score")
+        if not ranked and (self.goal is not None or self.score is not None):
+            raise ValueError(f"status {self.status} has no goal and no score")
+        if ranked and abs(self.score - harmonic(self.goal.value, self.quality.value)) > 1e-4:
+            raise ValueError(f"score {self.score} is not the harmonic mean of goal and quality")
+        return self
+
+    @property
+    def task(self) -> str:
+        """The task's name, the first part of the instance's."""
+        return self.instance.split("/")[0]
+
+
+def harmonic(goal: float, quality: float) -> float:
+    """Harmonic mean, 0 where either is 0."""
+    return 0.0 if goal + quality == 0 else round(2 * goal * quality / (goal + quality), 6)
+
+
+def path(folder: Path, record: Record) -> Path:
+    """Where a record lies below its submission's folder; its picture has the suffix .png."""
+    return folder / "records" / record.track / record.instance / f"{record.point}.{record.seed}.json"
+
+
+def write(folder: Path, record: Record) -> Path:
+    """Write a record atomically below a submission's folder; returns its path."""
+    target = path(folder, record)
+    write_json(target, record.model_dump(mode="json", by_alias=True))
+    return target
+
+
+def read(file: Path) -> Record:
+    """Read one record; a ValueError names the file and each field that is wrong."""
+    if file.stat().st_size > 1_000_000:
+        raise ValueError(f"{file}: larger than 1 MB; a record is a few kB")
+    try:
+        return Record.model_validate_json(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def read_all(root: Path) -> tuple[list[Record], dict[Path, str]]:
+    """All records below a folder of submissions, and the files that are none, with the reason."""
+    found, rejected = [], {}
+    for file in sorted(root.glob("**/records/**/*.json")):
+        try:
+            record = read(file)
+            if file.name != f"{record.point}.{record.seed}.json" or record.submission not in file.parts:
+                raise ValueError(f"{file}: lies where the record of another run belongs")
+            found.append(record)
+        except (ValueError, OSError, RecursionError) as error:
+            rejected[file] = str(error)
+    return found, rejected
+
+
+def schema() -> str:
+    """The JSON schema of a record."""
+    return json.dumps(Record.model_json_schema(by_alias=True), indent=1) + "\n"

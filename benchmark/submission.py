@@ -1,0 +1,76 @@
+"""A submission: a folder with a submission.toml that names a method, its parameters and what it needs."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from benchmark.records import Name
+
+Family = Literal["flow", "gan", "diffusion"]
+Task = Literal["identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity"]
+Need = Literal[
+    "weights", "gradients", "discriminator", "training_data", "forget_images", "labelled_images", "classifier", "retraining"
+]
+Entry = Annotated[str, StringConstraints(pattern=r"^(images|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")]
+
+
+class Point(BaseModel):
+    """An operating point: a named set of parameters over the submission's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: Name
+    params: dict[str, Any] = Field(default_factory=dict)
+
+
+class Submission(BaseModel):
+    """What submission.toml says."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    title: str = Field(min_length=1, max_length=120)
+    authors: list[str] = Field(min_length=1)
+    paper: str = Field("", max_length=300, description="citation or address")
+    licence: str = Field("", max_length=60)
+    summary: str = Field("", max_length=600, description="what it does, in a sentence or two")
+    control: bool = Field(False, description="anchors the scale; drawn apart from the methods")
+    families: list[Family] = Field(min_length=1)
+    tasks: list[Task] = Field(min_length=1)
+    entry: Entry = Field(description="module:function; a .py beside the manifest comes first")
+    access: list[Need] = Field(default_factory=list, description="the harness reveals this and no more")
+    params: dict[str, Any] = Field(default_factory=dict)
+    points: list[Point] = Field(default_factory=lambda: [Point(name="default")], min_length=1)
+    tuning: str = Field("", max_length=2000, description="how parameters were chosen, and on which instances")
+
+    def point(self, name: str) -> Point:
+        """The operating point called `name`; an error names those there are."""
+        for point in self.points:
+            if point.name == name:
+                return point
+        raise ValueError(f"no operating point {name!r}; there are {', '.join(p.name for p in self.points)}")
+
+
+def read(folder: Path) -> Submission:
+    """Read FOLDER/submission.toml; a ValueError names the file and every wrong field."""
+    file = folder / "submission.toml"
+    try:
+        return Submission.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ValueError(f"{file} does not exist; `retouch new {folder.name}` writes one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is not TOML: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"{file}: {error}") from None
+
+
+def find(name: str, root: Path) -> Path:
+    """The folder of a submission: a path to it, or its name below `root`; an error names the nearest."""
+    for folder in (Path(name), root / name):
+        if (folder / "submission.toml").is_file():
+            return folder.resolve()
+    known = sorted(p.parent.name for p in root.glob("*/submission.toml"))
+    near = get_close_matches(name, known, n=3) or known
+    raise ValueError(f"no submission {name!r} here or in {root}; did you mean {', '.join(near) or 'another folder'}?")

@@ -1,0 +1,72 @@
+"""Tracks: named, versioned lists of instances, seeds and budgets, one TOML each."""
+
+from __future__ import annotations
+
+import tomllib
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from benchmark.records import InstanceName, Name
+from benchmark.submission import Family, Task
+
+FOLDER = Path(__file__).parent
+
+
+class Instance(BaseModel):
+    """A task made concrete: base, target, judge, budget."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: InstanceName
+    version: str = "1"
+    task: Task
+    family: Family
+    base: Name = Field(description="weights of the base")
+    retrained: Name = Field(description="weights of the positive control")
+    judge: Name
+    guide: Name
+    target: dict[str, Any] = Field(description="what must change; its form is the task's")
+    samples: int = Field(gt=0, description="images that are generated for the scores")
+    share: float = Field(gt=0, description="budget, as a share of the base's pre-training")
+    tuning: bool = Field(False, description="for choosing parameters; not scored on the board")
+
+
+class Track(BaseModel):
+    """A track file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: Name
+    version: str
+    summary: str
+    seeds: list[int] = Field(min_length=1)
+    floor: float = Field(ge=0, le=1, description="quality below which a run has no goal")
+    max_minutes: float = Field(gt=0, description="cap on one edit, whatever its share")
+    max_memory_mb: int = Field(gt=0)
+    instances: list[Instance]
+
+    def instance(self, name: str) -> Instance:
+        """The instance called `name`; an error names the nearest."""
+        names = [instance.name for instance in self.instances]
+        if name not in names:
+            near = get_close_matches(name, names, n=3, cutoff=0.3) or names
+            raise ValueError(f"track {self.name} has no instance {name!r}; did you mean {', '.join(near)}?")
+        return self.instances[names.index(name)]
+
+
+@cache
+def load(name: str) -> Track:
+    """The track called `name`; an error names those there are."""
+    file = FOLDER / f"{name}.toml"
+    if not file.is_file():
+        known = sorted(p.stem for p in FOLDER.glob("*.toml"))
+        raise ValueError(f"no track {name!r}; there are {', '.join(known)}")
+    try:
+        table = tomllib.loads(file.read_text())
+        common = table.pop("common", {})
+        instances = [{**common, **entry, "name": f"{entry['task']}/{entry['name']}"} for entry in table["instance"]]
+        return Track.model_validate({**table["track"], "instances": instances})
+    except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
+        raise ValueError(f"{file}: {error}") from None
