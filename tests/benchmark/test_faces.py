@@ -12,9 +12,9 @@ from benchmark.data.images import Images, concat
 from benchmark.data.population import MARKS, look_alikes, population, uniforms
 
 PINNED = {
-    16: "2fe1ed452aee22ef94b41fc76d0d7d0ff6cdf8fd5d9af59eab71a48a4ec97b63",
-    24: "03e241ac06b7cf7aa20dddd3f66baf7433efc2bbd60cdfc15ab962c11422c57f",
-    33: "50705090f577741c78c550fc9f12b3ab4da74ea595850426fccd451f7f1f7133",
+    16: "fe979bbc1746e082ae1f0d28a2d72104abbc14e824f59c1a3bd56e91483f9d38",
+    24: "aac3c880a09d65cd5902fea13b53647766f77508c2eb1cede46e576ace5c1641",
+    33: "85b9f44f63dc38420e54a889941da817243c269a477186da0e31829d1fc3277c",
 }
 
 
