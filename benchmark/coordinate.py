@@ -135,7 +135,9 @@ def _message(process: Any, pipe: Connection, folder: Path) -> dict[str, Any]:
     except (EOFError, OSError):
         raise _dead(process, folder) from None
     except ValueError:
-        raise RunFailed("the worker's channel carried something else than its messages; a method must not touch it") from None
+        raise RunFailed(
+            "the worker's channel carried something else than its messages; a method must not touch it"
+        ) from None
     if "failed" in message:
         raise RunFailed(f"{message['failed']}{_last_lines(folder)}")
     return message
@@ -162,7 +164,9 @@ def _check_memory(run: Run, pid: int) -> None:
     with contextlib.suppress(psutil.Error):
         used = psutil.Process(pid).memory_info().rss / 2**20
         if used > run.track.max_memory_mb:
-            raise RunFailed(f"the worker used {used:.0f} MB; the track allows {run.track.max_memory_mb} MB", "over_budget")
+            raise RunFailed(
+                f"the worker used {used:.0f} MB; the track allows {run.track.max_memory_mb} MB", "over_budget"
+            )
 
 
 def _end(process: Any) -> None:

@@ -144,4 +144,8 @@ def estimate(run: Run) -> dict[str, float]:
     edit = min(card["seconds"] * run.instance.share, run.track.max_minutes * 60)
     pixels = card["config"]["channels"] * card["config"]["size"] ** 2
     sampling = _sampling(run.instance.base) * run.instance.samples
-    return {"minutes": (edit + sampling) / 60, "memory": run.track.max_memory_mb, "disk": run.instance.samples * pixels / 2**20}
+    return {
+        "minutes": (edit + sampling) / 60,
+        "memory": run.track.max_memory_mb,
+        "disk": run.instance.samples * pixels / 2**20,
+    }

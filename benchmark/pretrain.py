@@ -37,7 +37,9 @@ def recipe(name: str) -> dict[str, Any]:
     return {**recipe(found.pop("like")), **found} if "like" in found else found
 
 
-def pretrain(name: str, *, device: str = "cpu", seed: int = 0, folder: Path | None = None, steps: int | None = None) -> Path:
+def pretrain(
+    name: str, *, device: str = "cpu", seed: int = 0, folder: Path | None = None, steps: int | None = None
+) -> Path:
     """Train `name` by its recipe and write weights and card.
 
     A checkpoint every 250 steps stands in FOLDER/training; a second call goes on from it. The randomness of a step is
@@ -241,7 +243,10 @@ def _warp(images: Tensor) -> Tensor:
     n, width = len(images), images.shape[-1]
     angle, shift = (torch.rand(n) * 2 - 1) * math.radians(8), (torch.rand(n, 2) * 2 - 1) / width
     scale = 1 + (torch.rand(n, 2) * 2 - 1) * 0.08
-    rows = [[angle.cos() * scale[:, 0], -angle.sin(), shift[:, 0]], [angle.sin(), angle.cos() * scale[:, 1], shift[:, 1]]]
+    rows = [
+        [angle.cos() * scale[:, 0], -angle.sin(), shift[:, 0]],
+        [angle.sin(), angle.cos() * scale[:, 1], shift[:, 1]],
+    ]
     theta = torch.stack([torch.stack(row, 1) for row in rows], 1)  # (n, 2, 3)
     grid = F.affine_grid(theta, list(images.shape), align_corners=False)
     warped = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import metrics
 import numpy as np
 import torch
 
+import metrics
 from benchmark import data, weights
 from benchmark.generators.base import Generator
 from benchmark.judges import Judge
@@ -71,11 +71,15 @@ def measure_base(generator: Generator, plan: dict[str, Any]) -> dict[str, Any]:
         for name, one in (("fd", ours), ("fd_of_training_images", theirs)):
             value = metrics.fd(one.features, real.features)
             found[name] = {"value": round(value.value, 4), "low": round(value.low, 4), "high": round(value.high, 4)}
-    found["shares"] = {head: _shares(judge, head, ours, train.labels[head]) for head in judge.card["measured"]["confusion"]}
+    found["shares"] = {
+        head: _shares(judge, head, ours, train.labels[head]) for head in judge.card["measured"]["confusion"]
+    }
     if ours.identities is not None:
         found["identities"] = _identities(judge, ours.identities, train.labels["identity"])
     if generator.family == "flow":
-        found["bits_per_dim"] = {name: _bits(generator, one.images) for name, one in (("train", train), ("heldout", held))}
+        found["bits_per_dim"] = {
+            name: _bits(generator, one.images) for name, one in (("train", train), ("heldout", held))
+        }
     return found
 
 

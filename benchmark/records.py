@@ -51,7 +51,9 @@ class Cost(_Model):
 
     seconds: Finite = Field(ge=0, description="wall-clock seconds inside `edit`")
     share: Finite = Field(ge=0, description="seconds over those of the base's whole pre-training on this machine")
-    yardstick_seconds: Finite = Field(ge=0, description="seconds of one train_step of the base, measured before the edit")
+    yardstick_seconds: Finite = Field(
+        ge=0, description="seconds of one train_step of the base, measured before the edit"
+    )
     gradient_steps: int = Field(ge=0, description="steps counted by budget.steps")
     peak_memory_mb: Finite = Field(ge=0, description="of the worker; of the accelerator where one was used")
     device: str = Field(max_length=200)

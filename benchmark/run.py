@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmark import coordinate, records, reveal, weights
 from benchmark import score as scoring
+from benchmark.cache import cache_folder
 from benchmark.coordinate import Answers, RunFailed
 from benchmark.files import write_atomically
 from benchmark.pictures import sheet
@@ -28,11 +28,6 @@ from benchmark.records import Cost, Provenance, Record
 
 SHEET = 10  # pairs of pictures on a contact sheet
 Progress = Callable[[Run, int, int], None]
-
-
-def cache_folder() -> Path:
-    """Where answers are kept: RETOUCH_CACHE, or ~/.cache/retouch."""
-    return Path(os.environ.get("RETOUCH_CACHE") or Path.home() / ".cache" / "retouch")
 
 
 def grid(
@@ -69,7 +64,9 @@ def _answers(run: Run, on_progress: Progress) -> Answers:
     if file.exists():
         with np.load(file, allow_pickle=False) as kept:
             arrays = dict(kept)
-        cost = {name.removeprefix("cost_"): arrays.pop(name).item() for name in list(arrays) if name.startswith("cost_")}
+        cost = {
+            name.removeprefix("cost_"): arrays.pop(name).item() for name in list(arrays) if name.startswith("cost_")
+        }
         return Answers(arrays, cost)
     given = coordinate.answers(run, lambda step, of: on_progress(run, step, of))
     buffer = io.BytesIO()
@@ -89,7 +86,9 @@ def _scored(run: Run, given: Answers) -> Record:
         reason = reason or f"quality {quality} is below the track's floor of {run.track.floor}: no goal is scored"
     ranked = {"goal": scores.goal, "score": scores.score} if status == "ok" else {}
     details = scores.details | _contact_sheet(run, given.arrays["paired"], base["base_paired"])
-    return _record(run, status, reason, given.cost, quality=scores.quality, metrics=scores.metrics, details=details, **ranked)
+    return _record(
+        run, status, reason, given.cost, quality=scores.quality, metrics=scores.metrics, details=details, **ranked
+    )
 
 
 def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
@@ -176,7 +175,9 @@ def _packages() -> dict[str, str]:
 @cache
 def _commit() -> str:
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=PACKAGE, capture_output=True, text=True, timeout=5, check=True)
+        told = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=PACKAGE, capture_output=True, text=True, timeout=5, check=True
+        )
         return told.stdout.strip()
     return ""
 

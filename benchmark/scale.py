@@ -10,19 +10,21 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import metrics
 import numpy as np
 import torch
 
-from benchmark import tasks, tracks, weights
+import metrics
 from benchmark import score as scoring
+from benchmark import tasks, tracks, weights
 from benchmark.files import write_json
 from benchmark.tracks import Instance
 
 SEEDS = (9001, 9002, 9003)
 
 
-def anchor(instance: Instance, name: str, base_counts: dict[str, list[int]]) -> tuple[dict[str, Any], dict[str, list[int]]]:
+def anchor(
+    instance: Instance, name: str, base_counts: dict[str, list[int]]
+) -> tuple[dict[str, Any], dict[str, list[int]]]:
     """Goal metric and FD of the generator `name` on an instance, {value, se} each, and the judge's counts."""
     generator = weights.load(weights.folder(name))
     seen, goal = [], tasks.module(instance.task).GOAL
@@ -47,7 +49,8 @@ def anchors(instance: Instance) -> dict[str, Any]:
     """What the scale holds of one instance."""
     unchanged, counts = anchor(instance, instance.base, {})
     retrained, _ = anchor(instance, instance.retrained, counts)
-    return {"counts": counts, "unchanged": unchanged, "retrained": retrained}
+    unit = round(scoring.quality_unit(instance), 6)
+    return {"counts": counts, "unit": unit, "unchanged": unchanged, "retrained": retrained}
 
 
 def main(track: str) -> None:

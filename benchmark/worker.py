@@ -87,7 +87,9 @@ def _edit(method: Any, base: Generator, task: Task, budget: Budget, params: dict
         torch.cuda.synchronize()
     spent = budget.spent
     if not hasattr(generator, "sample"):
-        raise TypeError(f"edit returned {type(generator).__name__}; it must return a generator, or an object with .sample")
+        raise TypeError(
+            f"edit returned {type(generator).__name__}; it must return a generator, or an object with .sample"
+        )
     tell(pipe, edited=spent, steps=budget.gradient_steps, cut=budget.cut)
     return generator
 

@@ -101,7 +101,5 @@ class Generator:
         tensors = load_file(folder / "model.safetensors")
         for part, network in self.networks().items():
             prefix = f"{part}."
-            network.load_state_dict(
-                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            )
+            network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         return self

@@ -73,6 +73,7 @@ class Diffusion(Generator):
 
     def restore(self, folder: Path) -> Self:
         """Read what `save`, or diffusers itself, wrote."""
-        self.module = UNet2DModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True).float()
+        self.module = UNet2DModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True,
+                                                    low_cpu_mem_usage=False).float()  # fmt: skip
         self.scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
         return self

@@ -109,5 +109,3 @@ class Gan(Generator):
         g_loss.backward()
         g_step.step()
         return d_loss.item()
-
-

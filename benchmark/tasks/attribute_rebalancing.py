@@ -7,9 +7,9 @@ quality, and the shares of all other attributes (spillover).
 
 from typing import Any
 
-import metrics
 import numpy as np
 
+import metrics
 from benchmark import data
 from benchmark.data.images import Images
 from benchmark.tasks import View, pretrain_recipe, training

@@ -6,9 +6,9 @@ Must stay: quality on the other images, the mix of the other categories, and eve
 
 from typing import Any
 
-import metrics
 import numpy as np
 
+import metrics
 from benchmark.data.images import Images
 from benchmark.tasks import View, held_out, training
 from benchmark.tracks import Instance

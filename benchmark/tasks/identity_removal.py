@@ -8,9 +8,9 @@ log-likelihoods, for the quantile drop of Taming Normalizing Flows on five sets 
 
 from typing import Any
 
-import metrics
 import numpy as np
 
+import metrics
 from benchmark import data
 from benchmark.data.images import Images
 from benchmark.tasks import View, held_out, pretrain_recipe, training

@@ -7,9 +7,9 @@ Must stay: quality against an evenly filled reference, the categories weighted t
 
 from typing import Any
 
-import metrics
 import numpy as np
 
+import metrics
 from benchmark.data.images import Images
 from benchmark.tasks import View, held_out, training
 from benchmark.tasks.attribute_rebalancing import group_weights
