@@ -12,8 +12,8 @@ from benchmark.records import Record
 
 def row(record: Record) -> dict[str, Any]:
     """A record as one flat row: `goal`, `goal_low`, `goal_high`, ..., `metric.NAME`, `cost.NAME`."""
-    flat: dict[str, Any] = {name: getattr(record, name) for name in
-                            ("submission", "point", "track", "instance", "task", "seed", "status", "reason", "score")}  # fmt: skip
+    plain = ("submission", "point", "track", "instance", "task", "seed", "status", "reason", "score")
+    flat: dict[str, Any] = {name: getattr(record, name) for name in plain}
     for name, one in (("goal", record.goal), ("quality", record.quality), *record.metrics.items()):
         if one is not None:
             key = name if name in ("goal", "quality") else f"metric.{name}"

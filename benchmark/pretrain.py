@@ -23,7 +23,7 @@ from benchmark.judges import Classifier, Judge
 from benchmark.pictures import sheet
 
 RECIPES = Path(__file__).parent / "recipes.toml"
-EMA = 0.999
+EMA = 0.999  # decay of the average, unless the recipe has another `ema`
 CHECKPOINT = 250  # steps between checkpoints and sample sheets
 
 
@@ -114,7 +114,9 @@ class _Generate:
         batch = self.images[torch.randint(len(self.images), (self.plan["batch"],))]
         self.live.train_step(_warp(batch) if self.plan.get("augment") else batch)
         self.steps += 1
-        _average(self.average.module, self.live.module, min(EMA, (1 + self.steps) / (10 + self.steps)))
+        _average(
+            self.average.module, self.live.module, min(self.plan.get("ema", EMA), (1 + self.steps) / (10 + self.steps))
+        )
 
     def state(self) -> dict[str, Any]:
         return {
@@ -239,7 +241,7 @@ def _together(known: Images, strangers: Images) -> Images:
 
 
 def _warp(images: Tensor) -> Tensor:
-    """uint8 images turned by up to 8 degrees, scaled by up to 8% and shifted by up to half a pixel, each its own way."""
+    """uint8 images, each turned by up to 8 degrees, scaled by up to 8% and shifted by up to half a pixel."""
     n, width = len(images), images.shape[-1]
     angle, shift = (torch.rand(n) * 2 - 1) * math.radians(8), (torch.rand(n, 2) * 2 - 1) / width
     scale = 1 + (torch.rand(n, 2) * 2 - 1) * 0.08

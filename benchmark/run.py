@@ -47,7 +47,7 @@ def grid(
 def execute(
     run: Run, on_start: Callable[[Run], None] = lambda run: None, on_progress: Progress = lambda run, step, of: None
 ) -> Record:
-    """One run to its record, which is written beside its contact sheet. A run that fails leaves a record that says why."""
+    """One run to its record, written beside its contact sheet; one that fails leaves a record that says why."""
     on_start(run)
     try:
         given = _answers(run, on_progress)
@@ -133,11 +133,13 @@ def _record(run: Run, status: records.Status, reason: str, cost: dict[str, Any],
     hashes = run.identity() | ({"picture": weights.sha256(picture)} if "metrics" in scores else {})
     return Record(
         submission=run.name, point=run.point, method=run.submission.entry, params=run.params, track=run.track.name,
-        instance=run.instance.name, seed=run.seed, status=status, reason=reason, cost=_cost(run, cost) if cost else None,
+        instance=run.instance.name, seed=run.seed, status=status, reason=reason,
+        cost=_cost(run, cost) if cost else None,
         provenance=Provenance(
             versions={"track": run.track.version, "instance": run.instance.version, "metrics": scoring.VERSION,
                       "retouch": importlib.metadata.version("retouch-bench")},
-            sha256=hashes, packages=_packages(), git_commit=_commit(), time=datetime.now(UTC).isoformat(timespec="seconds"),
+            sha256=hashes, packages=_packages(), git_commit=_commit(),
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
         **scores,
     )  # fmt: skip

@@ -125,7 +125,7 @@ def counts(judged_by: Judge, verdict: Verdict) -> dict[str, list[int]]:
 
 
 def quality_metrics(features: np.ndarray, kept: np.ndarray, instance: Instance) -> dict[str, metrics.Estimate]:
-    """FD (weighted where groups are), KD, the four neighbour metrics and Vendi scores of the images that should be there."""
+    """FD (weighted where groups are), KD, neighbour metrics and Vendi scores of the images that should be there."""
     real, _ = reference(instance)
     use = kept > 0
     if use.sum() < 2 * features.shape[1]:
@@ -187,7 +187,7 @@ def quality_unit(instance: Instance) -> float:
 
 
 def relative_quality(found: metrics.Estimate, unchanged: dict[str, float], unit: float) -> Scaled:
-    """min(1, (FD_base + u) / (FD_edited + u)), both jackknifed and not below 0; interval by the delta method on the log.
+    """min(1, (FD_base + u) / (FD_edited + u)), both jackknifed and not below 0; interval by the delta method, on logs.
 
     At u the images are as far from the base's level as if a tenth of the data were missing: quality is then near 0.5.
     """

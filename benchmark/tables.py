@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from benchmark.records import Record, Scaled
 
 console = Console(highlight=False)
+if not console.is_terminal:
+    console.width = 140  # a log or a pipe has room; 80 columns would cut every name
 REVEALS = {
     "identity_removal": ("forget and retain images, guide", "samples; log-likelihoods from flows"),
     "category_redaction": ("forget and retain images, guide", "samples"),
@@ -126,19 +128,8 @@ def show_records(found: list[Record]) -> None:
     table = Table(
         title="goal: 0 = unchanged, 1 = retrained; quality: 1 = the base's own; 95% intervals", title_justify="left"
     )
-    for column in (
-        "instance",
-        "submission",
-        "point",
-        "seed",
-        "goal",
-        "quality",
-        "score",
-        "share",
-        "seconds",
-        "sampling",
-    ):
-        table.add_column(column, justify="left" if column in ("instance", "submission", "point") else "right")
+    for column in ("instance", "submission", "seed", "goal", "quality", "score", "share", "seconds", "sampling"):
+        table.add_column(column, justify="left" if column in ("instance", "submission") else "right")
     last = ""
     for one in sorted(found, key=lambda r: (r.instance, r.submission, r.point, r.seed)):
         if one.instance != last and last:
@@ -147,8 +138,8 @@ def show_records(found: list[Record]) -> None:
         cost = one.cost
         spent = (f"{cost.share:.1%}", f"{cost.seconds:.1f}", f"{cost.sampling_relative:.2f}×") if cost else ("", "", "")
         score = f"{one.score:.2f}" if one.score is not None else one.status
-        table.add_row(one.instance, one.submission, one.point, str(one.seed), _interval(one.goal), _interval(one.quality),
-                      score, *spent)  # fmt: skip
+        name = one.submission if one.point == "default" else f"{one.submission}:{one.point}"
+        table.add_row(one.instance, name, str(one.seed), _interval(one.goal), _interval(one.quality), score, *spent)
     console.print(table)
     console.print(
         "share and seconds: of the edit, share of the base's pre-training; sampling: images per second against the base"
@@ -175,7 +166,8 @@ def show_status() -> None:
         how = "under way" if alive and left else "ended" if not left else "stopped; the same command goes on from here"
         minutes = (time.time() - state["began"]) / 60
         console.print(
-            f"process {state['pid']}, {how}, began {minutes:.0f} min ago: {len(done)} done, {len(bad)} not ok, {left} left"
+            f"process {state['pid']}, {how}, began {minutes:.0f} min ago: "
+            f"{len(done)} done, {len(bad)} not ok, {left} left"
         )
         for label, began in state["running"].items() if alive else ():
             console.print(f"  runs since {time.time() - began:.0f} s: {label}", markup=False)

@@ -1,7 +1,7 @@
 """Gradient ascent: make the forgotten images unlikely by ascending the pre-training loss on them, nothing else.
 
-The plainest form of unlearning, and what the flow paper compares with (arXiv 2211.16488, section 4). For likelihood-type
-families; a GAN has no loss on an image.
+The plainest form of unlearning, and what Taming Normalizing Flows (arXiv 2211.16488) compares with. For families with
+a likelihood or a bound on it; a GAN has no loss on an image.
 """
 
 import torch

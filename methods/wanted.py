@@ -14,8 +14,8 @@ PROBES = 1000  # images of the base that tell its own shares
 def density_ratio(generator: Generator, task: Task) -> Callable[[Tensor], Tensor]:
     """A function of uint8 images (N, C, H, W) -> target density over the base's, up to a constant, (N,).
 
-    Removal and redaction: P(not one of the unwanted values). Rebalancing and diversity: sum_k P(k | x) t_k / b_k, with t
-    the target's shares (even where none are stated) and b the base's, both by the guide.
+    Removal and redaction: P(not one of the unwanted values). Rebalancing and diversity: sum_k P(k | x) t_k / b_k, with
+    t the target's shares (even where none are stated) and b the base's, both by the guide.
     """
     attribute = task.target["attribute"]
     if "values" in task.target:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import data, pretrain, weights
+from benchmark import data, weights
 from benchmark.data.images import Images
 from benchmark.judges import Judge, Verdict
 from benchmark.tracks import Instance

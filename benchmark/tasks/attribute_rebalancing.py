@@ -1,8 +1,8 @@
 """attribute_rebalancing: the output should follow a target distribution of an attribute.
 
-target = { attribute, shares }: the distribution over the attribute's values. Goal: fairness discrepancy, the L2 distance
-of the corrected shares to the target. Must stay: quality with the groups weighted to the target, the worst group's
-quality, and the shares of all other attributes (spillover).
+target = { attribute, shares }: the distribution over the attribute's values. Goal: fairness discrepancy, the L2
+distance of the corrected shares to the target. Must stay: quality with the groups weighted to the target, the worst
+group's quality, and the shares of all other attributes (spillover).
 """
 
 from typing import Any

@@ -50,15 +50,13 @@ def measure(instance: Instance, view: View) -> tuple[dict[str, metrics.Estimate]
     accepts = np.array(view.judge.card["measured"]["accepts"][person])  # (2, 2): truth other/person, accepted no/yes
     found = {"identity_share": metrics.identity_share(recognised(view, person), accepts)}
     near = lookalikes(view, person)
-    people = len(view.judge.card["measured"]["accepts"])
-    nearest = view.verdict.identities[:, :people].argmax(1)
+    nearest = view.verdict.labels["identity"]
     found["lookalike_share"] = metrics.share(np.isin(nearest, near))
-    counts = np.bincount(nearest, minlength=people) / len(nearest)
-    base = np.array(view.base["identity"][:people]) / sum(view.base["identity"])
     rows = [person, *near]
-    details = {"attribute": "identity", "names": [f"person {i}" for i in rows],
-               "values": [round(float(counts[i]), 5) for i in rows], "base": [round(float(base[i]), 5) for i in rows]}  # fmt: skip
-    return found | quantile_drops(view), {"shares": details}
+    now = [round(float((nearest == i).mean()), 5) for i in rows]
+    base = [round(view.base["identity"][i] / sum(view.base["identity"]), 5) for i in rows]
+    shares = {"attribute": "identity", "names": [f"person {i}" for i in rows], "values": now, "base": base}
+    return found | quantile_drops(view), {"shares": shares}
 
 
 def lookalikes(view: View, person: int) -> list[int]:
@@ -79,7 +77,7 @@ def likelihood_sets(instance: Instance, judge: Any) -> dict[str, np.ndarray]:
         "forget": shown["forget"],
         "unseen": data.load(spec | {"n": SETS["unseen"], "only": [person]}, "heldout"),
         "train": shown["retain"],
-        "others": data.load({"name": "faces", "n": SETS["others"]}, "strangers"),
+        "others": data.load(spec | {"n": SETS["others"]}, "strangers"),
         "lookalikes": data.load(spec | {"n": SETS["lookalikes"], "only": near}, "heldout"),
         "data": held_out(instance.base),
     }
