@@ -7,7 +7,7 @@ V = 4 Var a(x)/n + 4 Var b(y)/m + 2 Vxx/n(n-1) + 2 Vyy/m(m-1) + 4 Vxy/nm. The fi
 import numpy as np
 
 from metrics.checks import as_features, same_width
-from metrics.estimate import Estimate, around
+from metrics.estimate import Estimate, z_value
 from metrics.reference import Reference
 from metrics.sweep import Cross, Own, cross_pass, own_pass
 
@@ -31,9 +31,22 @@ def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cros
     vxx, vyy, vxy = _second_order(generated, reference)
     var_a = np.var(x.kernel - cross.kernel_x, ddof=1) - vxx / n - vxy / m  # row means are noisy themselves
     var_b = np.var(y.kernel - cross.kernel_y, ddof=1) - vyy / m - vxy / n
-    variance = 4 * max(var_a, 0) / n + 4 * max(var_b, 0) / m
-    variance += 2 * vxx / (n * (n - 1)) + 2 * vyy / (m * (m - 1)) + 4 * vxy / (n * m)
-    return around(value, np.sqrt(variance), min(n, m), level=level)
+    first = 4 * max(var_a, 0) / n + 4 * max(var_b, 0) / m
+    second = 2 * vxx / (n * (n - 1)) + 2 * vyy / (m * (m - 1)) + 4 * vxy / (n * m)
+    low, high = score_interval(value, first, second, z_value(level))
+    return Estimate(value, low, high, min(n, m), se=np.sqrt(first + second))
+
+
+def score_interval(value: float, first: float, second: float, z: float) -> tuple[float, float]:
+    """All t with |value - t| <= z se(t), se(t)^2 = second + first * max(t, 0) / value, as Wilson's interval for a share.
+
+    Variance of the first order goes with the distance itself, and is gone where both distributions agree.
+    """
+    slope = first / max(value, np.sqrt(second))
+    middle = value + z * z * slope / 2
+    half = z * np.sqrt(max(second + slope * value + z * z * slope * slope / 4, 0))
+    lowest = value - z * np.sqrt(second)
+    return (lowest if lowest < 0 else max(middle - half, 0.0)), max(middle + half, value + z * np.sqrt(second))
 
 
 def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

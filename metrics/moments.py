@@ -1,7 +1,7 @@
 """Means and second moments of features, by block, so that one pass serves the value, its bias and its interval.
 
 Sums are taken about a centre near the mean: float32 features with a large offset would cancel otherwise. For features
-wider than `WIDE` only the total is kept (20 blocks of 2,048 x 2,048 would fill 670 MB); see `frechet` for what replaces them.
+wider than `WIDE` only the total is kept (20 blocks of 2,048 x 2,048 would fill 670 MB); see `wide` for what replaces them.
 """
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,15 +25,25 @@ class Moments:
     sums: np.ndarray  # (B, d) sum of w (x - centre)
     squares: np.ndarray  # (B, d, d) sum of w (x - centre)(x - centre)^T
 
+    @property
+    def inverse_size(self) -> float:
+        """1/n, or the sum of squared weights: the variance of a weighted mean."""
+        return float(self.mass2.sum() / self.mass.sum() ** 2)
+
     def mean_and_covariance(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mean (d,) and unbiased covariance (d, d), as numpy.cov(aweights=w); `without` leaves one block out."""
-        keep = [part.sum(0) for part in (self.mass, self.mass2, self.sums, self.squares)]
-        if without is not None:
-            keep = [total - part[without] for total, part in
-                    zip(keep, (self.mass, self.mass2, self.sums, self.squares), strict=True)]
-        mass, mass2, sums, squares = keep
-        covariance = (squares - np.outer(sums, sums) / mass) / (mass - mass2 / mass)
-        return self.centre + sums / mass, covariance
+        parts = (self.mass, self.mass2, self.sums, self.squares)
+        if without is None:
+            return self._finish(*(part.sum(0) for part in parts))
+        return self._finish(*(part.sum(0) - part[without] for part in parts))
+
+    @property
+    def trace(self) -> float:
+        """Trace of the covariance."""
+        return float(np.trace(self.mean_and_covariance()[1]))
+
+    def _finish(self, mass: float, mass2: float, sums: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.centre + sums / mass, (squares - np.outer(sums, sums) / mass) / (mass - mass2 / mass)
 
 
 def blocks(n: int, count: int = BLOCKS) -> list[np.ndarray]:
@@ -78,6 +88,15 @@ def _sums(features: np.ndarray, rows: np.ndarray, centre: np.ndarray, weights: n
     wide = features.shape[1] > WIDE
     root = part * np.sqrt(w)[:, None]
     return w.sum(), (w * w).sum(), w @ part, None if wide else root.T @ root
+
+
+def root(covariance: np.ndarray) -> np.ndarray:
+    """L with L L^T = covariance (d, d): Cholesky, or by eigenvalues where the covariance is singular."""
+    try:
+        return np.linalg.cholesky(covariance)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+        return vectors * np.sqrt(np.maximum(values, 0))
 
 
 def jackknife(full: float, without: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:

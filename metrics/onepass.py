@@ -23,7 +23,7 @@ def suite(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 
     x_own, y_own = own_pass(generated, reference.centre, k, "generated", device), reference.own(k, device)
     cross = cross_pass(generated, y, reference.centre, x_own.radii2, y_own.radii2, device=device)
     result = {"kd": kernel.from_rows(generated, x_own, y, y_own, cross, level)}
-    result |= neighbours.from_passes(generated, x_own, reference, y_own, cross, k, level=level, device=device)
+    result |= neighbours.from_passes(x_own, y_own, cross, k, level)
     if min(len(generated), len(y)) >= generated.shape[1]:
         fd = frechet.from_moments(moments(generated), reference.moments, generated, reference, level=level)
         result = {"fd": fd} | result

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from metrics.checks import as_features, as_weights
-from metrics.moments import Moments, moments
+from metrics.moments import Moments, moments, root
 from metrics.sweep import Own, own_pass
 
 VERSION = 1  # of the stored form
@@ -39,12 +39,17 @@ class Reference:
         return moments(self.features, self.weights)
 
     @cached_property
+    def root(self) -> np.ndarray:
+        """L (d, d) with L L^T = covariance."""
+        return root(self.moments.mean_and_covariance()[1])
+
+    @cached_property
     def centre(self) -> np.ndarray:
         """The point about which distances and kernels are computed (d,), exact in the features' precision."""
         return self.features.mean(0, dtype=np.float64).astype(self.features.dtype).astype(np.float64)
 
     def own(self, k: int, device: str = "cpu") -> Own:
-        """k-NN radii, hub shares and kernel row sums of the reference among itself."""
+        """k-NN radii, neighbours and kernel row sums of the reference among itself."""
         if k not in self._own:
             self._own[k] = own_pass(self.features, self.centre, k, "reference", device)
         return self._own[k]
@@ -77,5 +82,5 @@ class Reference:
             reference.__dict__["moments"] = Moments(**group | {"n": int(group["n"])})
         for k in {int(name.split(".")[1]) for name in arrays if name.startswith("own.")}:
             fields = {name.split(".")[2]: value for name, value in arrays.items() if name.startswith(f"own.{k}.")}
-            reference._own[k] = Own(**fields | {"hubs": float(fields["hubs"])})
+            reference._own[k] = Own(**fields)
         return reference
