@@ -6,7 +6,7 @@ the others need their shells remembered: a short list.
 """
 import numpy as np
 
-PAIRS = 4_000_000  # numbers held at a time when pairs are decided in float64
+PAIRS = 200_000  # numbers held at a time when pairs are decided in float64: they stay in the cache
 
 
 class Covering:
@@ -71,6 +71,9 @@ def left_out_variance(change: np.ndarray, noise: np.ndarray) -> float:
 
 def pair_distance2(x: np.ndarray, i: np.ndarray, y: np.ndarray, j: np.ndarray) -> np.ndarray:
     """Squared distances of pairs x[i], y[j] in float64, in chunks."""
-    step = max(1, PAIRS // x.shape[1])
-    parts = [np.square(x[i[s:s + step]].astype(np.float64) - y[j[s:s + step]]).sum(1) for s in range(0, len(i), step)]
-    return np.concatenate(parts) if parts else np.zeros(0)
+    step, result = max(1, PAIRS // x.shape[1]), np.empty(len(i))
+    for start in range(0, len(i), step):
+        some = slice(start, start + step)
+        gap = np.subtract(x[i[some]], y[j[some]], dtype=np.float64)
+        np.einsum("ij,ij->i", gap, gap, out=result[some])
+    return result

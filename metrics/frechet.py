@@ -67,8 +67,9 @@ def _narrow(a: Moments, b: Moments) -> tuple[float, float, float, float, np.ndar
 
 def _degenerate_variance(s: np.ndarray, size: float) -> float:
     """Variance of FD's second-order part for Gaussians that agree, spectrum s of (S1 S2)^(1/2), size = 1/n + 1/m."""
-    harmonic = np.outer(s, s) / np.maximum(np.add.outer(s, s), 1e-300)
-    return float(size**2 * (np.sum(harmonic**2) + 2.25 * np.sum(s**2)))
+    harmonic = np.outer(s, s)
+    harmonic /= np.maximum(np.add.outer(s, s), 1e-300)
+    return float(size**2 * (np.vdot(harmonic, harmonic) + 2.25 * np.sum(s**2)))
 
 
 def _with_root(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray,

@@ -49,11 +49,11 @@ def vendi_gradient(features: np.ndarray, weights: np.ndarray) -> tuple[float, np
 def normalised(features: np.ndarray) -> np.ndarray:
     """Rows of length 1, in the input's precision."""
     features = as_features(features, "features")
-    length = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
+    length = np.sqrt(np.einsum("ij,ij->i", features, features, dtype=np.float64))
     if length.min() == 0:
-        raise ValueError(f"features: found a row of zeros ({int(length.argmin())}), wanted rows with a direction: the Vendi "
-                         "score compares angles")
-    return (features / length).astype(features.dtype)
+        raise ValueError(f"features: found a row of zeros ({int(length.argmin())}), wanted rows with a direction: the "
+                         "Vendi score compares angles")
+    return features / length[:, None].astype(features.dtype)
 
 
 def second_moment(x: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -101,48 +101,59 @@ def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list
 
 
 def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple[float, float, float, float]]:
-    """The same in closed form. For g = tr f(S): influence f'(l).y^2, bias 1/2n sum_ij f'[l_i, l_j] Var(y_i y_j), y = V^T x."""
+    """The same in closed form: for g = tr f(S), influence f'(l).y^2, bias 1/2n sum f'[l_i, l_j] Var(y_i y_j), y = V^T x."""
     values, vectors = np.linalg.eigh(second_moment(x, p))
     use = values > 1e-7 * values[-1]
     values, basis = values[use], vectors[:, use].astype(x.dtype)
-    y2 = np.concatenate([(x[s:s + ROWS] @ basis) ** 2 for s in range(0, len(x), ROWS)])
-    root = y2 * np.sqrt(p)[:, None].astype(x.dtype)
-    spread = (root.T @ root).astype(np.float64)
-    spread[np.diag_indices(len(values))] -= values**2
-    share = float(p @ p)
-    return [(log_vendi(values, order), *_corrected(values, y2, p, spread, share, order), np.inf) for order in orders]
+    del vectors
+    slopes = np.stack([_slope(values, order) for order in orders], 1).astype(x.dtype)
+    spread, psi = np.zeros((len(values),) * 2, x.dtype), np.empty((len(x), len(orders)))
+    for start in range(0, len(x), ROWS):
+        y2 = np.square(x[start:start + ROWS] @ basis)
+        psi[start:start + ROWS] = y2 @ slopes
+        y2 *= np.sqrt(p[start:start + ROWS, None]).astype(x.dtype)
+        spread += y2.T @ y2
+    spread[np.diag_indices(len(values))] -= (values**2).astype(x.dtype)
+    psi -= p @ psi
+    parts = []
+    for order, influence in zip(orders, psi.T, strict=True):
+        bend = np.vdot(_bend(values, order).astype(x.dtype), spread)
+        plain = log_vendi(values, order)
+        bias, variance = _on_log_scale(values, order, 0.5 * float(p @ p) * float(bend), float(p * p @ influence**2))
+        parts.append((plain, plain - bias, variance, np.inf))
+    return parts
 
 
-def _corrected(values: np.ndarray, y2: np.ndarray, p: np.ndarray, spread: np.ndarray, share: float,
-               order: float) -> tuple[float, float]:
-    """Bias-free ln VS and its variance."""
-    slope, bend = _derivatives(values, order)
-    psi = y2 @ slope.astype(y2.dtype)
-    variance = float(p * p @ (psi - p @ psi) ** 2)
-    bias = 0.5 * share * float(np.sum(bend * spread))
+def _on_log_scale(values: np.ndarray, order: float, bias: float, variance: float) -> tuple[float, float]:
+    """Bias and variance of ln VS from those of g: the entropy itself (order 1), the largest eigenvalue, or sum l^q."""
     if order == 1:
-        return log_vendi(values, 1) - bias, variance
+        return bias, variance
     g, outer = (values[-1], -1.0) if np.isinf(order) else (np.sum(values**order), 1 / (1 - order))
-    bias, variance = bias / g, variance / g**2  # ln VS = outer * ln g
-    return log_vendi(values, order) - outer * (bias - variance / 2), outer**2 * variance
+    return outer * (bias / g - variance / g**2 / 2), outer**2 * variance / g**2  # ln VS = outer * ln g
 
 
-def _derivatives(values: np.ndarray, order: float) -> tuple[np.ndarray, np.ndarray]:
-    """f'(l) (d,) and its divided differences f'[l_i, l_j] (d, d), for g = tr f(S), or for the largest eigenvalue."""
+def _slope(values: np.ndarray, order: float) -> np.ndarray:
+    """f'(l) (d,) of g = tr f(S); for order infinity, of the largest eigenvalue."""
     if np.isinf(order):
-        slope, bend = np.zeros(len(values)), np.zeros((len(values),) * 2)
-        slope[-1] = 1
-        gap = np.maximum(values[-1] - values[:-1], 1e-9)
-        bend[-1, :-1] = bend[:-1, -1] = 1 / gap
-        return slope, bend
-    if order == 1:
-        slope, second = -np.log(values) - 1, -1 / values
-    else:
-        slope, second = order * values ** (order - 1), order * (order - 1) * values ** (order - 2)
+        return np.eye(len(values))[-1]
+    return -np.log(values) - 1 if order == 1 else order * values ** (order - 1)
+
+
+def _bend(values: np.ndarray, order: float) -> np.ndarray:
+    """Divided differences f'[l_i, l_j] (d, d)."""
+    if np.isinf(order):
+        bend = np.zeros((len(values),) * 2)
+        bend[-1, :-1] = bend[:-1, -1] = 1 / np.maximum(values[-1] - values[:-1], 1e-9)
+        return bend
+    second = -1 / values if order == 1 else order * (order - 1) * values ** (order - 2)
     gap = np.subtract.outer(values, values)
     near = np.abs(gap) < 1e-6 * np.add.outer(values, values)
-    bend = np.subtract.outer(slope, slope) / np.where(near, 1, gap)
-    return slope, np.where(near, np.add.outer(second, second) / 2, bend)
+    gap[near] = 1
+    slope = _slope(values, order)
+    bend = np.subtract.outer(slope, slope)
+    bend /= gap
+    bend[near] = (np.add.outer(second, second) / 2)[near]
+    return bend
 
 
 def _estimate(plain: float, value: float, variance: float, dof: float, n: int, most: int,

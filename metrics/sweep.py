@@ -13,8 +13,9 @@ import numpy as np
 
 from metrics.covering import Covering, pair_distance2
 
-TILE = 2048
-SPARE = 4  # candidates kept beyond k, in case float32 has swapped near-ties
+TILE = 1000
+SPARE = 2  # candidates kept beyond k + 1, in case float32 has swapped near-ties
+HITS = 64  # more newcomers than this in one row: sort it the plain way
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,9 @@ class KernelSums:
         """Adds a tile's t^2 and t^3 to the sums of its rows (axis 1) or of its columns (axis 0)."""
         import torch
 
-        ones = np.stack([np.ones_like(other_level), other_level], 1)
-        weights = torch.as_tensor(ones, dtype=square.dtype, device=square.device)
-        self.total[rows, :2] += ((square if axis == 1 else square.T) @ weights).cpu().numpy()
-        self.total[rows, 2] += cube.sum(axis).cpu().numpy()
+        level = torch.from_numpy(other_level).to(square.device, square.dtype)
+        sums = square.sum(axis), (square if axis == 1 else square.T).mv(level), cube.sum(axis)
+        self.total[rows] += torch.stack(sums, 1).cpu().numpy()
 
     def means(self, other: Side, own: bool) -> np.ndarray:
         """Mean kernel value of each point to the other side's points; `own` leaves the point itself out."""
@@ -114,7 +114,7 @@ def own_pass(points: np.ndarray, centre: np.ndarray, k: int, name: str, device: 
     n = len(points)
     if n < k + 1:
         raise ValueError(f"{name}: found {n} rows, wanted at least {k + 1} for the {k} nearest neighbours")
-    side, width = Side(points, centre, device), min(k + SPARE, n - 1)
+    side, width = Side(points, centre, device), min(k + 1 + SPARE, n - 1)
     sums = KernelSums(side)
     half = torch.from_numpy(side.half.astype(points.dtype)).to(device)
     best = torch.full((n, width), -torch.inf, dtype=half.dtype, device=device)
@@ -126,11 +126,11 @@ def own_pass(points: np.ndarray, centre: np.ndarray, k: int, name: str, device: 
             t = left @ (left if diagonal else side.tile(columns)).T
             if diagonal:
                 t.fill_diagonal_(-torch.inf)
-            _keep_nearest(best, index, rows, columns, t - half[columns], width)
+            _keep_nearest(best, index, rows, columns, t - half[columns], axis=1)
             if diagonal:
                 t.fill_diagonal_(0)
             else:
-                _keep_nearest(best, index, columns, rows, t.T - half[rows], width)
+                _keep_nearest(best, index, columns, rows, t - half[rows, None], axis=0)
             _add_kernel(t, sums, rows, sums if not diagonal else None, columns)
     radii2, nearest = _radii(points, index.cpu().numpy(), k)
     return Own(radii2, nearest, sums.means(side, own=True))
@@ -184,15 +184,43 @@ def _above(t: "object", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarra
     return i, j, t.flatten()[torch.from_numpy(flat).to(t.device)].cpu().numpy().astype(np.float64)
 
 
-def _keep_nearest(best: "object", index: "object", rows: slice, columns: slice, score: "object", width: int) -> None:
-    """Merges a tile's nearest columns into the rows' lists; score = t - h_j grows as the distance shrinks."""
+def _keep_nearest(best: "object", index: "object", owners: slice, others: slice, score: "object", axis: int) -> None:
+    """Merges a tile's nearest points into their owners' lists (along `axis`); the score t - h_j grows as distance shrinks."""
     import torch
 
-    value, where = score.topk(min(width, score.shape[1]), dim=1)
-    value = torch.cat([best[rows], value], 1)
-    where = torch.cat([index[rows], where + columns.start], 1)
-    best[rows], order = value.topk(width, dim=1)
-    index[rows] = where.gather(1, order)
+    width = best.shape[1]
+    known = best[owners]
+    found = None if torch.isinf(known[:, -1]).any() else _newcomers(score, known[:, -1], axis)
+    if found is None:
+        score = score if axis == 1 else score.T.contiguous()
+        value, where = score.topk(min(width, score.shape[1]), dim=1)
+    else:
+        value, where = found
+    value, order = torch.cat([known, value], 1).topk(width, dim=1)
+    best[owners], index[owners] = value, torch.cat([index[owners], where + others.start], 1).gather(1, order)
+
+
+def _newcomers(score: "object", least: "object", axis: int) -> tuple["object", "object"] | None:
+    """Scores and places of the few that beat their owner's worst neighbour, padded; None if they are not few."""
+    import torch
+
+    mask = score > (least[:, None] if axis == 1 else least)
+    flat = torch.from_numpy(np.flatnonzero(mask.numpy())) if score.device.type == "cpu" else mask.flatten().nonzero()[:, 0]
+    row, column = flat // score.shape[1], flat % score.shape[1]
+    owner, other = (row, column) if axis == 1 else (column, row)
+    value = score.flatten()[flat]
+    if axis == 0:
+        owner, order = owner.sort(stable=True)
+        other, value = other[order], value[order]
+    counts = torch.bincount(owner, minlength=len(least))
+    most = int(counts.max())
+    if most > HITS:
+        return None
+    slot = torch.arange(len(owner), device=owner.device) - (counts.cumsum(0) - counts)[owner]
+    values = torch.full((len(least), most), -torch.inf, dtype=score.dtype, device=score.device)
+    places = torch.zeros((len(least), most), dtype=torch.int64, device=score.device)
+    values[owner, slot], places[owner, slot] = value, other
+    return values, places
 
 
 def _add_kernel(t: "object", row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice) -> None:
@@ -206,10 +234,12 @@ def _add_kernel(t: "object", row_sums: KernelSums, rows: slice, column_sums: Ker
 
 def _radii(points: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Exact squared k-th and (k+1)-th distances among the candidates (n, width), and the k nearest."""
-    n, width = index.shape
-    distance2 = pair_distance2(points, np.repeat(np.arange(n), width), points, index.ravel()).reshape(n, width)
-    order = np.argsort(distance2, axis=1, kind="stable")[:, :k + 1]
+    n, first = len(index), max(k - 2, 0)  # the nearest ones are certain; from here on float64 decides
+    close = index[:, first:]
+    distance2 = pair_distance2(points, np.repeat(np.arange(n), close.shape[1]), points, close.ravel()).reshape(close.shape)
+    order = np.argsort(distance2, axis=1, kind="stable")
+    ranked = np.take_along_axis(distance2, order, 1)[:, k - 1 - first:k + 1 - first]
     radii2 = np.full((n, 2), np.inf)
-    ranked = np.take_along_axis(distance2, order, 1)[:, k - 1:]
     radii2[:, :ranked.shape[1]] = ranked
-    return radii2, np.take_along_axis(index, order[:, :k], 1)
+    nearest = np.concatenate([index[:, :first], np.take_along_axis(close, order, 1)], 1)[:, :k]
+    return radii2, nearest

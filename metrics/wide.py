@@ -26,18 +26,25 @@ class Geometry:
 def plain_and_corrections(x: np.ndarray, wx: np.ndarray, a: Moments, y: np.ndarray, wy: np.ndarray, b: Moments,
                           root: np.ndarray) -> tuple[float, float, float, np.ndarray]:
     """(plain FD, bias, variance, spectrum). Weights (n,), (m,) sum to 1; root (d, d): L L^T = covariance of y."""
-    (m1, s1), (m2, s2) = a.mean_and_covariance(), b.mean_and_covariance()
-    squared, vectors = np.linalg.eigh(root.T @ s1 @ root)
+    (m1, s1), (m2, _) = a.mean_and_covariance(), b.mean_and_covariance()
+    squared, vectors = _eigh(root.T @ s1 @ root)
     s = np.sqrt(np.maximum(squared, 0))
-    plain = float((m1 - m2) @ (m1 - m2) + np.trace(s1) + np.trace(s2) - 2 * s.sum())
+    plain = float((m1 - m2) @ (m1 - m2) + a.trace + b.trace - 2 * s.sum())
     use = s > SMALL * s.max()
     geometry = Geometry(s[use], harmonic_factor(s[use]))
     basis = root @ vectors[:, use] / np.sqrt(s[use])
-    del vectors, s2
-    bias_x, var_x = _side(x, wx, m1, basis, m1 - m2, geometry, np.trace(s1))
+    del vectors
+    bias_x, var_x = _side(x, wx, m1, basis, m1 - m2, geometry, a.trace)
     basis = s1 @ basis / s[use]
     bias_y, var_y = _side(y, wy, m2, basis, m2 - m1, geometry, b.trace)
     return plain, bias_x + bias_y, var_x + var_y, s
+
+
+def _eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues and vectors, in the matrix's own memory: at d = 2,048 every copy is 34 MB."""
+    from scipy.linalg import eigh
+
+    return eigh(matrix.T, overwrite_a=True, check_finite=False, driver="evd")
 
 
 def harmonic_factor(s: np.ndarray, step: float = 0.5) -> np.ndarray:
@@ -76,17 +83,22 @@ def _rest(x: np.ndarray, w: np.ndarray, psi: np.ndarray, mean: np.ndarray, basis
     left = root_part.T @ root_part
     left *= -1
     left[np.diag_indices(len(s))] += (1 - size) * s
-    left = (left / (1 - out) - np.outer(z_shift, z_shift)) / (1 - size_left)  # covariance of z without the block
+    left /= 1 - out
+    left -= np.outer(z_shift, z_shift)
+    left /= 1 - size_left  # now the covariance of z without the block
     trace_left = (((1 - size) * trace - part @ np.square(c).sum(1)) / (1 - out) - shift @ shift) / (1 - size_left)
     change = shift @ shift - 2 * gap @ shift + trace_left - trace - 2 * (_spectrum_sum(left, s) - s.sum())
     left[np.diag_indices(len(s))] -= s
-    second = shift @ shift + 0.5 * np.sum(left * left / np.add.outer(s, s))
+    left *= left
+    left /= np.add.outer(s, s)
+    second = shift @ shift + 0.5 * left.sum()
     linear = -(part @ psi[rows]) / (1 - out)
     return float((1 - out) / out * (change - linear - second))
 
 
 def _spectrum_sum(covariance: np.ndarray, s: np.ndarray) -> float:
-    scaled = covariance * np.sqrt(np.outer(s, s))
+    scaled = covariance * np.sqrt(s)
+    scaled *= np.sqrt(s)[:, None]
     return float(np.sqrt(np.maximum(np.linalg.eigvalsh(scaled), 0)).sum())
 
 
