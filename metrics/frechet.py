@@ -9,7 +9,8 @@ import numpy as np
 
 from metrics.checks import as_features, as_weights, same_width
 from metrics.estimate import Estimate, around
-from metrics.moments import WIDE, Moments, jackknife, moments, root
+from metrics.linear import root
+from metrics.moments import WIDE, Moments, jackknife, moments
 from metrics.reference import Reference
 from metrics.wide import plain_and_corrections
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from metrics.checks import as_features, as_weights
-from metrics.moments import Moments, moments, root
+from metrics.linear import root
+from metrics.moments import Moments, moments
 from metrics.sweep import Own, own_pass
 
 VERSION = 1  # of the stored form

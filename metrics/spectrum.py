@@ -9,6 +9,7 @@ import numpy as np
 
 from metrics.checks import as_features, as_weights
 from metrics.estimate import Estimate, t_value, z_value
+from metrics.linear import eigh
 from metrics.moments import ROWS, WIDE, blocks, jackknife
 
 TINY = 1e-12  # eigenvalues below this share of the largest count as 0
@@ -25,10 +26,9 @@ def vendis(features: np.ndarray, orders: tuple[float, ...] = (0.5, 1, 2, np.inf)
     for order in orders:
         if not order > 0:
             raise ValueError(f"order: found {order}, wanted a number above 0 (infinity is allowed)")
-    x = normalised(features)
+    x = _narrow(as_features(features, "features"))
     p = as_weights(weights, len(x))
-    x = _narrow(x)
-    parts = _wide(x, p, orders) if x.shape[1] > WIDE else _jackknifed(x, p, orders)
+    parts = _wide(x, p, orders) if x.shape[1] > WIDE else _jackknifed(normalised(x), p, orders)
     return {order: _estimate(*part, n=len(x), most=x.shape[1], level=level) for order, part in zip(orders, parts, strict=True)}
 
 
@@ -49,11 +49,15 @@ def vendi_gradient(features: np.ndarray, weights: np.ndarray) -> tuple[float, np
 def normalised(features: np.ndarray) -> np.ndarray:
     """Rows of length 1, in the input's precision."""
     features = as_features(features, "features")
-    length = np.sqrt(np.einsum("ij,ij->i", features, features, dtype=np.float64))
+    return features / _lengths(features)[:, None].astype(features.dtype)
+
+
+def _lengths(x: np.ndarray) -> np.ndarray:
+    length = np.sqrt(np.einsum("ij,ij->i", x, x, dtype=np.float64))
     if length.min() == 0:
         raise ValueError(f"features: found a row of zeros ({int(length.argmin())}), wanted rows with a direction: the "
                          "Vendi score compares angles")
-    return features / length[:, None].astype(features.dtype)
+    return length
 
 
 def second_moment(x: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -80,7 +84,8 @@ def _narrow(x: np.ndarray) -> np.ndarray:
     """Fewer rows than columns: the same inner products in n columns."""
     if len(x) >= x.shape[1]:
         return x
-    values, vectors = np.linalg.eigh((x @ x.T).astype(np.float64))
+    x = normalised(x)
+    values, vectors = eigh((x @ x.T).astype(np.float64))
     return (vectors * np.sqrt(np.maximum(values, 0))).astype(x.dtype)
 
 
@@ -102,14 +107,15 @@ def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list
 
 def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple[float, float, float, float]]:
     """The same in closed form: for g = tr f(S), influence f'(l).y^2, bias 1/2n sum f'[l_i, l_j] Var(y_i y_j), y = V^T x."""
-    values, vectors = np.linalg.eigh(second_moment(x, p))
+    inverse = 1 / _lengths(x) ** 2  # rows are normalised where they are used: no copy of all features
+    values, vectors = eigh(second_moment(x, p * inverse))
     use = values > 1e-7 * values[-1]
     values, basis = values[use], vectors[:, use].astype(x.dtype)
     del vectors
     slopes = np.stack([_slope(values, order) for order in orders], 1).astype(x.dtype)
     spread, psi = np.zeros((len(values),) * 2, x.dtype), np.empty((len(x), len(orders)))
     for start in range(0, len(x), ROWS):
-        y2 = np.square(x[start:start + ROWS] @ basis)
+        y2 = np.square(x[start:start + ROWS] @ basis) * inverse[start:start + ROWS, None].astype(x.dtype)
         psi[start:start + ROWS] = y2 @ slopes
         y2 *= np.sqrt(p[start:start + ROWS, None]).astype(x.dtype)
         spread += y2.T @ y2

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metrics.linear import eigh
 from metrics.moments import ROWS, Moments, blocks
 
 SMALL = 1e-6  # spectrum below this share of the largest counts as 0
@@ -27,24 +28,18 @@ def plain_and_corrections(x: np.ndarray, wx: np.ndarray, a: Moments, y: np.ndarr
                           root: np.ndarray) -> tuple[float, float, float, np.ndarray]:
     """(plain FD, bias, variance, spectrum). Weights (n,), (m,) sum to 1; root (d, d): L L^T = covariance of y."""
     (m1, s1), (m2, _) = a.mean_and_covariance(), b.mean_and_covariance()
-    squared, vectors = _eigh(root.T @ s1 @ root)
+    squared, vectors = eigh(root.T @ s1 @ root)
     s = np.sqrt(np.maximum(squared, 0))
     plain = float((m1 - m2) @ (m1 - m2) + a.trace + b.trace - 2 * s.sum())
     use = s > SMALL * s.max()
     geometry = Geometry(s[use], harmonic_factor(s[use]))
-    basis = root @ vectors[:, use] / np.sqrt(s[use])
+    vectors = root @ (vectors if use.all() else vectors[:, use])
+    vectors /= np.sqrt(s[use])
+    basis_x, basis_y = vectors.astype(x.dtype), (s1 @ vectors / s[use]).astype(y.dtype)
     del vectors
-    bias_x, var_x = _side(x, wx, m1, basis, m1 - m2, geometry, a.trace)
-    basis = s1 @ basis / s[use]
-    bias_y, var_y = _side(y, wy, m2, basis, m2 - m1, geometry, b.trace)
+    bias_x, var_x = _side(x, wx, m1, basis_x, m1 - m2, geometry, a.trace)
+    bias_y, var_y = _side(y, wy, m2, basis_y, m2 - m1, geometry, b.trace)
     return plain, bias_x + bias_y, var_x + var_y, s
-
-
-def _eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues and vectors, in the matrix's own memory: at d = 2,048 every copy is 34 MB."""
-    from scipy.linalg import eigh
-
-    return eigh(matrix.T, overwrite_a=True, check_finite=False, driver="evd")
 
 
 def harmonic_factor(s: np.ndarray, step: float = 0.5) -> np.ndarray:
@@ -57,7 +52,7 @@ def _side(x: np.ndarray, w: np.ndarray, mean: np.ndarray, basis: np.ndarray, gap
           trace: float) -> tuple[float, float]:
     """What one sample adds to bias and variance."""
     psi, bend = np.empty(len(x)), 0.0
-    basis, factor = basis.astype(x.dtype), geometry.factor.astype(x.dtype)
+    factor = geometry.factor.astype(x.dtype)
     for rows, c in _rows(x, mean):
         z2 = np.square(c @ basis)
         length = np.einsum("ij,ij->i", c, c)
@@ -75,7 +70,7 @@ def _rest(x: np.ndarray, w: np.ndarray, psi: np.ndarray, mean: np.ndarray, basis
     rows = blocks(len(x))[0]
     part, out = w[rows], w[rows].sum()
     c = x[rows] - mean
-    z = c @ basis.astype(np.float64)
+    z = (c.astype(x.dtype) @ basis).astype(np.float64)
     shift, z_shift = (part @ c) / (1 - out), (part @ z) / (1 - out)
     size = w @ w
     size_left = (size - part @ part) / (1 - out) ** 2
