@@ -82,6 +82,8 @@ def _with_root(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.
 
 
 def _enough(n: int, d: int, name: str) -> None:
+    if n < 4:
+        raise ValueError(f"{name}: found {n} rows, wanted at least 4 for an interval")
     if n < d:
         raise ValueError(f"{name}: found {n} rows of width {d}, wanted at least {d} rows: below that FD's bias cannot be "
                          "removed; use kd, which is unbiased at every n")

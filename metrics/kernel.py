@@ -11,12 +11,14 @@ from metrics.estimate import Estimate, z_value
 from metrics.reference import Reference
 from metrics.sweep import Cross, Own, cross_pass, own_pass
 
+LEAST = 4  # rows: below that there is no variance to speak of
 SAMPLE = 1000  # points from which the second-order terms are taken: 1% is enough for a variance
 
 
 def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float = 0.95, device: str = "cpu") -> Estimate:
     """Kernel distance of (n, d) to (m, d) features; 0 = same distribution (third moments), may be slightly negative."""
-    generated, reference = as_features(generated, "generated"), Reference.of(reference)
+    generated, reference = as_features(generated, "generated", LEAST), Reference.of(reference)
+    as_features(reference.features, "reference", LEAST)
     same_width(generated, reference.features)
     x = own_pass(generated, reference.centre, 1, "generated", device)
     y = reference.own(1, device)
@@ -42,7 +44,7 @@ def score_interval(value: float, first: float, second: float, z: float) -> tuple
 
     Variance of the first order goes with the distance itself, and is gone where both distributions agree.
     """
-    slope = first / max(value, np.sqrt(second))
+    slope = first / max(value, np.sqrt(second), np.finfo(float).tiny)
     middle = value + z * z * slope / 2
     half = z * np.sqrt(max(second + slope * value + z * z * slope * slope / 4, 0))
     lowest = value - z * np.sqrt(second)
