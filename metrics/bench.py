@@ -1,8 +1,9 @@
 """Time and memory, side by side: the one-pass suite with intervals, and the four peers one after another without them.
 
-`python -m metrics.bench` runs every cell in a process of its own (peak memory cannot be measured otherwise) with as many
-threads as OMP_NUM_THREADS says (1 unless set). Peers take their own fast paths: vendi-score's d x d one, both KIDs with 100
-subsets of 1,000. "extra" is the peak beyond what the process held once libraries and features were loaded.
+`python -m metrics.bench` runs every cell in a process of its own (peak memory cannot be measured otherwise) with as
+many threads as OMP_NUM_THREADS says (1 unless set). Peers take their own fast paths: vendi-score's d x d one, both
+KIDs with 100 subsets of 1,000. "extra" is the peak beyond what the process held once libraries and features were
+loaded.
 """
 import argparse
 import contextlib
@@ -155,7 +156,8 @@ def optima(n: int, widths: list[int]) -> None:
     print(f"\ncertified 1% weighted-Vendi optimum, n = {n:,}{'seconds':>9}{'steps':>8}{'gap':>9}")
     for d in widths:
         row = cell("optimum", n, d)
-        print(f"  d = {d:<38}{row['seconds']:>9.2f}{row['values']['steps']:>8.0f}{row['values']['gap']:>9.2%}", flush=True)
+        print(f"  d = {d:<38}{row['seconds']:>9.2f}{row['values']['steps']:>8.0f}{row['values']['gap']:>9.2%}",
+              flush=True)
 
 
 def main() -> None:

@@ -100,5 +100,6 @@ def _finite(array: np.ndarray, name: str) -> np.ndarray:
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             where = tuple(int(i) for i in bad[0])
-            raise ValueError(f"{name}: found {len(bad)} NaN or infinite values, the first at {where}; wanted finite ones")
+            raise ValueError(f"{name}: found {len(bad)} NaN or infinite values, the first at {where}; wanted finite "
+                             f"ones")
     return array

@@ -18,7 +18,9 @@ WANTED = {"core": (0.92, 0.98), "wide": (0.90, 0.99)}
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: what is drawn, its truth (None: the mean over the draws), and the band that is asked for."""
+    """One row of the table: what is drawn, its truth (None: the mean over the draws), and the band that is asked
+    for.
+    """
 
     name: str
     draw: Callable[[np.random.Generator], dict[str, Estimate]]
@@ -47,7 +49,8 @@ class Row:
 def run(case: Case, draws: int, seed: int = 0) -> list[Row]:
     """Draws anew `draws` times; one row for each metric of the case."""
     found = [case.draw(rng) for rng in np.random.default_rng(seed).spawn(draws)]
-    return [_row(f"{case.name}: {name}", [f[name] for f in found], truth, case.band) for name, truth in case.truth.items()]
+    return [_row(f"{case.name}: {name}", [f[name] for f in found], truth, case.band)
+            for name, truth in case.truth.items()]
 
 
 def _row(name: str, estimates: list[Estimate], truth: float | None, band: str) -> Row:
@@ -67,7 +70,7 @@ def population(d: int, size: int = 4000, shift: float = 0.0, seed: int = 0) -> n
 
 def feature_case(name: str, n: int, d: int, shift: float) -> Case:
     """FD, KD and Vendi scores of n images each from two populations with known truth."""
-    a, b = population(d, shift=shift), population(d) if shift else population(d)
+    a, b = population(d, shift=shift), population(d)
     truth = {"fd": _fd_truth(a, b), "kd": _kd_truth(a, b)}
 
     def draw(rng: np.random.Generator) -> dict[str, Estimate]:
@@ -96,7 +99,8 @@ def neighbour_case(n: int, d: int, scale: float, k: int = 5) -> Case:
     def draw(rng: np.random.Generator) -> dict[str, Estimate]:
         return metrics.prdc(rng.normal(size=(n, d)) * scale, rng.normal(size=(n, d)), k=k)
 
-    return Case(f"scale {scale:g}, n={n}, d={d}", draw, dict.fromkeys(("precision", "recall", "density", "coverage")), "wide")
+    names = ("precision", "recall", "density", "coverage")
+    return Case(f"scale {scale:g}, n={n}, d={d}", draw, dict.fromkeys(names), "wide")
 
 
 def share_case(p: float, accuracy: float, n: int = 2000, held_out: int = 500) -> Case:
@@ -114,7 +118,8 @@ def mix_case(shares: np.ndarray, accuracy: float, n: int = 2000, held_out: int =
     """All shares of several classes, and what is made of them."""
     shares = np.asarray(shares, dtype=float)
     classes = len(shares)
-    rows = np.full((classes, classes), (1 - accuracy) / (classes - 1)) + np.eye(classes) * (accuracy - (1 - accuracy) / (classes - 1))
+    wrong = (1 - accuracy) / (classes - 1)
+    rows = np.full((classes, classes), wrong) + np.eye(classes) * (accuracy - wrong)
     even = np.full(classes, 1 / classes)
     truth = {"share of the first": shares[0], "share of the last": shares[-1],
              "fairness discrepancy": float(np.linalg.norm(shares - even)),
@@ -174,7 +179,8 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--only", default="", help="only cases whose name contains this")
     options = parser.parse_args()
-    print(f"{'95% intervals over ' + str(options.draws) + ' draws':<52}{'holds':>7}{'wanted':>9}{'truth':>11}{'bias':>11}{'width':>10}")
+    title = f"95% intervals over {options.draws} draws"
+    print(f"{title:<52}{'holds':>7}{'wanted':>9}{'truth':>11}{'bias':>11}{'width':>10}")
     for case in cases():
         for row in run(case, options.draws) if options.only in case.name else ():
             low, high = WANTED[row.band]

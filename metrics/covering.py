@@ -1,8 +1,8 @@
 """Which points lie in which k-NN balls, kept so that leaving out any one point can be worked out afterwards.
 
 Besides the balls themselves (radius r_k) their shells are kept (up to r_{k+1}): without point j, exactly the balls that
-have j among their k nearest grow to r_{k+1}. Points in two balls or more stay covered whichever point is left out, so only
-the others need their shells remembered: a short list.
+have j among their k nearest grow to r_{k+1}. Points in two balls or more stay covered whichever point is left out, so
+only the others need their shells remembered: a short list.
 """
 import numpy as np
 
@@ -32,7 +32,9 @@ class Covering:
         self.shell = shell[:, self.count[shell[0]] <= 1]
 
     def share_variance(self, nearest: np.ndarray) -> float:
-        """Variance of the share of points in any ball: over points, and over balls by leaving one out. nearest: (m, k)."""
+        """Variance of the share of points in any ball: over points, and over balls by leaving one out.
+        nearest: (m, k).
+        """
         n, m = len(self.count), len(nearest)
         p = float(np.mean(self.count > 0))
         point, ball = self.shell
@@ -42,7 +44,8 @@ class Covering:
         saved[point[once][grows]] = True
         lost = np.bincount(self.only[(self.count == 1) & ~saved], minlength=m)
         never = ~once
-        pairs = np.unique((point[never, None] * m + nearest[ball[never]]).ravel())  # (point, left-out) that become covered
+        # (point, left-out) that become covered
+        pairs = np.unique((point[never, None] * m + nearest[ball[never]]).ravel())
         gained = np.bincount(pairs % m, minlength=m)
         return p * (1 - p) / n + left_out_variance(lost - gained, lost + gained) / n**2
 

@@ -1,8 +1,8 @@
 """Fréchet distance of two sets of features, without its bias, and with an interval.
 
-FD = |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2) (Dowson and Landau 1982; FID: Heusel et al. 2017). Its plain value is
-too large by about c/N, c unknown, so values at different N cannot be compared. Up to width 512 a block jackknife over
-both samples removes that bias; wider features see `wide`.
+FD = |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2) (Dowson and Landau 1982; FID: Heusel et al. 2017). Its plain
+value is too large by about c/N, c unknown, so values at different N cannot be compared. Up to width 512 a block
+jackknife over both samples removes that bias; wider features see `wide`.
 Known difference to the peers: `plain` equals theirs; `value` is lower, and can be slightly negative where both agree.
 """
 import numpy as np
@@ -85,5 +85,6 @@ def _enough(n: int, d: int, name: str) -> None:
     if n < 4:
         raise ValueError(f"{name}: found {n} rows, wanted at least 4 for an interval")
     if n < d:
-        raise ValueError(f"{name}: found {n} rows of width {d}, wanted at least {d} rows: below that FD's bias cannot be "
+        raise ValueError(f"{name}: found {n} rows of width {d}, wanted at least {d} rows: below that FD's bias cannot "
+                         f"be "
                          "removed; use kd, which is unbiased at every n")

@@ -1,8 +1,9 @@
 """Kernel distance (KID of Bińkowski et al. 2018): squared MMD with (x.y/d + 1)^3, all pairs, unbiased at every n.
 
-Known difference to the peers: they average over random subsets of 1,000, and call the spread over subsets "std"; here every
-pair counts once, and the interval is that of the estimate: the variance of a U-statistic to second order (Hoeffding),
-V = 4 Var a(x)/n + 4 Var b(y)/m + 2 Vxx/n(n-1) + 2 Vyy/m(m-1) + 4 Vxy/nm. The first two vanish when both sets agree.
+Known difference to the peers: they average over random subsets of 1,000, and call the spread over subsets "std"; here
+every pair counts once, and the interval is that of the estimate: the variance of a U-statistic to second order
+(Hoeffding), V = 4 Var a(x)/n + 4 Var b(y)/m + 2 Vxx/n(n-1) + 2 Vyy/m(m-1) + 4 Vxy/nm. The first two vanish when both
+sets agree.
 """
 import numpy as np
 
@@ -15,7 +16,8 @@ LEAST = 4  # rows: below that there is no variance to speak of
 SAMPLE = 1000  # points from which the second-order terms are taken: 1% is enough for a variance
 
 
-def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float = 0.95, device: str = "cpu") -> Estimate:
+def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float = 0.95,
+       device: str = "cpu") -> Estimate:
     """Kernel distance of (n, d) to (m, d) features; 0 = same distribution (third moments), may be slightly negative."""
     generated, reference = as_features(generated, "generated", LEAST), Reference.of(reference)
     as_features(reference.features, "reference", LEAST)
@@ -26,7 +28,8 @@ def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float
     return from_rows(generated, x, reference.features, y, cross, level)
 
 
-def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cross: Cross, level: float = 0.95) -> Estimate:
+def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cross: Cross,
+              level: float = 0.95) -> Estimate:
     """Kernel distance from the mean kernel values of each point (the one-pass suite's way in)."""
     n, m = len(generated), len(reference)
     value = x.kernel.mean() + y.kernel.mean() - cross.kernel_x.mean() - cross.kernel_y.mean()
@@ -40,7 +43,8 @@ def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cros
 
 
 def score_interval(value: float, first: float, second: float, z: float) -> tuple[float, float]:
-    """All t with |value - t| <= z se(t), se(t)^2 = second + first * max(t, 0) / value, as Wilson's interval for a share.
+    """All t with |value - t| <= z se(t), se(t)^2 = second + first * max(t, 0) / value, as Wilson's interval for a
+    share.
 
     Variance of the first order goes with the distance itself, and is gone where both distributions agree.
     """

@@ -12,7 +12,7 @@ def root(covariance: np.ndarray) -> np.ndarray:
 
 
 def eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues (rising) and vectors of a symmetric matrix, in the matrix's own memory: at d = 2,048 a copy is 34 MB."""
+    """Eigenvalues (rising) and vectors of a symmetric matrix, in place: a copy is 34 MB at d = 2,048."""
     from scipy.linalg import eigh as solve
 
     return solve(matrix.T, overwrite_a=True, check_finite=False, driver="evd")

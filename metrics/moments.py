@@ -1,7 +1,8 @@
 """Means and second moments of features, by block, so that one pass serves the value, its bias and its interval.
 
 Sums are taken about a centre near the mean: float32 features with a large offset would cancel otherwise. For features
-wider than `WIDE` only the total is kept (20 blocks of 2,048 x 2,048 would fill 670 MB); see `wide` for what replaces them.
+wider than `WIDE` only the total is kept (20 blocks of 2,048 x 2,048 would fill 670 MB); see `wide` for what replaces
+them.
 """
 from dataclasses import dataclass
 
@@ -22,7 +23,8 @@ class Moments:
     mass2: np.ndarray  # (B,) sum of squared weights
     centre: np.ndarray  # (d,)
     sums: np.ndarray  # (B, d) sum of w (x - centre)
-    squares: np.ndarray  # (B, d, d) sum of w (x - centre)(x - centre)^T; if B = 1: centre is the mean, this the covariance
+    # (B, d, d) sum of w (x - centre)(x - centre)^T; if B = 1: centre is the mean, this the covariance
+    squares: np.ndarray
 
     @property
     def inverse_size(self) -> float:
@@ -43,12 +45,13 @@ class Moments:
         """Trace of the covariance."""
         return float(np.trace(self.mean_and_covariance()[1]))
 
-    def _finish(self, mass: float, mass2: float, sums: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _finish(self, mass: float, mass2: float, sums: np.ndarray,
+                squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.centre + sums / mass, (squares - np.outer(sums, sums) / mass) / (mass - mass2 / mass)
 
 
 def blocks(n: int, count: int = BLOCKS) -> list[np.ndarray]:
-    """`count` random blocks of row numbers, always the same for one n: files are often sorted, rows of a block are not."""
+    """`count` random blocks of row numbers, the same for every call: files are often sorted, a block's rows are not."""
     return np.array_split(np.random.default_rng(0).permutation(n), min(count, n))
 
 
@@ -70,7 +73,9 @@ def _sums(part: np.ndarray, w: np.ndarray) -> tuple[float, float, np.ndarray, np
 
 
 def _total(features: np.ndarray, w: np.ndarray, weights: np.ndarray | None) -> Moments:
-    """Mean and covariance in the fields of one block: products of 1,000 rows in the input's precision, added in float64."""
+    """Mean and covariance in the fields of one block: products of 1,000 rows in the input's precision, added in
+    float64.
+    """
     n, d = features.shape
     mean = np.average(features, 0, weights) if weights is not None else features.mean(0, dtype=np.float64)
     shift = mean.astype(features.dtype)
@@ -88,7 +93,9 @@ def _total(features: np.ndarray, w: np.ndarray, weights: np.ndarray | None) -> M
 
 
 def jackknife(full: float, without: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
-    """Bias-free value and its variance from leave-one-block-out values (B,), blocks of any sizes (Busing et al. 1999)."""
+    """Bias-free value and its variance from leave-one-block-out values (B,), blocks of any sizes (Busing et al.
+    1999).
+    """
     n, count = sizes.sum(), len(sizes)
     h = n / sizes
     value = count * full - np.sum((1 - sizes / n) * without)

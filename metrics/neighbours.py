@@ -1,13 +1,13 @@
 """Precision, recall, density and coverage from balls around k nearest neighbours.
 
-Precision and recall: Kynkäänniemi et al. 2019; density and coverage: Naeem et al. 2020. All four depend on k and on both
-sample sizes, and none is 1 (density: has to be 1) for a perfect generator; `same` says what it would be.
+Precision and recall: Kynkäänniemi et al. 2019; density and coverage: Naeem et al. 2020. All four depend on k and on
+both sample sizes, and none is 1 (density: has to be 1) for a perfect generator; `same` says what it would be.
 Known difference to prdc: balls are closed (distance <= radius), so exact copies of the reference count as precise;
 `closed=False` gives prdc's open balls, where a duplicated point has a ball of radius 0 that holds nothing.
 
 Intervals: the variance over one sample given the other is exact, that over the balls comes from leaving each point out
-in turn (subsampling without replacement; a bootstrap's duplicates would shrink the radii). By Efron and Stein it errs on
-the wide side. Proportions get Wilson's interval at the number of independent images that would vary as much.
+in turn (subsampling without replacement; a bootstrap's duplicates would shrink the radii). By Efron and Stein it errs
+on the wide side. Proportions get Wilson's interval at the number of independent images that would vary as much.
 """
 import numpy as np
 
@@ -15,6 +15,7 @@ from metrics.checks import as_features, same_width
 from metrics.estimate import Estimate, around, wilson
 from metrics.reference import Reference
 from metrics.sweep import Cross, Own, cross_pass, own_pass
+
 
 def prdc(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 5, closed: bool = True,
          level: float = 0.95, device: str = "cpu") -> dict[str, Estimate]:
@@ -41,7 +42,9 @@ def from_passes(x: Own, y: Own, cross: Cross, k: int, level: float = 0.95) -> di
 
 
 def same_coverage(n: int, m: int, k: int) -> float:
-    """Expected coverage when both sets have one distribution: 1 - prod_{i<k} (m - 1 - i)/(n + m - 1 - i); 1 - 2^-k for n = m."""
+    """Expected coverage when both sets have one distribution:
+    1 - prod_{i<k} (m - 1 - i)/(n + m - 1 - i); 1 - 2^-k for n = m.
+    """
     i = np.arange(k)
     return float(1 - np.prod((m - 1 - i) / (n + m - 1 - i)))
 
@@ -52,11 +55,14 @@ def enough(n: int, m: int, k: int) -> None:
         raise ValueError(f"k: found {k!r}, wanted a whole number of neighbours, at least 1")
     for name, size in (("generated", n), ("reference", m)):
         if size < 4 * (k + 2):
-            raise ValueError(f"{name}: found {size} rows, wanted at least {4 * (k + 2)} for {k} neighbours and an interval")
+            raise ValueError(f"{name}: found {size} rows, wanted at least {4 * (k + 2)} for {k} neighbours and an "
+                             f"interval")
 
 
 def proportion(p: float, variance: float, n: int, same: float | None, level: float) -> Estimate:
-    """Wilson's interval at the effective number of images, p (1 - p) / variance, drawn towards n when there are few events."""
+    """Wilson's interval at the effective number of images, p (1 - p) / variance, drawn towards n when there are few
+    events.
+    """
     effective = n * (p * (1 - p) + 1 / n) / (variance * n + 1 / n)
     low, high = wilson(p, effective, level)
     return Estimate(p, low, high, n, se=variance**0.5, same=same)

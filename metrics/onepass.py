@@ -10,11 +10,12 @@ from metrics.sweep import cross_pass, own_pass
 
 
 def suite(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 5,
-          orders: tuple[float, ...] = (0.5, 1, 2, np.inf), device: str = "cpu", level: float = 0.95) -> dict[str, Estimate]:
+          orders: tuple[float, ...] = (0.5, 1, 2, np.inf), device: str = "cpu",
+          level: float = 0.95) -> dict[str, Estimate]:
     """"fd", "kd", "precision", "recall", "density", "coverage", "vendi", "vendi_0.5", "vendi_2", "vendi_inf".
 
-    generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept). With fewer than d
-    rows on either side FD has no honest value: "fd" is then missing, and "kd" is there.
+    generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept). With fewer
+    than d rows on either side FD has no honest value: "fd" is then missing, and "kd" is there.
     """
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     y = reference.features

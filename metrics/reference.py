@@ -1,4 +1,6 @@
-"""The reference side of every comparison, computed once: moments, k-NN radii, kernel sums; kept on disk without pickle."""
+"""The reference side of every comparison, computed once: moments, k-NN radii, kernel sums; kept on disk without
+pickle.
+"""
 import hashlib
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +16,9 @@ VERSION = 1  # of the stored form
 
 
 class Reference:
-    """Features (m, d) of the images to compare with, weights (m,) or None; statistics are computed when first asked for."""
+    """Features (m, d) of the images to compare with, weights (m,) or None; statistics are computed when first asked
+    for.
+    """
 
     def __init__(self, features: np.ndarray, weights: np.ndarray | None = None) -> None:
         self.features = as_features(features, "reference")
@@ -76,7 +80,8 @@ class Reference:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         if int(arrays.get("version", -1)) != VERSION:
-            raise ValueError(f"{path}: found version {arrays.get('version')}, wanted {VERSION}: compute the reference anew")
+            raise ValueError(f"{path}: found version {arrays.get('version')}, wanted {VERSION}: compute the reference "
+                             f"anew")
         reference = cls(arrays["features"], arrays.get("weights"))
         group = {name.removeprefix("moments."): value for name, value in arrays.items() if name.startswith("moments.")}
         if group:

@@ -1,9 +1,9 @@
 """Vendi score: the effective number of different images (Friedman and Dieng 2023; orders q: Pasarkar and Dieng 2024).
 
 VS_q = exp of the order-q entropy of the eigenvalues of K/n, K the cosine kernel. These are the eigenvalues of the d x d
-second moment of the normalised features, S = sum_i p_i x_i x_i^T, which also serves weights p. The plain value grows with n;
-`value` is freed of the first-order part of that by a block jackknife of ln VS (up to width 512) or in closed form
-(wider). Compare equal n only, all the same. Known difference to vendi-score 0.0.3: its score_X ignores q.
+second moment of the normalised features, S = sum_i p_i x_i x_i^T, which also serves weights p. The plain value grows
+with n; `value` is freed of the first-order part of that by a block jackknife of ln VS (up to width 512) or in closed
+form (wider). Compare equal n only, all the same. Known difference to vendi-score 0.0.3: its score_X ignores q.
 """
 import numpy as np
 
@@ -15,7 +15,8 @@ from metrics.moments import ROWS, WIDE, blocks, jackknife
 TINY = 1e-12  # eigenvalues below this share of the largest count as 0
 
 
-def vendi(features: np.ndarray, order: float = 1, weights: np.ndarray | None = None, *, level: float = 0.95) -> Estimate:
+def vendi(features: np.ndarray, order: float = 1, weights: np.ndarray | None = None, *,
+          level: float = 0.95) -> Estimate:
     """Vendi score of (n, d) features, in [1, min(n, d)]; order 1 is the usual one, small orders stress the rare."""
     return vendis(features, (order,), weights, level=level)[order]
 
@@ -29,7 +30,8 @@ def vendis(features: np.ndarray, orders: tuple[float, ...] = (0.5, 1, 2, np.inf)
     x = _narrow(as_features(features, "features"))
     p = as_weights(weights, len(x))
     parts = _wide(x, p, orders) if x.shape[1] > WIDE else _jackknifed(normalised(x), p, orders)
-    return {order: _estimate(*part, n=len(x), most=x.shape[1], level=level) for order, part in zip(orders, parts, strict=True)}
+    return {order: _estimate(*part, n=len(x), most=x.shape[1], level=level)
+            for order, part in zip(orders, parts, strict=True)}
 
 
 def weighted_vendi(features: np.ndarray, weights: np.ndarray, order: float = 1) -> float:
@@ -39,7 +41,9 @@ def weighted_vendi(features: np.ndarray, weights: np.ndarray, order: float = 1) 
 
 
 def vendi_gradient(features: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
-    """ln VS (order 1) and its gradient in the weights (n,): d ln VS / d p_i = -x_i^T (ln S + I) x_i, S = X^T diag(p) X."""
+    """ln VS (order 1) and its gradient in the weights (n,): d ln VS / d p_i = -x_i^T (ln S + I) x_i, S = X^T diag(p)
+    X.
+    """
     x = normalised(features).astype(np.float64)
     values, vectors = np.linalg.eigh(second_moment(x, as_weights(weights, len(x))))
     logs = np.log(np.maximum(values, TINY * values[-1]))
@@ -106,7 +110,9 @@ def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list
 
 
 def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple[float, float, float, float]]:
-    """The same in closed form: for g = tr f(S), influence f'(l).y^2, bias 1/2n sum f'[l_i, l_j] Var(y_i y_j), y = V^T x."""
+    """The same in closed form: for g = tr f(S), influence f'(l).y^2, bias 1/2n sum f'[l_i, l_j] Var(y_i y_j), y = V^T
+    x.
+    """
     inverse = 1 / _lengths(x) ** 2  # rows are normalised where they are used: no copy of all features
     values, vectors = eigh(second_moment(x, p * inverse))
     use = values > 1e-7 * values[-1]

@@ -1,10 +1,12 @@
-"""The two passes over all pairs that every kernel and neighbour metric reads: a set among itself, and one against another.
+"""The two passes over all pairs that every kernel and neighbour metric reads: a set among itself, and one against
+another.
 
 Tiles of t = u.v / d about one centre (float32 products are accurate there) are computed once, and from each tile come
 - the polynomial kernel (x.y/d + 1)^3 = (t + c_i + c_j)^3: the powers t^2, t^3 from the tile, all else in closed form
   and float64, so that a large offset c does not drown the difference that kernel distance is;
 - squared distances d (2 h_i + 2 h_j - 2 t), h = |u|^2 / 2d: float32 finds the candidates, float64 decides.
-The tie rule: a point on the surface of a ball is inside (<=, as in Kynkäänniemi et al. 2019 and torch-fidelity; prdc has <).
+The tie rule: a point on the surface of a ball is inside (<=, as in Kynkäänniemi et al. 2019 and torch-fidelity; prdc
+has <).
 """
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -156,7 +158,9 @@ def cross_pass(x: np.ndarray, y: np.ndarray, centre: np.ndarray, radii2_x: np.nd
 
 def inside(t: "object", a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool,
            closed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs (i, j) of the tile within the wider ball of the row's (or column's) point, and whether within the inner one."""
+    """Pairs (i, j) of the tile within the wider ball of the row's (or column's) point, and whether within the inner
+    one.
+    """
     slack = np.finfo(a.points.dtype).eps * (8 + 2 * a.d**0.5)  # rounding of a product of d terms, generously
     hi, hj = a.half[rows], b.half[columns]
     reach = np.minimum(radii2[:, 1], 8 * a.d * max(hi.max(), hj.max())) / (2 * a.d)  # an infinite radius holds all
@@ -179,13 +183,20 @@ def _above(t: "object", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarra
 
     low_i, low_j = (torch.from_numpy(v).to(t.device, t.dtype) for v in (low_i, low_j))
     mask = (t - low_i[:, None]) >= low_j
-    flat = np.flatnonzero(mask.numpy()) if t.device.type == "cpu" else mask.flatten().nonzero()[:, 0].cpu().numpy()
+    flat = _true_places(mask)
     i, j = np.divmod(flat, t.shape[1])
     return i, j, t.flatten()[torch.from_numpy(flat).to(t.device)].cpu().numpy().astype(np.float64)
 
 
+def _true_places(mask: "object") -> np.ndarray:
+    """Flat places of the few true entries; numpy is eight times faster at it than torch on the CPU."""
+    return np.flatnonzero(mask.numpy()) if mask.device.type == "cpu" else mask.flatten().nonzero()[:, 0].cpu().numpy()
+
+
 def _keep_nearest(best: "object", index: "object", owners: slice, others: slice, score: "object", axis: int) -> None:
-    """Merges a tile's nearest points into their owners' lists (along `axis`); the score t - h_j grows as distance shrinks."""
+    """Merges a tile's nearest points into their owners' lists (along `axis`); the score t - h_j grows as distance
+    shrinks.
+    """
     import torch
 
     width = best.shape[1]
@@ -205,7 +216,7 @@ def _newcomers(score: "object", least: "object", axis: int) -> tuple["object", "
     import torch
 
     mask = score > (least[:, None] if axis == 1 else least)
-    flat = torch.from_numpy(np.flatnonzero(mask.numpy())) if score.device.type == "cpu" else mask.flatten().nonzero()[:, 0]
+    flat = torch.from_numpy(_true_places(mask)).to(score.device)
     row, column = flat // score.shape[1], flat % score.shape[1]
     owner, other = (row, column) if axis == 1 else (column, row)
     value = score.flatten()[flat]
@@ -236,7 +247,8 @@ def _radii(points: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, n
     """Exact squared k-th and (k+1)-th distances among the candidates (n, width), and the k nearest."""
     n, first = len(index), max(k - 2, 0)  # the nearest ones are certain; from here on float64 decides
     close = index[:, first:]
-    distance2 = pair_distance2(points, np.repeat(np.arange(n), close.shape[1]), points, close.ravel()).reshape(close.shape)
+    owner = np.repeat(np.arange(n), close.shape[1])
+    distance2 = pair_distance2(points, owner, points, close.ravel()).reshape(close.shape)
     order = np.argsort(distance2, axis=1, kind="stable")
     ranked = np.take_along_axis(distance2, order, 1)[:, k - 1 - first:k + 1 - first]
     radii2 = np.full((n, 2), np.inf)

@@ -1,8 +1,9 @@
 """Precision and recall against a reference whose images count unequally (reference weighted by p).
 
-Recall: sum of p over reference images within a generated ball. Precision: generated images within a reference ball, where
-a ball now reaches to the distance at which its neighbours weigh k/m, and images of weight 0 have none; with equal weights this
-is the usual k-NN ball. The formula of Diversity Weights (Berns et al. 2023) could not be verified: this one is ours.
+Recall: sum of p over reference images within a generated ball. Precision: generated images within a reference ball,
+where a ball now reaches to the distance at which its neighbours weigh k/m, and images of weight 0 have none; with
+equal weights this is the usual k-NN ball. The formula of Diversity Weights (Berns et al. 2023) could not be verified:
+this one is ours.
 """
 import numpy as np
 
@@ -34,7 +35,8 @@ def weighted_precision_recall(generated: np.ndarray, reference: np.ndarray, weig
 
 
 def mass_radii2(points: np.ndarray, p: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Squared distances (m, 2) at which the other points within weigh at least k/m, and at the next point; the k nearest (m, k).
+    """Squared distances (m, 2) at which the other points within weigh at least k/m, and at the next point; the k
+    nearest (m, k).
 
     Points of weight 0 get a radius of -1: they hold nothing.
     """

@@ -43,7 +43,9 @@ def plain_and_corrections(x: np.ndarray, wx: np.ndarray, a: Moments, y: np.ndarr
 
 
 def harmonic_factor(s: np.ndarray, step: float = 0.5) -> np.ndarray:
-    """E (r, nodes) with E E^T = 1 / (s_i + s_j), from 1/a = integral of exp(u - a exp(u)) du, a trapezoid sum (error 3e-9)."""
+    """E (r, nodes) with E E^T = 1 / (s_i + s_j), from 1/a = integral of exp(u - a exp(u)) du, a trapezoid sum (error
+    3e-9).
+    """
     t = np.exp(np.arange(np.log(1e-8 / s.max()), np.log(20 / s.min()), step))
     return np.exp(-np.outer(s, t)) * np.sqrt(step * t)
 

@@ -20,9 +20,10 @@ BAD = {
     "text": (np.array([["a", "b"]] * 60), "found dtype <U1, wanted numbers"),
     "objects": (np.array([[None] * 4] * 60), "found dtype object"),
     "complex": (GOOD + 1j, "found complex"),
-    "nan": (np.where(np.arange(240).reshape(60, 4) == 9, np.nan, GOOD), r"found 1 NaN or infinite values, the first at \(2, 1\)"),
+    "nan": (np.where(np.arange(240).reshape(60, 4) == 9, np.nan, GOOD), r"found 1 NaN or infinite values, the first "
+                                                                        r"at \(2, 1\)"),
     "huge": (GOOD * 1e30, "wanted float64 features below 1e.24"),
-    "infinite": (np.where(GOOD == GOOD[3, 3], -np.inf, GOOD), r"the first at \(3, 3\)"),
+    "infinite": (np.where(GOOD[3, 3] == GOOD, -np.inf, GOOD), r"the first at \(3, 3\)"),
 }
 
 
@@ -91,7 +92,8 @@ def test_any_array_gives_an_error_or_a_finite_number(array):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(28, 70), st.integers(28, 70), st.integers(1, 6), st.integers(0, 2**31), st.sampled_from([np.float32, np.float64]),
+@given(st.integers(28, 70), st.integers(28, 70), st.integers(1, 6), st.integers(0, 2**31),
+       st.sampled_from([np.float32, np.float64]),
        st.sampled_from([0.0, 1e3, 1e-3]), st.booleans())
 def test_any_good_pair_gives_ordered_finite_intervals(n, m, d, seed, dtype, offset, ties):
     rng = np.random.default_rng(seed)

@@ -22,7 +22,8 @@ def test_singular_covariances_are_no_problem():
     x, y = rng.normal(size=(200, 6)), rng.normal(size=(200, 6))
     x[:, 0] = y[:, 0] = 3  # a dead feature
     x[:, 1], y[:, 1] = x[:, 2], y[:, 2]  # a doubled one
-    assert metrics.fd(x, y).plain == pytest.approx(metrics.fd(x[:, [1, 2, 3, 4, 5]], y[:, [1, 2, 3, 4, 5]]).plain, abs=1e-5)
+    assert metrics.fd(x, y).plain == pytest.approx(metrics.fd(x[:, [1, 2, 3, 4, 5]], y[:, [1, 2, 3, 4, 5]]).plain,
+                                                   abs=1e-5)
 
 
 @pytest.mark.parametrize(("n", "d"), [(128, 32), (400, 64)])

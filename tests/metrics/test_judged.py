@@ -86,7 +86,8 @@ def test_fairness_discrepancy_by_hand():
 
 def test_noise_floor_is_what_chance_shows():
     rng = np.random.default_rng(0)
-    found = [metrics.fairness_discrepancy(rng.multinomial(500, np.full(4, 0.25)), None, np.full(4, 0.25)) for _ in range(100)]
+    found = [metrics.fairness_discrepancy(rng.multinomial(500, np.full(4, 0.25)), None, np.full(4, 0.25))
+             for _ in range(100)]
     plain, floor, value = (np.mean([getattr(e, part) for e in found]) for part in ("plain", "floor", "value"))
     assert plain == pytest.approx(floor, rel=0.15)
     assert value < 0.5 * plain and all(e.low == 0 for e in found if e.value == 0)
@@ -118,7 +119,8 @@ def test_total_variation_without_the_redacted_category():
 def test_functions_of_shares_take_shares():
     counts, judge = [500, 300, 200], np.eye(3) * 96 + 1
     found = metrics.shares(counts, judge)
-    assert metrics.fairness_discrepancy(found, None, [1 / 3] * 3) == metrics.fairness_discrepancy(counts, judge, [1 / 3] * 3)
+    assert metrics.fairness_discrepancy(found, None, [1 / 3] * 3) == metrics.fairness_discrepancy(counts, judge,
+                                                                                                  [1 / 3] * 3)
 
 
 @pytest.mark.parametrize(("call", "message"), [

@@ -46,7 +46,8 @@ def quiet_prdc(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
 
 def brute_kd(x: np.ndarray, y: np.ndarray) -> float:
     kx, ky, n, m = kernel(x, x), kernel(y, y), len(x), len(y)
-    return ((kx.sum() - np.trace(kx)) / (n * (n - 1)) + (ky.sum() - np.trace(ky)) / (m * (m - 1)) - 2 * kernel(x, y).mean())
+    within = (kx.sum() - np.trace(kx)) / (n * (n - 1)) + (ky.sum() - np.trace(ky)) / (m * (m - 1))
+    return within - 2 * kernel(x, y).mean()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -94,7 +95,8 @@ def test_kd_is_brute_force(kind, dtype):
 def test_kd_is_torch_fidelity_on_its_own_subset(kind):
     x, y = pair(kind, 263, 24)
     y = y[:263]
-    peer = fidelity_kid.kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subsets=1, kid_subset_size=263,
+    peer = fidelity_kid.kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subsets=1,
+                                               kid_subset_size=263,
                                                verbose=False)["kernel_inception_distance_mean"]
     assert metrics.kd(x, y).value == pytest.approx(peer, rel=5e-6)
     assert metrics.kd(x, y).value == pytest.approx(cleanfid.kernel_distance(x, y, 1, 263), rel=5e-6)
@@ -102,7 +104,8 @@ def test_kd_is_torch_fidelity_on_its_own_subset(kind):
 
 def test_kd_interval_is_not_the_spread_over_subsets():
     x, y = pair("normal", 2000, 16)
-    peer = fidelity_kid.kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subset_size=100, verbose=False)
+    peer = fidelity_kid.kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subset_size=100,
+                                               verbose=False)
     found = metrics.kd(x, y)
     assert peer["kernel_inception_distance_std"] > 3 * found.se
     assert found.low < peer["kernel_inception_distance_mean"] < found.high
@@ -114,7 +117,8 @@ def test_neighbours_are_prdc_and_torch_fidelity(kind, n, d, k):
     x, y = pair(kind, n, d)
     found, peer = metrics.prdc(x, y, k=k), quiet_prdc(y, x, k)
     assert {name: e.value for name, e in found.items()} == pytest.approx(peer, abs=1e-12)
-    other = fidelity_prc.prc_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=k, verbose=False)
+    other = fidelity_prc.prc_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=k,
+                                                verbose=False)
     assert found["precision"].value == pytest.approx(other["precision"], abs=1e-6)
     assert found["recall"].value == pytest.approx(other["recall"], abs=1e-6)
 
@@ -161,7 +165,8 @@ def _open_prdc(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
 
 
 def test_exact_copies_are_precise_here_and_worthless_in_prdc():
-    y = np.repeat(np.random.default_rng(0).normal(size=(40, 6)), 8, axis=0)  # every point 8 times: radii are 0 for k = 5
+    # every point 8 times: radii are 0 for k = 5
+    y = np.repeat(np.random.default_rng(0).normal(size=(40, 6)), 8, axis=0)
     assert quiet_prdc(y, y.copy(), 5)["precision"] == 0
     assert metrics.prdc(y.copy(), y)["precision"].value == 1
     assert metrics.prdc(y.copy(), y, closed=False)["precision"].value == 0

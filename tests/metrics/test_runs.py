@@ -20,7 +20,8 @@ def test_quantile_drop_by_hand():
 def test_noise_draws_are_averaged_first():
     rng = np.random.default_rng(0)
     base, edited = rng.normal(3, 1, (5, 8)), rng.normal(4, 1, (5, 8))
-    assert metrics.quantile_drop(base, edited, (3, 1), (3, 1)) == metrics.quantile_drop(base.mean(0), edited.mean(0), (3, 1), (3, 1))
+    assert metrics.quantile_drop(base, edited, (3, 1), (3, 1)) == metrics.quantile_drop(base.mean(0), edited.mean(0),
+                                                                                        (3, 1), (3, 1))
 
 
 def test_one_image_has_no_interval():
@@ -96,7 +97,8 @@ def test_bad_input(call, message):
 def test_every_scored_name_has_its_text():
     x, y = np.random.default_rng(0).normal(size=(2, 80, 4))
     assert {name.partition("_")[0] for name in metrics.suite(x, y)} <= set(MEANING)
-    public = {"weighted_fd", "weighted_precision_recall", "share", "invalidity", "identity_share", "fairness_discrepancy",
+    public = {"weighted_fd", "weighted_precision_recall", "share", "invalidity", "identity_share",
+              "fairness_discrepancy",
               "kl_to_target", "total_variation", "entropy", "quantile_drop", "identity_curve"}
     assert public <= set(MEANING) and all(all(m) for m in MEANING.values())
 
@@ -107,7 +109,8 @@ def test_the_page_is_the_source():
 
 def test_import_loads_nothing_heavy():
     code = "import sys, metrics, metrics.meaning; print([m for m in ('torch', 'scipy', 'sklearn') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2], check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          cwd=Path(__file__).parents[2], check=True)
     assert done.stdout.strip() == "[]"
 
 

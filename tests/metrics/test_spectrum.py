@@ -73,7 +73,8 @@ def test_certificate_holds_against_any_weights():
     x = population(6, 100)
     bound = metrics.optimal_vendi_weights(x, 0.001).bound
     rng = np.random.default_rng(0)
-    assert all(metrics.weighted_vendi(x, rng.dirichlet(np.full(100, a))) <= bound for a in (0.05, 0.3, 1, 5) for _ in range(50))
+    assert all(metrics.weighted_vendi(x, rng.dirichlet(np.full(100, a))) <= bound for a in (0.05, 0.3, 1, 5)
+               for _ in range(50))
 
 
 def test_steps_run_out_and_the_gap_says_so():
