@@ -139,8 +139,10 @@ def side_by_side(n: int, widths: list[int]) -> None:
             print(f"  {what:<36}{row['seconds']:>9.2f}{row['cpu']:>9.2f}{row['extra_mb']:>10.0f}")
         print(f"  {'the four peers, one after another':<36}{peers:>9.2f}{sum(rows[p]['cpu'] for p in PEERS):>9.2f}"
               f"{max(rows[p]['extra_mb'] for p in PEERS):>10.0f}")
-        print(f"  faster by {peers / rows['ours']['seconds']:.1f} (goal {GOALS.get(d, '-')}), "
-              f"with a cached reference by {peers / rows['ours, cached']['seconds']:.1f}", flush=True)
+        cpu = sum(rows[p]["cpu"] for p in PEERS)
+        print(f"  faster by {peers / rows['ours']['seconds']:.1f} (CPU {cpu / rows['ours']['cpu']:.1f}; "
+              f"goal {GOALS.get(d, '-')}), with a cached reference by {peers / rows['ours, cached']['seconds']:.1f} "
+              f"(CPU {cpu / rows['ours, cached']['cpu']:.1f})", flush=True)
 
 
 def growth(sizes: list[int], d: int) -> None:
