@@ -35,7 +35,10 @@ def plain_and_corrections(x: np.ndarray, wx: np.ndarray, a: Moments, y: np.ndarr
     geometry = Geometry(s[use], harmonic_factor(s[use]))
     vectors = root @ (vectors if use.all() else vectors[:, use])
     vectors /= np.sqrt(s[use])
-    basis_x, basis_y = vectors.astype(x.dtype), (s1 @ vectors / s[use]).astype(y.dtype)
+    basis_x = vectors.astype(x.dtype)
+    vectors = s1 @ vectors
+    vectors /= s[use]
+    basis_y = vectors.astype(y.dtype)
     del vectors
     bias_x, var_x = _side(x, wx, m1, basis_x, m1 - m2, geometry, a.trace)
     bias_y, var_y = _side(y, wy, m2, basis_y, m2 - m1, geometry, b.trace)
