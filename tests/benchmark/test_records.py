@@ -22,7 +22,8 @@ def valid(draw):
     return Record(
         submission=draw(st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)), point="default", method="m:edit",
         params={"lr": 0.1}, track="tiny", instance="category_redaction/digits-gan", status="ok",
-        seed=draw(st.integers(0, 2**31 - 1)), goal=Scaled(**goal), quality=Scaled(**quality), score=harmonic(goal["value"], quality["value"]),
+        seed=draw(st.integers(0, 2**31 - 1)), goal=Scaled(**goal), quality=Scaled(**quality),
+        score=harmonic(goal["value"], quality["value"]),
         metrics={"fd": Measured(value=value, low=value - 1, high=value + 1, n=10)},
         provenance=Provenance(versions={}, sha256={}, packages={}, time="2026-01-01T00:00:00+00:00"),
     )  # fmt: skip
