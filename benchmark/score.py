@@ -60,9 +60,7 @@ def reference(instance: Instance) -> tuple[metrics.Reference, Verdict]:
     with _lock:
         if key not in _references:
             view = _judge(instance.judge).look(tasks.module(instance.task).reference(instance).images)
-            real = metrics.Reference(view.features)
-            real.moments, real.own(5)  # computed here, under the lock: threads share them
-            _references[key] = real, view
+            _references[key] = metrics.Reference(view.features), view
         return _references[key]
 
 
