@@ -1,0 +1,112 @@
+"""The board's words: titles and sentences for tasks, families, access, status and metrics."""
+
+from dataclasses import dataclass
+
+import metrics
+
+TASKS = {
+    "identity_removal": "Identity removal",
+    "category_redaction": "Category redaction",
+    "attribute_rebalancing": "Attribute rebalancing",
+    "output_diversity": "Output diversity",
+}
+ASKED = {
+    "identity_removal": "A person who is over-represented in the training data asks to be taken out of the generator. "
+    "Nobody may recognise this person among its images any more; everybody else stays.",
+    "category_redaction": "One category must not be produced any more. Whatever else the generator can make stays, "
+    "in the same mix.",
+    "attribute_rebalancing": "The generator repeats or amplifies a bias of its training data. Its output should follow "
+    "the stated target distribution, and nothing else should move.",
+    "output_diversity": "The generator under-produces what is rare in its data. Its output should become as diverse as "
+    "an evenly filled reference, without losing quality.",
+}
+REVEALED = {
+    "identity_removal": "a few images of the person, and images of other people",
+    "category_redaction": "example images of the category, the training images, and the guide (a classifier)",
+    "attribute_rebalancing": "a small labelled set, the guide (a classifier), and the target distribution",
+    "output_diversity": "the training images and an embedding",
+}
+GOAL = {
+    "identity_removal": "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)",
+    "category_redaction": "goal: how far the redacted category's share fell, from the base's (0) to the retrained model's (1)",
+    "attribute_rebalancing": "goal: how far the shares moved from the base's (0) to the target's distance of retraining (1)",
+    "output_diversity": "goal: how far the Vendi score rose, from the base's (0) to the evenly trained model's (1)",
+}
+FAMILIES = {"flow": "Flows", "gan": "GANs", "diffusion": "Diffusion", "other": "Other"}
+PRIMARY = {
+    "identity_removal": "identity_share",
+    "category_redaction": "invalidity",
+    "attribute_rebalancing": "fairness_discrepancy",
+    "output_diversity": "vendi",
+}
+PRESETS = {
+    "Goal against quality": ("goal", "quality"),
+    "Identity left against Fréchet distance": ("identity_share", "fd"),
+    "Invalidity against Fréchet distance": ("invalidity", "fd"),
+    "Fairness against Fréchet distance": ("fairness_discrepancy", "fd"),
+    "Diversity against precision": ("vendi", "precision"),
+    "Any against any": ("", ""),
+}
+NEEDS = {
+    "weights": "the weights",
+    "gradients": "gradients through the generator",
+    "discriminator": "the GAN's discriminator",
+    "training_data": "the training data",
+    "forget_images": "images of what must go",
+    "labelled_images": "a labelled set",
+    "classifier": "a classifier",
+    "retraining": "training from scratch",
+}
+STATUS = {
+    "ok": "ok",
+    "samples_only": "samples only",
+    "below_floor": "below the quality floor",
+    "over_budget": "over budget",
+    "failed": "failed",
+    "missing": "missing",
+    "stale": "stale",
+}
+FIELDS = {  # columns that are no raw metrics: title, what it means, which direction is better
+    "goal": ("Goal", "Was the change achieved? 0 is the unchanged base, 1 is the model retrained as it should have been.", "up"),
+    "quality": ("Quality", "Are the images still good, and is everything else still there? 1 is the base's own quality "
+                "on what must stay.", "up"),
+    "score": ("Score", "Harmonic mean of goal and quality; never shown without the two.", "up"),
+    "share": ("Cost", "Time of the edit as a share of the base's own pre-training on the same machine.", "down"),
+    "seconds": ("Seconds", "Wall-clock seconds inside the edit.", "down"),
+    "sampling_relative": ("Sampling speed", "Images per second of the edited generator, relative to the base.", "up"),
+    "peak_memory_mb": ("Memory", "Peak memory of the edit, in MB.", "down"),
+    "gradient_steps": ("Steps", "Gradient steps that the edit took.", "down"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a number means, where it stands."""
+
+    title: str
+    meaning: str
+    direction: str  # "up", "down" or "" where neither is better
+    range: str = ""
+    distrust: str = ""
+    source: str = ""
+
+
+def entry(name: str) -> Entry:
+    """The text for a column or a raw metric; a metric without one is shown by its name."""
+    if name in FIELDS:
+        return Entry(*FIELDS[name])
+    found = metrics.MEANING.get(name)
+    if found is None:
+        return Entry(name.replace("_", " "), "A raw number that the record carries.", "")
+    direction = {"higher": "up", "lower": "down", "up": "up", "down": "down"}.get(found.direction.split()[0], "")
+    return Entry(found.title, found.meaning, direction, found.range, found.distrust, found.source)
+
+
+def arrow(name: str) -> str:
+    """↑ or ↓ for the better direction, empty where neither is better."""
+    return {"up": "↑", "down": "↓"}.get(entry(name).direction, "")
+
+
+def title(name: str) -> str:
+    """A column's title with its direction."""
+    return f"{entry(name).title} {arrow(name)}".strip()
