@@ -1,0 +1,61 @@
+"""A number with its interval, and the few ways in which an interval is made."""
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value and its 95% interval (unless a function was asked for another level)."""
+
+    value: float
+    low: float
+    high: float
+    n: int  # images (or runs) that the value rests on; the smaller sample where there are two
+    plain: float | None = None  # the un-corrected value that papers quote, where it differs
+    note: str = ""
+    se: float | None = None  # standard error, where the interval comes from one
+    floor: float | None = None  # what noise alone would show (distances to a target)
+    same: float | None = None  # what two samples of one and the same distribution would show
+
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high", "plain", "se", "floor", "same"):
+            if (number := getattr(self, name)) is not None:
+                object.__setattr__(self, name, float(number))  # plain numbers, ready for JSON
+        object.__setattr__(self, "n", int(self.n))
+
+
+def z_value(level: float = 0.95) -> float:
+    """Two-sided normal quantile: 1.96 for 95%."""
+    if not 0 < level < 1:
+        raise ValueError(f"level: found {level}, wanted a number between 0 and 1")
+    return NormalDist().inv_cdf(0.5 + level / 2)
+
+
+def t_value(dof: float, level: float = 0.95) -> float:
+    """Two-sided quantile of Student's t with `dof` degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(dof, 1.0), 0.5 + level / 2))
+
+
+def around(value: float, se: float, n: int, *, dof: float = np.inf, plain: float | None = None,
+           note: str = "", level: float = 0.95, same: float | None = None) -> Estimate:
+    """value ± quantile × standard error; a finite `dof` takes Student's quantile."""
+    half = se * (z_value(level) if np.isinf(dof) else t_value(dof, level))
+    return Estimate(float(value), float(value - half), float(value + half), int(n), plain, note, float(se), same=same)
+
+
+def wilson(p: float, n: float, level: float = 0.95, quantile: float | None = None) -> tuple[float, float]:
+    """Wilson's score interval for a proportion p of n (n may be an effective, fractional number)."""
+    z = z_value(level) if quantile is None else quantile
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return float(max(0.0, min(p, centre - half))), float(min(1.0, max(p, centre + half)))
+
+
+def percentiles(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The central `level` of the draws."""
+    low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])
+    return float(low), float(high)

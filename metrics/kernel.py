@@ -1,0 +1,55 @@
+"""Kernel distance (KID of Bińkowski et al. 2018): squared MMD with (x.y/d + 1)^3, all pairs, unbiased at every n.
+
+Known difference to the peers: they average over random subsets of 1,000, and call the spread over subsets "std"; here every
+pair counts once, and the interval is that of the estimate: the variance of a U-statistic to second order (Hoeffding),
+V = 4 Var a(x)/n + 4 Var b(y)/m + 2 Vxx/n(n-1) + 2 Vyy/m(m-1) + 4 Vxy/nm. The first two vanish when both sets agree.
+"""
+import numpy as np
+
+from metrics.checks import as_features, same_width
+from metrics.estimate import Estimate, around
+from metrics.reference import Reference
+from metrics.sweep import Cross, Own, cross_pass, own_pass
+
+SAMPLE = 1000  # points from which the second-order terms are taken: 1% is enough for a variance
+
+
+def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float = 0.95, device: str = "cpu") -> Estimate:
+    """Kernel distance of (n, d) to (m, d) features; 0 = same distribution (third moments), may be slightly negative."""
+    generated, reference = as_features(generated, "generated"), Reference.of(reference)
+    same_width(generated, reference.features)
+    x = own_pass(generated, reference.centre, 1, "generated", device)
+    y = reference.own(1, device)
+    cross = cross_pass(generated, reference.features, reference.centre, x.radii2, y.radii2, device=device)
+    return from_rows(generated, x, reference.features, y, cross, level)
+
+
+def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cross: Cross, level: float = 0.95) -> Estimate:
+    """Kernel distance from the mean kernel values of each point (the one-pass suite's way in)."""
+    n, m = len(generated), len(reference)
+    value = x.kernel.mean() + y.kernel.mean() - cross.kernel_x.mean() - cross.kernel_y.mean()
+    vxx, vyy, vxy = _second_order(generated, reference)
+    var_a = np.var(x.kernel - cross.kernel_x, ddof=1) - vxx / n - vxy / m  # row means are noisy themselves
+    var_b = np.var(y.kernel - cross.kernel_y, ddof=1) - vyy / m - vxy / n
+    variance = 4 * max(var_a, 0) / n + 4 * max(var_b, 0) / m
+    variance += 2 * vxx / (n * (n - 1)) + 2 * vyy / (m * (m - 1)) + 4 * vxy / (n * m)
+    return around(value, np.sqrt(variance), min(n, m), level=level)
+
+
+def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(x.y/d + 1)^3, (n, m)."""
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def _second_order(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Mean squares of the doubly centred kernels xx, yy, xy, float64, on up to 1,000 points of each."""
+    rng = np.random.default_rng(0)
+    x, y = (p[rng.choice(len(p), min(SAMPLE, len(p)), replace=False)].astype(np.float64) for p in (x, y))
+    return _square(kernel(x, x), True), _square(kernel(y, y), True), _square(kernel(x, y), False)
+
+
+def _square(k: np.ndarray, own: bool) -> float:
+    k = k - k.mean(1, keepdims=True) - k.mean(0) + k.mean()
+    if own:
+        np.fill_diagonal(k, 0)
+    return float(np.sum(k * k) / (k.size - len(k) if own else k.size))
