@@ -25,7 +25,8 @@ def _write(name: str, text: str | None) -> None:
 
 
 def choice(label: str, name: str, options: Sequence[str], *, default: str | None = None,
-           show: Callable[[str], str] = str, segmented: bool = False, help: str | None = None) -> str:  # fmt: skip
+           show: Callable[[str], str] = str, segmented: bool = False, help: str | None = None,
+           width: int | str = "stretch") -> str:  # fmt: skip
     """One of several: a select box, or a segmented control."""
     first = default if default in options else options[0]
     if st.session_state.get(name) not in options:
@@ -34,7 +35,7 @@ def choice(label: str, name: str, options: Sequence[str], *, default: str | None
     if segmented:
         value = st.segmented_control(label, options, key=name, format_func=show, help=help) or first
     else:
-        value = st.selectbox(label, options, key=name, format_func=show, help=help)
+        value = st.selectbox(label, options, key=name, format_func=show, help=help, width=width)
     _write(name, None if value == first else value)
     return value
 

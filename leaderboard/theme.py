@@ -58,6 +58,12 @@ def marks(names: list[str], controls: set[str], of: Look) -> dict[str, Mark]:
     return found
 
 
+def readable(colour: str, of: Look) -> str:
+    """The colour moved towards the ink, for text."""
+    a, b = ([int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in (colour, of.ink))
+    return "#" + "".join(f"{round(0.62 * x + 0.38 * y):02x}" for x, y in zip(a, b, strict=True))
+
+
 @cache
 def template(dark: bool = False) -> go.layout.Template:
     """The Plotly template: no boxes, hairline grid, small ticks, text that is read like the page's."""
@@ -87,17 +93,19 @@ def css(dark: bool = False) -> str:
 
 
 RULES = """
+.stMainBlockContainer{padding-top:4.4rem;max-width:88rem}
 .rt{font-family:"Source Sans","Source Sans 3","Helvetica Neue",Arial,sans-serif;color:var(--ink);font-size:.94rem;
  line-height:1.35}
 .rt p{margin:.2rem 0 .6rem;max-width:46rem}
 .rt-scroll{overflow-x:auto;max-width:100%}
 .rt table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums lining-nums}
-.rt th,.rt td{padding:.26rem .5rem;text-align:left;vertical-align:middle;border:0;white-space:nowrap}
+
+.rt th,.rt td{padding:.24rem .36rem;text-align:left;vertical-align:middle;border:0;white-space:nowrap}
 .rt thead th{font-weight:500;color:var(--faint);font-size:.82rem;border-bottom:1px solid var(--faint);vertical-align:bottom}
 .rt thead tr.rt-groups th{border-bottom:0;color:var(--ink);font-weight:600;font-size:.9rem;padding-top:.1rem}
 .rt thead tr.rt-groups th span{display:block;border-bottom:1px solid var(--grid);padding-bottom:.15rem}
 .rt tbody td,.rt tbody th{border-bottom:1px solid var(--grid)}
-.rt tbody th{font-weight:500;white-space:normal;min-width:9.5rem}
+.rt tbody th{font-weight:500;white-space:normal;min-width:13rem}
 .rt tbody tr:hover td,.rt tbody tr:hover th{background:color-mix(in srgb,var(--faint) 9%,transparent)}
 .rt tr.rt-section th{padding-top:1.05rem;font-weight:650;font-size:.98rem;border-bottom:1px solid var(--faint)}
 .rt tr.rt-section:hover th{background:none!important}
@@ -121,7 +129,16 @@ RULES = """
 .rt dl{display:grid;grid-template-columns:max-content 1fr;gap:.22rem 1rem;margin:.3rem 0}
 .rt dt{color:var(--faint)}.rt dd{margin:0;overflow-wrap:anywhere}
 .rt .key{display:inline-flex;gap:1.1rem;align-items:center;color:var(--faint);font-size:.85rem;flex-wrap:wrap}
-.rt svg{display:block;overflow:visible}.rt .key svg{display:inline-block;vertical-align:-3px;margin-right:.3rem}
+.rt .ax{display:block;position:relative;width:66px;height:24px;margin:0 5px;
+ background:linear-gradient(var(--grid),var(--grid)) left/1px 100% no-repeat,
+ linear-gradient(var(--grid),var(--grid)) center/1px 100% no-repeat,linear-gradient(var(--grid),var(--grid)) right/1px 100% no-repeat}
+.rt .ax.one{width:64px;height:14px}.rt .key .ax{display:inline-block;width:26px;vertical-align:-2px;margin-right:.4rem;background:none}
+.rt .ax i{position:absolute;display:block}.rt .ax .g{top:7px;color:var(--goal)}.rt .ax .q{top:17px;color:var(--quality)}
+.rt .ax.one .g,.rt .ax.one .q{top:7px}
+.rt .ax .w{height:0;border-top:1.4px solid currentColor;opacity:.65;transform:translateY(-.7px)}
+.rt .ax .m{width:7px;height:7px;background:currentColor;border-radius:50%;transform:translate(-3.5px,-3.5px)}
+.rt .ax .m.q{border-radius:0;width:6px;height:6px;transform:translate(-3px,-3px) rotate(45deg)}
+.rt tr.rt-control .ax{filter:grayscale(1) opacity(.75)}
 .rt .empty{padding:1.6rem 0;color:var(--faint);max-width:40rem}
 .rt .say{font-size:1.02rem;border-left:3px solid var(--goal);padding:.15rem 0 .15rem .8rem;margin:.5rem 0;max-width:46rem}
 .rt code{font-size:.85em;background:color-mix(in srgb,var(--faint) 12%,transparent);padding:.05rem .3rem;border-radius:3px;
@@ -132,5 +149,6 @@ RULES = """
  text-overflow:ellipsis;white-space:nowrap}
 .rt .sheet figure.bad figcaption{color:var(--quality);font-weight:650}
 .rt .sheet .row{align-self:center;padding-right:.5rem;color:var(--faint);font-size:.85rem}
+.rt.strip{display:flex;flex-wrap:wrap;gap:3px}.rt.strip img{width:52px;image-rendering:pixelated}
 .rt img.whole{max-width:100%;image-rendering:pixelated;border-radius:2px}
 """

@@ -79,6 +79,28 @@ FIELDS = {  # columns that are no raw metrics: title, what it means, which direc
 }  # fmt: skip
 
 
+ALIASES = {  # names in records -> the metric that explains them, and their own title
+    "mix_distance": ("total_variation", "Distance of the remaining mix"),
+    "worst_group_fd": ("fd", "Worst group's Fréchet distance"),
+    "quantile_drop_forget": ("quantile_drop", "Quantile drop, forget images"),
+    "quantile_drop_unseen": ("quantile_drop", "Quantile drop, same person unseen"),
+    "quantile_drop_train": ("quantile_drop", "Quantile drop, random training images"),
+    "quantile_drop_others": ("quantile_drop", "Quantile drop, other people"),
+    "quantile_drop_lookalikes": ("quantile_drop", "Quantile drop, look-alikes"),
+    "vendi_0.5": ("vendi", "Vendi score, order 0.5"),
+    "vendi_2": ("vendi", "Vendi score, order 2"),
+    "vendi_inf": ("vendi", "Vendi score, order ∞"),
+    "lookalike_share": ("share", "Share of the nearest look-alikes"),
+    "rarest_share": ("share", "Share of the rarest category"),
+}
+OWN = {  # numbers that belong to the harness, not to `metrics`
+    "drift": ("Drift", "How far images made from the same seed or latent moved through the edit.", "down"),
+    "spillover": ("Spill-over", "How far the shares of the other attributes moved.", "down"),
+}
+UP = {"quantile_drop_forget", "quantile_drop_unseen", "rarest_share"}
+DOWN = {"quantile_drop_train", "quantile_drop_others", "quantile_drop_lookalikes"}
+
+
 @dataclass(frozen=True)
 class Entry:
     """What a number means, where it stands."""
@@ -95,11 +117,15 @@ def entry(name: str) -> Entry:
     """The text for a column or a raw metric; a metric without one is shown by its name."""
     if name in FIELDS:
         return Entry(*FIELDS[name])
-    found = metrics.MEANING.get(name)
+    if name in OWN:
+        return Entry(*OWN[name])
+    key, own = ALIASES.get(name, (name, ""))
+    found = metrics.MEANING.get(key)
     if found is None:
-        return Entry(name.replace("_", " "), "A raw number that the record carries.", "")
-    direction = {"higher": "up", "lower": "down", "up": "up", "down": "down"}.get(found.direction.split()[0], "")
-    return Entry(found.title, found.meaning, direction, found.range, found.distrust, found.source)
+        return Entry(name.replace("_", " ").capitalize(), "A raw number that the record carries.", "")
+    first = "up" if name in UP else "down" if name in DOWN else found.direction.split()[0]
+    direction = first if first in ("up", "down") else ""
+    return Entry(own or found.title, found.text, direction, found.range, found.distrust, found.source)
 
 
 def arrow(name: str) -> str:
