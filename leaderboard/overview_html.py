@@ -1,6 +1,7 @@
 """The overview as HTML: a table like a paper's, four tasks as column groups, a section for each family."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -85,8 +86,13 @@ def short(name: str) -> str:
 
 
 def table(shown: pd.DataFrame, tasks: Sequence[str], records: Records, marks: Mapping[str, Mark], track: str,
-          raw: Mapping[str, Sequence[str]] | None = None) -> str:  # fmt: skip
-    """The overview's table; `shown` comes from `tables.overview`, already cut to the page that is shown."""
+          raw: Mapping[str, Sequence[str]] | None = None, *, loud: Sequence[str] = (), links: bool = True) -> str:  # fmt: skip
+    """The overview's table; `shown` comes from `tables.overview`, already cut to the page that is shown.
+
+    Args:
+        raw: the raw numbers to show for each task, instead of goal and quality.
+        loud: submissions to mark; links: whether there are other pages to lead to.
+    """
     points = shown.reset_index().groupby(("submission", ""), observed=True)[[("point", "")]].nunique().iloc[:, 0]
     spans = _spans(shown, raw) if raw else {}
     body, last, width = [], None, 2 + sum(2 * len(raw[t]) if raw else 4 for t in tasks)
@@ -96,10 +102,11 @@ def table(shown: pd.DataFrame, tasks: Sequence[str], records: Records, marks: Ma
             body.append(f'<tr class="rt-section"><th colspan="{width}">{esc(words.FAMILIES.get(last, last))}</th></tr>')
         query = {"track": track, "method": key[1], "family": key[0]}
         cells = "".join(_raw(row, t, raw[t], spans, query) if raw else _group(row, t, query) for t in tasks)
-        look = ' class="rt-control"' if row[("", "control")] else ""
+        look = ' class="rt-control"' if row[("", "control")] else ' class="rt-loud"' if key[1] in loud else ""
         name = _name(key, row, records, marks, track, points[key[1]] == 1)
         body.append(f'<tr{look}>{name}{cells}<td class="n">{percent(float(row[("", "share")]))}</td></tr>')
-    return f'<div class="rt"><div class="rt-scroll"><table id="overview">{head(tasks, raw)}<tbody>{"".join(body)}</tbody></table></div></div>'
+    text = "".join(body) if links else re.sub(r"</?a(?: [^>]*)?>", "", "".join(body))
+    return f'<div class="rt"><div class="rt-scroll"><table id="overview">{head(tasks, raw)}<tbody>{text}</tbody></table></div></div>'
 
 
 def _spans(shown: pd.DataFrame, raw: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], tuple[float, float]]:

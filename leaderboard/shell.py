@@ -40,7 +40,8 @@ def begin(title: str, lead: str = "") -> tuple[View, theme.Look]:
     """Style sheet, heading, data. Stops with a friendly page where there are no records."""
     of = theme.look(dark())
     st.html(f"<style>{theme.css(of.dark)}</style>")
-    st.html(f'<div class="rt"><h1>{title}</h1>{f"<p>{lead}</p>" if lead else ""}</div>')
+    if title:
+        st.html(f'<div class="rt"><h1>{title}</h1>{f"<p>{lead}</p>" if lead else ""}</div>')
     found = view()
     if len(found.runs) == 0:
         st.html(empty("No records yet. <code>retouch new NAME</code> writes a submission, <code>retouch run NAME</code> "

@@ -77,10 +77,10 @@ def switch(label: str, name: str, *, help: str | None = None) -> bool:
     return value
 
 
-def text(label: str, name: str, *, placeholder: str = "") -> str:
+def text(label: str, name: str, *, placeholder: str = "", width: int | str = "stretch") -> str:
     """A line of text, at most 80 characters."""
     if name not in st.session_state:
         st.session_state[name] = (_read(name) or "")[:80]
-    value = st.text_input(label, key=name, placeholder=placeholder, max_chars=80)
+    value = st.text_input(label, key=name, placeholder=placeholder, max_chars=80, width=width)
     _write(name, value or None)
     return value

@@ -159,7 +159,7 @@ def instances(runs: pd.DataFrame, track: str, task: str) -> pd.DataFrame:
     found = runs[(runs["track"] == track) & (runs["task"] == task)]
     columns = ["submission", "point", "instance", "family", "seed", "status", "stale", "reason", "goal", "goal.low", "goal.high",
                "quality", "quality.low", "quality.high", "score", *frame.COSTS, "claim"]  # fmt: skip
-    names = [f"m:{name}" for name in frame.metrics_of(found)]
+    names = [f"m:{name}{end}" for name in frame.metrics_of(found) for end in ("", ".low", ".high")]
     made = found[[*columns, *names]].rename(columns=lambda name: name.removeprefix("m:"))
     return made.sort_values(["instance", "submission", "point", "seed"], kind="stable").reset_index(drop=True)
 

@@ -85,11 +85,16 @@ def template(dark: bool = False) -> go.layout.Template:
     )  # fmt: skip
 
 
-def css(dark: bool = False) -> str:
-    """The style sheet of the board's own tables and cards."""
+def variables(dark: bool = False) -> str:
+    """The colours as variables of the style sheet."""
     of = look(dark)
     names = {"ink": of.ink, "faint": of.faint, "grid": of.grid, "ground": of.ground, "goal": of.goal, "quality": of.quality}
-    return f".rt{{{''.join(f'--{name}:{value};' for name, value in names.items())}}}" + RULES
+    return f".rt{{{''.join(f'--{name}:{value};' for name, value in names.items())}}}"
+
+
+def css(dark: bool = False) -> str:
+    """The style sheet of the board's own tables and cards."""
+    return variables(dark) + RULES
 
 
 RULES = """
@@ -109,12 +114,13 @@ RULES = """
 .rt tbody tr:hover td,.rt tbody tr:hover th{background:color-mix(in srgb,var(--faint) 9%,transparent)}
 .rt tr.rt-section th{padding-top:1.05rem;font-weight:650;font-size:.98rem;border-bottom:1px solid var(--faint)}
 .rt tr.rt-section:hover th{background:none!important}
+.rt tr.rt-loud td,.rt tr.rt-loud th{background:color-mix(in srgb,var(--goal) 12%,transparent)}
 .rt tr.rt-control td,.rt tr.rt-control th,.rt tr.rt-control a{color:var(--faint)!important;font-style:italic}
 .rt .n{text-align:right}.rt .c{text-align:center}
 .rt .rank{text-align:right;font-weight:600;padding-right:.15rem}
 .rt .first{font-weight:700;color:var(--goal)}
 .rt .none{color:var(--faint);text-align:center}
-.rt .dim{color:var(--faint);font-size:.85em;font-weight:400}
+.rt.dim,.rt .dim{color:var(--faint);font-size:.85em;font-weight:400}
 .rt a{color:inherit;text-decoration:none;border-bottom:1px solid color-mix(in srgb,var(--faint) 45%,transparent)}
 .rt a:hover,.rt a:focus-visible{border-bottom-color:var(--goal);color:var(--goal)}
 .rt a:focus-visible{outline:2px solid var(--goal);outline-offset:2px}
@@ -126,7 +132,8 @@ RULES = """
 .rt .chip.bad{color:var(--quality);border-color:currentColor}
 .rt h1,.rt h2,.rt h3{font-weight:650;letter-spacing:-.01em;margin:.2rem 0 .3rem;line-height:1.2}
 .rt h1{font-size:1.7rem}.rt h2{font-size:1.2rem;margin-top:.4rem}.rt h3{font-size:1rem}
-.rt dl{display:grid;grid-template-columns:max-content 1fr;gap:.22rem 1rem;margin:.3rem 0}
+.rt dl{display:grid;grid-template-columns:max-content 1fr;gap:.22rem 1rem;margin:.3rem 0;padding:0}
+.rt dt{margin:0;font-weight:400}
 .rt dt{color:var(--faint)}.rt dd{margin:0;overflow-wrap:anywhere}
 .rt .key{display:inline-flex;gap:1.1rem;align-items:center;color:var(--faint);font-size:.85rem;flex-wrap:wrap}
 .rt .ax{display:block;position:relative;width:66px;height:24px;margin:0 5px;

@@ -4,7 +4,7 @@ import streamlit as st
 
 from leaderboard import cards, frame, markup, overview_html, portraits, scores, sheets, shell, state, tables
 
-found, of = shell.begin("Method")
+found, of = shell.begin("")
 titles = shell.titles(found)
 ordered = sorted(titles, key=lambda n: (n in found.records.controls, titles[n].lower()))
 with st.container(horizontal=True, vertical_alignment="bottom"):

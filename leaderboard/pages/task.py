@@ -12,18 +12,21 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     families = [f for f in shell.families_of(found, track)
                 if ((found.runs["task"] == task) & (found.runs["family"] == f) & (found.runs["track"] == track)).any()]  # fmt: skip
     family = state.choice("Family", "family", families, show=shell.family_title, segmented=True)
-only = state.text("Only methods that contain", "method")
+    only = state.text("Only methods that contain", "method", width=260)
 st.html(cards.task(task))
 every = tables.instances(found.runs, track, task)
 every = every[every["family"] == family]
 if only:
     every = every[[only.lower() in f"{n} {found.records.title(n)}".lower() for n in every["submission"].astype(str)]]
 marks, titles = shell.marks(found, of), shell.titles(found)
+best = every.groupby("submission", observed=True)["score"].mean()
+order = {n: (n in found.records.controls, -best.get(n, 0) if best.get(n, 0) == best.get(n, 0) else 0, n) for n in titles}
 for name in dict.fromkeys(every["instance"].astype(str)):
     st.html(f'<div class="rt"><h2>{markup.esc(name)}</h2></div>')
     left, right = st.columns([3, 2], gap="large")
     with left:
-        part = every[every["instance"] == name]
+        part = every[every["instance"] == name].sort_values(
+            "submission", key=lambda names: [order[str(n)] for n in names], kind="stable")  # fmt: skip
         figure = figures.runs(part, marks=marks, titles=titles, dark=of.dark)
         shell.chart(figure, f"runs-{name}", f"Goal and quality of every seed on {name}")
     with right:
