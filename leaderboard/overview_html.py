@@ -25,6 +25,7 @@ def _group(row: pd.Series, task: str, query: dict[str, str]) -> str:
     place = row[(task, "rank")]
     ties = 1 if pd.isna(row[(task, "ties")]) else int(row[(task, "ties")])
     first = " first" if place == 1 else ""
+    said = "" if row[("", "control")] else rank(place, ties)
     hint = f"{runs:.0f} of {asked:.0f} runs" + (f": {problems}" if problems else "") + "; open the records"
     if math.isnan(goal[0]):
         says = link("task", problems or "no runs", hint=hint, task=task, plain_look=True, **query)
@@ -32,7 +33,7 @@ def _group(row: pd.Series, task: str, query: dict[str, str]) -> str:
     mark = f'<span class="dim" title="{esc(problems)}">*</span>' if problems else ""
     value = link("task", number(goal[0]), hint=hint, task=task, plain_look=True, **query)
     other = link("task", number(quality[0]), hint=hint, task=task, plain_look=True, **query)
-    return (f'<td class="lead rank{first}">{'' if row[("", "control")] else rank(place, ties)}</td><td>{pair(goal, quality)}</td>'
+    return (f'<td class="lead rank{first}">{said}</td><td>{pair(goal, quality)}</td>'
             f'<td class="n">{value}{mark}</td><td class="n">{other}</td>')  # fmt: skip
 
 
