@@ -9,77 +9,70 @@ import metrics
 from leaderboard import scores, words
 
 Row = tuple[str, str]  # submission, operating point
-DOES = {"identity_removal": "removes more of the person", "category_redaction": "redacts more", "attribute_rebalancing":
-        "comes closer to the target", "output_diversity": "is more diverse"}  # fmt: skip
+DOES = {"identity_removal": "removes more of the person", "category_redaction": "redacts more",
+        "attribute_rebalancing": "comes closer to the target", "output_diversity": "adds more diversity"}  # fmt: skip
 
 
 def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequence[str]) -> pd.DataFrame:
-    """a - b for each task and family that both completed, each over the same instances and seeds.
+    """a - b on each instance that both completed, over the same seeds.
 
-    Columns: task, family, row (a title), axis, value, low, high, instances, ahead (instances where a's mean is higher).
+    Columns: task, family, instance, axis, value, low, high, seeds.
     """
     found = []
     both = runs[(runs["track"] == track) & runs["task"].isin(list(tasks))]
     both = both[_is(both, a) | _is(both, b)]
-    for task, family in sorted({(str(t), str(f)) for t, f in both[["task", "family"]].itertuples(index=False)}):
+    cohorts = {(str(t), str(f)) for t, f in both[["task", "family"]].itertuples(index=False)}
+    for task, family in sorted(cohorts, key=lambda c: (list(words.TASKS).index(c[0]) if c[0] in words.TASKS else 9, c[1])):
         table = scores.matrix(both, track, task, family, axis)
         if a not in table or b not in table:
             continue
-        gap = metrics.paired_difference(table[a], table[b])
-        means = (table[a] - table[b]).mean(1)
-        found.append({"task": task, "family": family, "row": f"{words.TASKS.get(task, task)} · {words.FAMILIES.get(family, family)}",
-                      "axis": axis, "value": gap.value, "low": gap.low, "high": gap.high, "instances": len(means),
-                      "ahead": int((means > 0).sum())})  # fmt: skip
-    columns = ["task", "family", "row", "axis", "value", "low", "high", "instances", "ahead"]
-    return pd.DataFrame(found, columns=columns)
+        names = sorted({name for name, _ in scores.cells(track, task, family, both[both["family"] == family])})
+        for name, one, other in zip(names, table[a], table[b], strict=True):
+            gap = metrics.paired_difference(one[None], other[None])
+            low, high = (gap.low, gap.high) if np.isfinite(gap.low) else (np.nan, np.nan)
+            found.append({"task": task, "family": family, "instance": name, "axis": axis, "value": gap.value,
+                          "low": low, "high": high, "seeds": len(one)})  # fmt: skip
+    return pd.DataFrame(found, columns=["task", "family", "instance", "axis", "value", "low", "high", "seeds"])
 
 
 def _is(runs: pd.DataFrame, row: Row) -> "pd.Series[bool]":
     return (runs["submission"] == row[0]) & (runs["point"] == row[1])
 
 
-def overall(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequence[str]) -> tuple[float, float, float] | None:
-    """a - b over every instance and seed that both completed, with its interval; None where there is none."""
-    here = runs[(runs["track"] == track) & runs["task"].isin(list(tasks))]
-    stacks: dict[int, list[np.ndarray]] = {}
-    for task, family in {(str(t), str(f)) for t, f in here[_is(here, a)][["task", "family"]].itertuples(index=False)}:
-        part = here[(here["task"] == task) & (here["family"] == family)]
-        table = scores.matrix(part[_is(part, a) | _is(part, b)], track, task, family, axis)
-        if a in table and b in table:
-            stacks.setdefault(table[a].shape[1], []).append(np.stack([table[a], table[b]]))
-    if len(stacks) != 1:
-        return None  # nothing in common, or unequal numbers of seeds
-    joined = np.concatenate(next(iter(stacks.values())), axis=1)
-    found = metrics.paired_difference(joined[0], joined[1])
-    return (found.value, found.low, found.high) if np.isfinite(found.low) else (found.value, np.nan, np.nan)
+def overall(differences: pd.DataFrame) -> tuple[int, int, int]:
+    """On how many instances a is ahead, b is ahead, and how many there are; ahead: the interval leaves out 0."""
+    return int((differences["low"] > 0).sum()), int((differences["high"] < 0).sum()), len(differences)
 
 
 def sentence(goal: pd.DataFrame, quality: pd.DataFrame, a: str, b: str) -> str:
     """What the paired differences say, in words; plain text, not markup."""
     if goal.empty:
-        return f"{a} and {b} have no complete task and family in common, so there is nothing to compare."
-    parts = []
+        return f"{a} and {b} have completed no instance in common, so there is nothing to compare."
+    wins: dict[str, list[str]] = {a: [], b: []}
+    even = []
     for task, part in goal.groupby("task", sort=False):
-        parts.append(_verdict(part, DOES.get(task, "reaches more of the goal"), a, b))
-    said = "; ".join(dict.fromkeys(parts))
+        ahead, behind, total = overall(part)
+        for name, count in ((a, ahead), (b, behind)):
+            if count:
+                wins[name].append(f"{DOES.get(str(task), 'reaches more of the goal')} on {_of(count, total)}")
+        if ahead == behind == 0:
+            even.append(words.TASKS.get(str(task), str(task)).lower())
+    parts = [f"{name} {_list(wins[name])} than {other}" for name, other in ((a, b), (b, a)) if wins[name]]
+    if even:
+        parts.append(f"in {_list(even)} they are not distinguishable")
+    said = "; ".join(parts)
     return f"{said[0].upper()}{said[1:]}. {_quality(quality, a, b)}"
 
 
-def _verdict(part: pd.DataFrame, does: str, a: str, b: str) -> str:
-    total, wins, losses = len(part), int((part["low"] > 0).sum()), int((part["high"] < 0).sum())
-    if wins == losses == 0:
-        return f"whether {a} or {b} {does} is not distinguishable"
-    first, second, count = (a, b, wins) if wins >= losses else (b, a, losses)
-    where = "" if total == 1 else f" on {count} of {total} families"
-    other = min(wins, losses)
-    return f"{first} {does} than {second}{where}" + (f" and less on {other}" if other else "")
+def _of(count: int, total: int) -> str:
+    return "the one instance" if total == 1 else f"{count} of {total} instances"
+
+
+def _list(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def _quality(quality: pd.DataFrame, a: str, b: str) -> str:
-    wins, losses, total = int((quality["low"] > 0).sum()), int((quality["high"] < 0).sum()), len(quality)
-    if wins == losses == 0:
-        return "Quality is not distinguishable."
-    better, worse, count = (a, b, wins) if wins >= losses else (b, a, losses)
-    other = min(wins, losses)
-    rest = f", {worse}’s on {other}" if other else ""
-    return f"Quality: {better}’s is higher on {count} of {total}{rest}."
+    ahead, behind, total = overall(quality)
+    said = [f"{name}’s is higher on {_of(count, total)}" for name, count in ((a, ahead), (b, behind)) if count]
+    return f"Quality: {_list(said)}." if said else "Quality is not distinguishable."

@@ -23,7 +23,7 @@ MANY = 14  # submissions beyond which only those on the front are labelled
 
 def area(panels: int = 1) -> tuple[float, float]:
     """The plot area in pixels that labels are placed for, where so many figures share a line of the page."""
-    return {1: 1000.0, 2: 520.0}.get(panels, 285.0), 300.0
+    return {1: 1000.0, 2: 520.0}.get(panels, 272.0), 290.0
 
 
 SIZE = (520.0, 340.0)
@@ -105,7 +105,10 @@ def tradeoff(found: pd.DataFrame, x: str, y: str, controls: Collection[str] = ()
                      n in ("goal", "quality", "score")) for n in (x, y)]  # fmt: skip
     _label(figure, found, (x, y), ranges, marks, titles, own, size, of)
     for axis, name, span in (("xaxis", x, ranges[0]), ("yaxis", y, ranges[1])):
-        figure.update_layout({axis: {"title": {"text": esc(words.title(name))}, "range": span}})
+        ticks = {"dtick": 0.25 if span[1] - span[0] > 0.7 else 0.1, "tick0": 0} if name in ("goal", "quality", "score") else {}
+        figure.update_layout({axis: {"title": {"text": esc(words.title(name))}, "range": span, "nticks": 6, **ticks}})
+        if name == "share":
+            figure.update_layout({axis: {"tickformat": ".1~%"}})
     return figure
 
 
@@ -154,7 +157,7 @@ def _label(figure: go.Figure, found: pd.DataFrame, axes: tuple[str, str], ranges
     texts = [text if len(text) <= 26 else text[:25] + "…" for text in texts]
     for row, text, place in zip(shown.to_dict("records"), texts,
                                 labels.place(pixels(shown), texts, pixels(_drawn(found, x, y)), size), strict=True):  # fmt: skip
-        figure.add_annotation(x=row[x], y=row[y], text=esc(text), showarrow=False, **place,
+        figure.add_annotation(x=row[x], y=row[y], text=esc(text), showarrow=False, **place, bgcolor=theme_fade(of.ground, 0.6), borderpad=0,
                               font={"size": 12, "color": theme.readable(marks[row["submission"]].colour, of)})  # fmt: skip
 
 
@@ -163,10 +166,10 @@ def _drawn(found: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     parts = [found[[x, y]]]
     for end in (".low", ".high"):
         for name in (x, y):
-            if name + end in found:
-                parts.append(found[[x, y]].assign(**{name: (found[name] + found[name + end]) / 2}).dropna())
+            for step in (0.5, 1.0) if name + end in found else ():
+                parts.append(found[[x, y]].assign(**{name: found[name] * (1 - step) + found[name + end] * step}).dropna())
     for _, part in found.sort_values("point").groupby(["submission", "family"], observed=True):
-        for step in (0.25, 0.5, 0.75):
+        for step in np.linspace(0.1, 0.9, 9):
             parts.append((part[[x, y]] * step + part[[x, y]].shift() * (1 - step)).dropna())
     return pd.concat(parts)
 
@@ -188,7 +191,8 @@ def runs(found: pd.DataFrame, names: Sequence[str] = ("goal", "quality"), *, mar
             _seeds(figure, part, name, place, marks[key[0]], column)
         unit = {"range": (-0.04, 1.04)} if name in ("goal", "quality", "score") else {}
         figure.update_xaxes(title={"text": esc(words.title(name))}, showgrid=True, row=1, col=column, **unit)
-    _layout(figure, dark, 110 + 25 * len(rows), title)
+    _layout(figure, dark, 80 + 25 * len(rows), title)
+    figure.update_layout(margin={"t": 36 if title else 8})
     return figure.update_yaxes(tickmode="array", tickvals=list(range(len(rows))), ticktext=[esc(t) for t in texts],
                                range=(len(rows) - 0.4, -0.6), showline=False, ticks="", tickfont={"color": of.ink})  # fmt: skip
 
@@ -211,7 +215,8 @@ def _seeds(figure: go.Figure, part: pd.DataFrame, name: str, place: int, mark: t
 def differences(found: pd.DataFrame, *, dark: bool = False, title: str = "") -> go.Figure:
     """Paired differences with intervals against a line at 0: rows are problems, filled marks exclude 0."""
     of = theme.look(dark)
-    figure = _layout(go.Figure(), dark, 90 + 34 * max(1, found["row"].nunique()), title)
+    figure = _layout(go.Figure(), dark, 70 + 34 * max(1, found["row"].nunique()), title)
+    figure.update_layout(margin={"t": 36 if title else 8})
     rows = list(dict.fromkeys(found["row"]))
     for i, (axis, part) in enumerate(found.groupby("axis", sort=False)):
         colour = of.series[i]

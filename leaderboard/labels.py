@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in pixels
-LETTER, LINE, GAP = 6.4, 15.0, 9.0  # pixels: mean width of a letter, height of a line, distance from the point
+LETTER, LINE, GAP = 6.0, 15.0, 10.0  # pixels: mean width of a letter, height of a line, distance from the point
 ANCHORS = (("left", "middle", 1, 0), ("right", "middle", -1, 0), ("center", "bottom", 0, 1), ("center", "top", 0, -1),
            ("left", "bottom", 0.7, 0.8), ("left", "top", 0.7, -0.8), ("right", "bottom", -0.7, 0.8),
            ("right", "top", -0.7, -0.8), ("center", "bottom", 0, 2.2), ("center", "top", 0, -2.2),
@@ -29,7 +29,7 @@ def place(points: Sequence[tuple[float, float]], texts: Sequence[str], obstacles
 
     Greedy from the top: each label takes the first of fourteen places with the least overlap.
     """
-    taken: list[Box] = [(x - 7, y - 7, x + 7, y + 7) for x, y in obstacles]
+    taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in obstacles]
     made: list[dict[str, float | str]] = [{} for _ in points]
     for i in sorted(range(len(points)), key=lambda i: -points[i][1]):
         def cost(anchor: tuple[str, str, float, float], i: int = i) -> float:

@@ -6,6 +6,7 @@ Reading 100,000 JSON files takes half a minute, so what was read is kept in a ca
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from leaderboard import frame
 
 VERSION = "1"  # of the cache's form
 Seen = dict[str, tuple[int, int]]  # record file, relative -> (modification time in ns, size)
+TAIL = re.compile(r" \[type=\w+(?:, input_value=(.*?), input_type=\w+)?\]")  # what pydantic puts after each message
 Progress = Callable[[int, int], None]
 
 
@@ -102,8 +104,9 @@ def reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     text = str(error).split(": ", 1)[-1] if ".json: " in str(error)[:500] else str(error)
-    lines = [line for line in text.splitlines() if "errors.pydantic.dev" not in line]
-    return " ".join(" ".join(lines).split())[:400]
+    lines = [line for line in text.splitlines() if "errors.pydantic.dev" not in line and "validation error" not in line]
+    joined = " ".join(" ".join(lines).split())
+    return TAIL.sub(lambda m: f" (found {m.group(1)[:60]})" if m.group(1) else "", joined)[:400]
 
 
 def read_folder(folder: Path, progress: Progress | None = None) -> Records:

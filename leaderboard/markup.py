@@ -73,6 +73,8 @@ def _bar(kind: str, value: float, low: float, high: float) -> str:
 
 def pair(goal: Sequence[float], quality: Sequence[float]) -> str:
     """Goal (dot) and quality (diamond) on one axis from 0 to 1, with their intervals."""
+    if math.isnan(goal[0]) and math.isnan(quality[0]):
+        return ""
     says = f"goal {number(goal[0])}, quality {number(quality[0])}"
     marks = "" if math.isnan(goal[0]) else _bar("g", *goal)
     marks += "" if math.isnan(quality[0]) else _bar("q", *quality)

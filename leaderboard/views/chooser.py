@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from leaderboard import choose, figures, markup, shell, state
+from leaderboard import choose, figures, markup, shell, state, tables
 
 found, of = shell.begin("Chooser", "Say what you have and what you may spend. What is left comes best first; what is ruled "
                         "out says why.")  # fmt: skip
@@ -22,7 +22,7 @@ with right:
     sampling = state.number("Sampling speed at least, of the base’s", "speed", [0.0, 0.1, 0.25, 0.5, 0.75, 0.9], default=0.0,
                             show=lambda v: "any" if v == 0 else f"{100 * v:g}%")  # fmt: skip
 wish = choose.Wish(track, task, family, have, cost, sampling, quality)
-left, out = choose.choose(found.scores, found.records, wish)
+left, out = choose.choose(tables.add_ties(found.scores), found.records, wish)
 marks, titles = shell.marks(found, of), shell.titles(found)
 
 
@@ -31,7 +31,7 @@ def line(row: dict[str, object], last: str) -> list[str]:
     name, point = str(row["submission"]), str(row["point"])
     goal, good = ([row[f"{n}{e}"] for e in ("", ".low", ".high")] for n in ("goal", "quality"))
     return [f"{markup.symbol(marks[name])} {markup.link('method', titles[name], name=name, point=point, track=track)} "
-            f'<span class="dim">{markup.esc(point)}</span>', markup.rank(row["rank"]), markup.pair(goal, good),
+            f'<span class="dim">{markup.esc(point)}</span>', markup.rank(row["rank"], int(row["ties"])), markup.pair(goal, good),
             markup.number(goal[0]), markup.number(good[0]), markup.percent(row["share"]), last]  # fmt: skip
 
 

@@ -3,9 +3,9 @@
 import pandas as pd
 import streamlit as st
 
-from leaderboard import cards, figures, frame, markup, scores, shell, state, tables, words
+from leaderboard import cards, figures, frame, markup, overview_html, scores, shell, state, tables, words
 
-found, of = shell.begin("Task")
+found, of = shell.begin("")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     track = shell.track(found)
     task = state.choice("Task", "task", shell.tasks_of(found, track), show=shell.task_title, width=250)
@@ -13,7 +13,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
                 if ((found.runs["task"] == task) & (found.runs["family"] == f) & (found.runs["track"] == track)).any()]  # fmt: skip
     family = state.choice("Family", "family", families, show=shell.family_title, segmented=True)
     only = state.text("Only methods that contain", "method", width=260)
-st.html(cards.task(task))
+st.html(f'<div class="rt"><h1>{markup.esc(shell.task_title(task))}</h1></div>' + cards.task(task))
 every = tables.instances(found.runs, track, task)
 every = every[every["family"] == family]
 if only:
@@ -42,7 +42,7 @@ primary = [n for n in (words.PRIMARY.get(task, ""), "fd", "precision", "recall")
 extra = state.many("Raw numbers", "raw", names, show=lambda n: words.entry(n).title, pills=False, default=primary)
 shown = every[["submission", "point", "instance", "seed", "status", "stale", "reason", "goal", "goal.low", "goal.high", "quality",
                "quality.low", "quality.high", *[n + e for n in extra for e in ("", ".low", ".high")], "share", "claim"]]  # fmt: skip
-head = ["method", "point", "instance", "seed", "goal", "quality", *[words.title(n).split(" (")[0] for n in extra], "cost", "record"]
+head = ["method", "point", "instance", "seed", "goal", "quality", *[overview_html.short(n) for n in extra], "cost", "record"]
 
 
 def line(row: dict[str, object]) -> list[str]:

@@ -17,7 +17,7 @@ ranked = here[~here["control"]].groupby(["submission", "point"], observed=True)[
 best = [f"{n}/{p}" for n, p in ranked.sort_values(["size", "mean"], ascending=False).index]
 first = list(dict.fromkeys([*best[:1], *[b for b in best if b.split("/")[0] != best[0].split("/")[0]][:1]]))
 chosen = state.many("Submissions and operating points; the first is compared with each of the others", "with", sorted(rows),
-                    show=lambda key: markup.plain(f"{titles[rows[key][0]]} · {rows[key][1]}"), pills=False, default=first)  # fmt: skip
+                    show=lambda key: f"{titles[rows[key][0]]} · {rows[key][1]}", pills=False, default=first)  # fmt: skip
 if len(chosen) < 2:
     st.html(shell.empty("Choose two or more to see where they differ."))
     st.stop()
@@ -31,6 +31,7 @@ for i, other in enumerate(chosen[1:]):
     st.html(f'<div class="rt"><h2>{markup.esc(called[chosen[0]])} against {markup.esc(called[other])}</h2>'
             f'<p class="say">{markup.esc(says)}</p></div>')  # fmt: skip
     both = pd.concat([goal, quality], ignore_index=True)
+    both["row"] = [f"{shell.task_title(t)} · {i.split('/')[-1]}" for t, i in zip(both["task"], both["instance"], strict=True)]
     if both.empty:
         continue
     sides = f"← {called[other]} is ahead · {called[chosen[0]]} is ahead →"
@@ -39,7 +40,7 @@ for i, other in enumerate(chosen[1:]):
     made.append(both.assign(a=chosen[0], b=other))
 if made:
     st.html('<div class="rt dim">Blue dots: goal. Orange diamonds: quality. Lines: 95% intervals of the paired difference.</div>')
-    table = pd.concat(made, ignore_index=True)[["a", "b", "task", "family", "axis", "value", "low", "high", "instances", "ahead"]]
+    table = pd.concat(made, ignore_index=True)[["a", "b", "instance", "axis", "value", "low", "high", "seeds"]]
     shell.downloads("retouch-compare", table)
 st.html('<div class="rt"><h2>Side by side</h2></div>')
 keys = pd.MultiIndex.from_tuples([rows[key] for key in chosen])

@@ -24,7 +24,7 @@ ANSWERS = (
      "below gives each file’s reason. A method that needs what the filter does not allow is hidden as well."),
     ("What do ✓ verified and claimed mean?", "Claimed: the submitter’s own run. Verified: somebody else ran it again, with fresh "
      "evaluation seeds too, and found the same within the stated tolerance; the second run’s values stand in the record."),
-    ("May I trust a number made in the sandbox of somebody else’s machine?", "As far as you trust the submitter, until it is "
+    ("May I trust a claimed number?", "As far as you trust the submitter, until it is "
      "verified. The submission’s code never runs in the process that scores."),
 )  # fmt: skip
 for question, answer in ANSWERS:

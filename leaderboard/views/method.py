@@ -8,7 +8,7 @@ found, of = shell.begin("")
 titles = shell.titles(found)
 ordered = sorted(titles, key=lambda n: (n in found.records.controls, titles[n].lower()))
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    name = state.choice("Method", "name", ordered, show=lambda n: markup.plain(titles[n]), width=340)
+    name = state.choice("Method", "name", ordered, show=lambda n: titles[n], width=340)
     mine = found.runs[found.runs["submission"] == name]
     known = [t for t in shell.tracks(found) if (mine["track"] == t).any()]
     track = state.choice("Track", "track", known, width=130)
