@@ -157,7 +157,7 @@ def _label(figure: go.Figure, found: pd.DataFrame, axes: tuple[str, str], ranges
     texts = [text if len(text) <= 26 else text[:25] + "…" for text in texts]
     for row, text, place in zip(shown.to_dict("records"), texts,
                                 labels.place(pixels(shown), texts, pixels(_drawn(found, x, y)), size), strict=True):  # fmt: skip
-        figure.add_annotation(x=row[x], y=row[y], text=esc(text), showarrow=False, **place, bgcolor=theme_fade(of.ground, 0.6), borderpad=0,
+        figure.add_annotation(x=row[x], y=row[y], text=esc(text), **place, bgcolor=theme_fade(of.ground, 0.6), borderpad=0, arrowcolor=of.faint,
                               font={"size": 12, "color": theme.readable(marks[row["submission"]].colour, of)})  # fmt: skip
 
 

@@ -1,17 +1,18 @@
-"""Where direct labels go: beside their points, clear of each other and of the other points."""
+"""Where direct labels go: beside their points, clear of each other and of what is drawn."""
 
 from collections.abc import Sequence
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top in pixels
 LETTER, LINE, GAP = 6.0, 15.0, 10.0  # pixels: mean width of a letter, height of a line, distance from the point
-ANCHORS = (("left", "middle", 1, 0), ("right", "middle", -1, 0), ("center", "bottom", 0, 1), ("center", "top", 0, -1),
-           ("left", "bottom", 0.7, 0.8), ("left", "top", 0.7, -0.8), ("right", "bottom", -0.7, 0.8),
-           ("right", "top", -0.7, -0.8), ("center", "bottom", 0, 2.2), ("center", "top", 0, -2.2),
-           ("left", "bottom", 0.9, 2.4), ("right", "bottom", -0.9, 2.4), ("left", "top", 0.9, -2.4),
-           ("right", "top", -0.9, -2.4))  # fmt: skip
+NEAR = (("left", "middle", 1, 0), ("right", "middle", -1, 0), ("center", "bottom", 0, 0.9), ("center", "top", 0, -0.9),
+        ("left", "bottom", 0.7, 0.7), ("left", "top", 0.7, -0.7), ("right", "bottom", -0.7, 0.7),
+        ("right", "top", -0.7, -0.7))  # fmt: skip
+FAR = tuple((across, up, dx * side, dy * sign) for dy in (2.6, 4.4, 6.2, 8.0) for sign, up in ((1, "bottom"), (-1, "top"))
+            for dx in (0, 1.6, 4) for side, across in ((1, "left"), (-1, "right")))  # fmt: skip
+Anchor = tuple[str, str, float, float]
 
 
-def _box(x: float, y: float, text: str, anchor: tuple[str, str, float, float]) -> Box:
+def _box(x: float, y: float, text: str, anchor: Anchor) -> Box:
     across, up, dx, dy = anchor
     width = LETTER * len(text)
     left = x + GAP * dx - {"left": 0.0, "center": width / 2, "right": width}[across]
@@ -24,20 +25,33 @@ def _overlap(a: Box, b: Box) -> float:
 
 
 def place(points: Sequence[tuple[float, float]], texts: Sequence[str], obstacles: Sequence[tuple[float, float]],
-          size: tuple[float, float]) -> list[dict[str, float | str]]:  # fmt: skip
-    """Anchors and shifts for labels of points in pixels; `obstacles` are all points drawn, `size` is the plot's.
+          size: tuple[float, float]) -> list[dict[str, object]]:  # fmt: skip
+    """Where to write labels of points in pixels, as arguments of a Plotly annotation.
 
-    Greedy from the top: each label takes the first of fourteen places with the least overlap.
+    Greedy from the top: each label takes the place that covers least; one that ends far from its point gets a line to it.
+
+    Args:
+        obstacles: what is drawn, as points; size: the plot's width and height.
     """
-    taken: list[Box] = [(x - 6, y - 6, x + 6, y + 6) for x, y in obstacles]
-    made: list[dict[str, float | str]] = [{} for _ in points]
+    drawn: list[Box] = [(x - 5, y - 5, x + 5, y + 5) for x, y in obstacles]
+    written: list[Box] = []
+    made: list[dict[str, object]] = [{} for _ in points]
     for i in sorted(range(len(points)), key=lambda i: -points[i][1]):
-        def cost(anchor: tuple[str, str, float, float], i: int = i) -> float:
+        def cost(anchor: Anchor, i: int = i) -> float:
             box = _box(*points[i], texts[i], anchor)
             outside = max(0.0, -box[0]) + max(0.0, box[2] - size[0]) + max(0.0, -box[1]) + max(0.0, box[3] - size[1])
-            return sum(_overlap(box, other) for other in taken) + 40 * outside + 2 * (abs(anchor[3]) > 2)
+            covered = sum(_overlap(box, other) for other in drawn) + 4 * sum(_overlap(box, other) for other in written)
+            return covered + 60 * outside + 25 * max(0.0, abs(anchor[3]) - 1) + 8 * abs(anchor[2])
 
-        best = min(ANCHORS, key=cost)
-        taken.append(_box(*points[i], texts[i], best))
-        made[i] = {"xanchor": best[0], "yanchor": best[1], "xshift": GAP * best[2], "yshift": GAP * best[3]}
+        best = min((*NEAR, *FAR), key=cost)
+        written.append(_box(*points[i], texts[i], best))
+        made[i] = _annotation(best)
     return made
+
+
+def _annotation(anchor: Anchor) -> dict[str, object]:
+    across, up, dx, dy = anchor
+    shift = {"xanchor": across, "yanchor": up}
+    if abs(dy) <= 1:
+        return {**shift, "showarrow": False, "xshift": GAP * dx, "yshift": GAP * dy}
+    return {**shift, "showarrow": True, "ax": GAP * dx, "ay": -GAP * dy, "arrowhead": 0, "arrowwidth": 0.8, "standoff": 7}

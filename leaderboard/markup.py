@@ -89,8 +89,11 @@ def single(value: Sequence[float], span: tuple[float, float], kind: str = "g") -
     return f'<span class="ax one">{_bar(kind, *[(v - low) / (high - low) for v in value])}</span>'
 
 
-def key() -> str:
+def key(raw: bool = False) -> str:
     """What the marks of the table mean."""
+    if raw:
+        return ('<div class="rt"><span class="key"><span>each column has its own axis, over the rows shown</span><span>lines: 95% '
+                "intervals</span><span>✓ verified</span><span>– missing</span><span><i>italic</i> control</span></span></div>")  # fmt: skip
     return (
         f'<div class="rt"><span class="key"><span><span class="ax one">{_bar("g", 0.5, 0.1, 0.9)}</span>goal, 95% interval</span>'
         f'<span><span class="ax one">{_bar("q", 0.5, 0.1, 0.9)}</span>quality</span>'

@@ -106,8 +106,9 @@ def table(shown: pd.DataFrame, tasks: Sequence[str], records: Records, marks: Ma
         look = ' class="rt-control"' if row[("", "control")] else ' class="rt-loud"' if key[1] in loud else ""
         name = _name(key, row, records, marks, track, points[key[1]] == 1)
         body.append(f'<tr{look}>{name}{cells}<td class="n">{percent(float(row[("", "share")]))}</td></tr>')
+    narrow = "" if len(tasks) > 2 else ' class="narrow"'
     text = "".join(body) if links else re.sub(r"</?a(?: [^>]*)?>", "", "".join(body))
-    return f'<div class="rt"><div class="rt-scroll"><table id="overview">{head(tasks, raw)}<tbody>{text}</tbody></table></div></div>'
+    return f'<div class="rt"><div class="rt-scroll"><table id="overview"{narrow}>{head(tasks, raw)}<tbody>{text}</tbody></table></div></div>'
 
 
 def _spans(shown: pd.DataFrame, raw: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], tuple[float, float]]:

@@ -48,7 +48,7 @@ def shares(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
     figure.add_scatter(x=names, y=values, mode="markers", name="edited", error_y=error,
                        hovertemplate="edited %{y:.1%}<extra></extra>", marker={"size": 9, "color": of.goal})  # fmt: skip
     top = float(max(v.max() for v in (values, base, target, high) if v is not None))
-    figure.update_layout(template=theme.template(dark), height=300, showlegend=True,
+    figure.update_layout(template=theme.template(dark), height=290, showlegend=True, margin={"t": 8},
                          legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
                          xaxis={"title": {"text": esc(str(found.get("attribute", "class")))[:60]}, "type": "category"},
                          yaxis={"title": {"text": "share of the images"}, "tickformat": ".0%", "range": (-0.01, 1.12 * top)})  # fmt: skip
@@ -74,7 +74,7 @@ def identity_curve(details: Mapping[str, Any], dark: bool = False) -> go.Figure 
     says = [f"identity {number(v)}" + (f", {count[i]:.0f} images" if count is not None else "") for i, v in enumerate(identity)]
     figure.add_scatter(x=change, y=identity, mode="lines+markers", line={"color": of.goal}, marker={"size": 8},
                        hovertext=says, hovertemplate="%{hovertext}<extra></extra>")  # fmt: skip
-    return figure.update_layout(template=theme.template(dark), height=300, yaxis={"title": {"text": "identity similarity ↑"}},
+    return figure.update_layout(template=theme.template(dark), height=260, margin={"t": 8}, yaxis={"title": {"text": "identity similarity ↑"}},
                                 xaxis={"title": {"text": "change of the attribute"}})  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def quantile_drops(values: Mapping[str, tuple[float, float, float]], dark: bool 
                            hovertemplate=f"{number(value, 3)} [{number(low, 3)}, {number(high, 3)}]<extra></extra>")  # fmt: skip
     text = [esc(words.title(name).removeprefix("Quantile drop, ").capitalize()) for name in names]
     figure.add_vline(x=0, line={"color": of.faint, "width": 1})
-    return figure.update_layout(template=theme.template(dark), height=90 + 30 * len(names),
+    return figure.update_layout(template=theme.template(dark), height=70 + 30 * len(names), margin={"t": 8},
                                 xaxis={"title": {"text": "drop of the quantile"}},
                                 yaxis={"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": text,
                                        "range": (len(names) - 0.4, -0.6), "showline": False, "ticks": ""})  # fmt: skip

@@ -139,7 +139,7 @@ RULES = """
 .rt .ax{display:block;position:relative;width:66px;height:24px;margin:0 5px;
  background:linear-gradient(var(--grid),var(--grid)) left/1px 100% no-repeat,
  linear-gradient(var(--grid),var(--grid)) center/1px 100% no-repeat,linear-gradient(var(--grid),var(--grid)) right/1px 100% no-repeat}
-.rt .ax.one{width:64px;height:14px}.rt .key .ax{display:inline-block;width:26px;vertical-align:-2px;margin-right:.4rem;background:none}
+.rt .ax.one{width:48px;height:14px}.rt td .dim,.rt th .dim{white-space:nowrap}.rt table.narrow{width:auto;min-width:min(100%,40rem)}.rt .key .ax{display:inline-block;width:26px;vertical-align:-2px;margin-right:.4rem;background:none}
 .rt .ax i{position:absolute;display:block}.rt .ax .g{top:7px;color:var(--goal)}.rt .ax .q{top:17px;color:var(--quality)}
 .rt .ax.one .g,.rt .ax.one .q{top:7px}
 .rt .ax .w{height:0;border-top:1.4px solid currentColor;opacity:.65;transform:translateY(-.7px)}

@@ -32,7 +32,7 @@ if pages > 1:
 shown = wide.iloc[(page - 1) * PAGE : page * PAGE]
 if raw:
     shown = tables.with_raw(shown, found.runs, left, raw)
-st.html(markup.key())
+st.html(markup.key(raw_values))
 st.html(overview_html.table(shown, tasks, found.records, shell.marks(found, of), track, raw))
 shell.downloads("retouch-overview", tables.flat(shown, tasks, raw))
 with st.expander("What these numbers mean"):
