@@ -12,7 +12,7 @@ from benchmark.files import write_atomically
 from leaderboard import load, scores
 
 QUICK = 0.15  # seconds: a folder that is scanned faster is scanned at every view, a larger one in the background
-PAUSE = 30.0  # seconds between two scans in the background
+PAUSE = 60.0  # seconds between two scans in the background
 
 
 @dataclass(frozen=True)
@@ -55,18 +55,32 @@ def stamp(source: Path, seen: load.Seen) -> str:
     return hashlib.sha256(repr((sorted(seen.items()), manifests)).encode()).hexdigest()
 
 
+_boards: "dict[str, Board]" = {}
+_making = threading.Lock()
+
+
+def shared(source: Path, progress: load.Progress | None = None) -> "Board":
+    """The one board of a source in this process, made at the first call."""
+    with _making:
+        key = str(source.resolve())
+        if key not in _boards:
+            _boards[key] = Board(source.resolve(), progress)
+        return _boards[key]
+
+
 @dataclass
 class Board:
     """Hands out the newest view; looks for new records before (small folders) or behind (large ones)."""
 
     source: Path
+    progress: load.Progress | None = field(default=None, repr=False)
     view: View = field(init=False)
     _looked: float = field(init=False, default=0.0)
     _slow: bool = field(init=False, default=False)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.view = read(self.source)
+        self.view = read(self.source, self.progress)
         self._looked = time.monotonic()
         self._slow = len(self.view.records.seen) > 5000
 

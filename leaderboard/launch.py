@@ -3,14 +3,12 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from leaderboard import board
 from leaderboard import static as snapshot
-from leaderboard.shell import SOURCE
+from leaderboard.serve import progress
 
-APP = Path(__file__).parent / "app.py"
 COLOURS = {  # Streamlit's own controls in the board's ink
     "theme.light.primaryColor": "#0072B2", "theme.dark.primaryColor": "#4FA9E0",
     "theme.light.backgroundColor": "#FFFFFF", "theme.dark.backgroundColor": "#171614",
@@ -32,24 +30,31 @@ def flags(port: int | None = None, headless: bool | None = None) -> list[str]:
     return [f"--{name}={value}" for name, value in options.items()]
 
 
+def command(folder: Path, port: int | None = None, headless: bool | None = None) -> list[str]:
+    """The command line of the server's process."""
+    return [sys.executable, "-m", "leaderboard.serve", str(folder.resolve()), *flags(port, headless)]
+
+
+def environment() -> dict[str, str]:
+    """This process's environment, with this package importable from anywhere."""
+    root = str(Path(__file__).resolve().parent.parent)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))}
+
+
 def launch(folder: Path, *, port: int | None = None, static: Path | None = None) -> int:
-    """Serve the records below `folder` (or in one Parquet) until interrupted; or write them as plain HTML to `static`."""
+    """Serve the records below `folder` (or in one Parquet) until interrupted; or write them as plain HTML to `static`.
+
+    Returns the exit status: 2 where `folder` does not exist.
+    """
     if not folder.exists():
         print(f"{folder} does not exist; name a folder of submissions or a Parquet", file=sys.stderr)
         return 2
-    start = time.monotonic()
-    view = board.read(folder, _progress)
-    print(f"{len(view.runs):,} records, {len(view.records.rejected)} rejected, {time.monotonic() - start:.1f} s", flush=True)
     if static is not None:
-        print(f"wrote {snapshot.write(view, static)}")
+        print(f"wrote {snapshot.write(board.read(folder, progress), static)}")
         return 0
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), *flags(port)]
+    server = subprocess.Popen(command(folder, port), env=environment())
     try:
-        return subprocess.call(command, env={**os.environ, SOURCE: str(folder.resolve())})
+        return server.wait()
     except KeyboardInterrupt:
-        return 0
-
-
-def _progress(done: int, total: int) -> None:
-    if total > 1000 and sys.stderr.isatty():
-        print(f"\rreading records: {done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+        server.terminate()
+        return server.wait()

@@ -58,21 +58,15 @@ def cells(track: str, task: str, family: str, group: pd.DataFrame) -> Cells:
 
 def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], digest: str) -> pd.DataFrame:
     wanted = cells(keys["track"], keys["task"], keys["family"], group)
-    rows, complete = [], {axis: {} for axis in AXES}
+    rows, complete = [], {}
     for (name, point), part in group.groupby(ROW, observed=True, sort=True):
         row, values = _row(part, wanted)
         row |= {**keys, "submission": name, "point": point, "control": name in controls, "digest": digest}
         rows.append(row)
         if values is not None and name not in controls:
-            for axis in AXES:
-                complete[axis][(name, point)] = values[axis]
-    made = pd.DataFrame(rows)
-    for axis in AXES:
-        ranks = metrics.ranks(complete[axis]) if complete[axis] else {}
-        made["rank" if axis == "score" else f"rank.{axis}"] = [
-            float(ranks.get((row["submission"], row["point"]), np.nan)) for row in rows
-        ]
-    return made
+            complete[(name, point)] = values["score"]
+    ranks = metrics.ranks(complete)
+    return pd.DataFrame([row | {"rank": float(ranks.get((row["submission"], row["point"]), np.nan))} for row in rows])
 
 
 def _row(part: pd.DataFrame, wanted: Cells) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
@@ -84,7 +78,8 @@ def _row(part: pd.DataFrame, wanted: Cells) -> tuple[dict[str, Any], dict[str, n
     whole = len(wanted) > 0 and len(valid) == len(wanted)
     values = {axis: here[axis].to_numpy(float).reshape(shape) for axis in AXES} if whole else None
     row: dict[str, Any] = {"runs": len(valid), "expected": len(wanted), "problems": problems(part, wanted)}
-    for axis in AXES:
+    row["score"] = float(valid["score"].mean()) if len(valid) else np.nan
+    for axis in ("goal", "quality"):
         row[axis], row[f"{axis}.low"], row[f"{axis}.high"] = _mean(valid, axis, values)
     row |= {name: float(part[name].mean()) if name in part else np.nan for name in frame.COSTS}
     row["verified"] = bool(len(valid) and (valid["claim"] == "verified").all())

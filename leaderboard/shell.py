@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from leaderboard import state, tables, theme, words
-from leaderboard.board import Board, View
+from leaderboard.board import View, shared
 
 SOURCE = "RETOUCH_BOARD"  # the folder or Parquet on the board
 CONFIG = {"displaylogo": False, "responsive": True, "scrollZoom": False,
@@ -20,15 +20,9 @@ def source() -> Path:
     return Path(os.environ.get(SOURCE, "submissions"))
 
 
-@st.cache_resource(show_spinner="Reading records …")
-def board(of: str) -> Board:
-    """One board for all visitors."""
-    return Board(Path(of))
-
-
 def view() -> View:
     """The newest view of the records."""
-    return board(str(source().resolve())).newest()
+    return shared(source()).newest()
 
 
 def dark() -> bool:
@@ -79,13 +73,13 @@ def family_title(name: str) -> str:
 
 def tasks_of(found: View, track_name: str) -> list[str]:
     """The tasks of a track that have records, in the usual order."""
-    have = set(found.runs.loc[found.runs["track"] == track_name, "task"].astype(str))
+    have = set(found.runs.loc[found.runs["track"] == track_name, "task"].unique())
     return [t for t in words.TASKS if t in have] + sorted(have - set(words.TASKS))
 
 
 def families_of(found: View, track_name: str) -> list[str]:
     """The families of a track that have records."""
-    have = set(found.runs.loc[found.runs["track"] == track_name, "family"].astype(str))
+    have = set(found.runs.loc[found.runs["track"] == track_name, "family"].unique())
     return [f for f in words.FAMILIES if f in have]
 
 
