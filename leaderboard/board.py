@@ -11,7 +11,8 @@ import pandas as pd
 from benchmark.files import write_atomically
 from leaderboard import load, scores
 
-QUICK = 0.15  # seconds: a folder that is scanned faster is scanned at every view, a larger one in the background
+SLOW = 1.5  # seconds: a folder whose scan takes longer (a network drive) is looked through in the background
+MANY = 5000  # records from which a folder is looked through in the background, not at every view
 PAUSE = 60.0  # seconds between two scans in the background
 
 
@@ -82,7 +83,7 @@ class Board:
     def __post_init__(self) -> None:
         self.view = read(self.source, self.progress)
         self._looked = time.monotonic()
-        self._slow = len(self.view.records.seen) > 5000
+        self._slow = len(self.view.records.seen) > MANY
 
     def newest(self) -> View:
         """The view; a changed folder is read again."""
@@ -98,9 +99,10 @@ class Board:
         try:
             start = time.monotonic()
             seen = load.scan(load.submissions_root(self.source), load.names_in(self.source)) if self.source.is_dir() else {}
-            if stamp(self.source, seen) != self.view.stamp:
+            now = stamp(self.source, seen)
+            self._slow = len(seen) > MANY or time.monotonic() - start > SLOW
+            if now != self.view.stamp:
                 self.view = read(self.source)
             self._looked = time.monotonic()
-            self._slow = self._looked - start > QUICK
         finally:
             self._lock.release()

@@ -5,7 +5,6 @@ Means, intervals, ranks and the smallest difference come from `metrics`; nothing
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -57,57 +56,88 @@ def cells(track: str, task: str, family: str, group: pd.DataFrame) -> Cells:
 
 
 def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], digest: str) -> pd.DataFrame:
+    """The rows of one track, task and family."""
     wanted = cells(keys["track"], keys["task"], keys["family"], group)
-    rows, complete = [], {}
-    for (name, point), part in group.groupby(ROW, observed=True, sort=True):
-        row, values = _row(part, wanted)
-        row |= {**keys, "submission": name, "point": point, "control": name in controls, "digest": digest}
-        rows.append(row)
-        if values is not None and name not in controls:
-            complete[(name, point)] = values["score"]
-    ranks = metrics.ranks(complete)
-    return pd.DataFrame([row | {"rank": float(ranks.get((row["submission"], row["point"]), np.nan))} for row in rows])
-
-
-def _row(part: pd.DataFrame, wanted: Cells) -> tuple[dict[str, Any], dict[str, np.ndarray] | None]:
-    """A row's numbers, and its scores (instances, seeds) where it is complete."""
-    counted = part[part["status"].isin(COUNTED) & ~part["stale"]]
-    here = counted.set_index(["instance", "seed"]).reindex(pd.MultiIndex.from_tuples(wanted)) if wanted else counted
-    valid = here[here["score"].notna()]
+    needed = [*ROW, "instance", "seed", "status", "stale", "claim", "cut", *frame.COSTS, "score"]
+    group = group[[*needed, *(f"{axis}{end}" for axis in ("goal", "quality") for end in ("", ".low", ".high"))]]
+    group = group.astype({name: str for name in (*ROW, "instance", "status", "claim")})
+    names = group[ROW].drop_duplicates().sort_values(ROW).reset_index(drop=True)
+    row = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_frame(group[ROW]))
+    cell = _cell(group, wanted)
+    counts = (group["status"].isin(COUNTED) & ~group["stale"]).to_numpy() & (cell >= 0) & group["score"].notna().to_numpy()
+    made = names.assign(**keys, digest=digest, control=names["submission"].isin(controls), expected=len(wanted))
+    made["runs"] = np.bincount(row[counts], minlength=len(names))
+    made["problems"] = _problems(group, row, cell, len(names), len(wanted))
+    values = {axis: _grid(group, axis, row, cell, counts, (len(names), len(wanted))) for axis in AXES}
+    made["score"] = _nanmean(values["score"])
+    whole = (made["runs"] == len(wanted)).to_numpy() & (len(wanted) > 0)
     shape = (len({name for name, _ in wanted}), -1)
-    whole = len(wanted) > 0 and len(valid) == len(wanted)
-    values = {axis: here[axis].to_numpy(float).reshape(shape) for axis in AXES} if whole else None
-    row: dict[str, Any] = {"runs": len(valid), "expected": len(wanted), "problems": problems(part, wanted)}
-    row["score"] = float(valid["score"].mean()) if len(valid) else np.nan
     for axis in ("goal", "quality"):
-        row[axis], row[f"{axis}.low"], row[f"{axis}.high"] = _mean(valid, axis, values)
-    row |= {name: float(part[name].mean()) if name in part else np.nan for name in frame.COSTS}
-    row["verified"] = bool(len(valid) and (valid["claim"] == "verified").all())
-    row["samples_only"] = bool((valid["status"] == "samples_only").any())
-    row["cut"] = bool(valid["cut"].fillna(False).any())
-    return row, values
+        own = [_nanmean(_grid(group, f"{axis}{end}", row, cell, counts, values[axis].shape)) for end in (".low", ".high")]
+        made[axis], made[f"{axis}.low"], made[f"{axis}.high"] = _intervals(values[axis], whole, shape, made["runs"], own)
+    ranked = {str(i): values["score"][i].reshape(shape) for i in np.flatnonzero(whole & ~made["control"])}
+    ranks = metrics.ranks(ranked)
+    made["rank"] = [float(ranks.get(str(i), np.nan)) for i in made.index]
+    return _extras(made, group.assign(_row=row), counts)
 
 
-def _mean(valid: pd.DataFrame, axis: str, values: dict[str, np.ndarray] | None) -> tuple[float, float, float]:
-    """Mean and interval; one run keeps its record's own interval, an incomplete row has none."""
-    if len(valid) == 0:
-        return np.nan, np.nan, np.nan
-    if values is None or values[axis].size == 1:
-        own = len(valid) == 1 and f"{axis}.low" in valid
-        low, high = (valid[f"{axis}.low"].iloc[0], valid[f"{axis}.high"].iloc[0]) if own else (np.nan, np.nan)
-        return float(valid[axis].mean()), float(low), float(high)
-    found = metrics.aggregate(values[axis]).mean
-    return found.value, max(0.0, found.low), min(1.0, found.high)
+def _cell(group: pd.DataFrame, wanted: Cells) -> np.ndarray:
+    """Each run's place among the wanted cells, -1 where it is none of them."""
+    if not wanted:
+        return np.full(len(group), -1)
+    return pd.MultiIndex.from_tuples(wanted).get_indexer(pd.MultiIndex.from_frame(group[["instance", "seed"]]))
 
 
-def problems(part: pd.DataFrame, wanted: Cells) -> str:
-    """Why a row is not complete, in words: "1 failed, 2 missing"; empty where it is."""
-    state = part["status"].astype(str).where(~part["stale"], "stale")
-    state = state[~state.isin(COUNTED)]
-    counts = state.value_counts().to_dict()
-    have = {(str(i), int(s)) for i, s in part[["instance", "seed"]].itertuples(index=False)}
-    missing = sum(cell not in have for cell in wanted)
-    return ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in [*sorted(counts.items()), ("missing", missing)] if n)
+def _grid(group: pd.DataFrame, name: str, row: np.ndarray, cell: np.ndarray, counts: np.ndarray,
+          shape: tuple[int, ...]) -> np.ndarray:  # fmt: skip
+    """A column of the runs that count as (rows, cells); NaN where there is none."""
+    made = np.full(shape, np.nan)
+    made[row[counts], cell[counts]] = group[name].to_numpy(float)[counts]
+    return made
+
+
+def _nanmean(values: np.ndarray) -> np.ndarray:
+    """Mean over what is there; NaN where nothing is."""
+    there = np.isfinite(values)
+    return np.where(there.any(1), np.where(there, values, 0).sum(1) / np.maximum(1, there.sum(1)), np.nan)
+
+
+def _intervals(values: np.ndarray, whole: np.ndarray, shape: tuple[int, int], runs: "pd.Series[int]",
+               own: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Means and intervals: of complete rows by `metrics`; a single run keeps its record's own; else there is none."""
+    mean = _nanmean(values)
+    low, high = (np.where(runs == 1, bound, np.nan) for bound in own)
+    if values.shape[1] > 1:
+        for i, found in metrics.means({str(i): values[i].reshape(shape) for i in np.flatnonzero(whole)}).items():
+            mean[int(i)], low[int(i)], high[int(i)] = found.value, max(0.0, found.low), min(1.0, found.high)
+    return mean, low, high
+
+
+def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int, wanted: int) -> list[str]:
+    """Why each row is not complete, in words: "1 failed, 2 missing"; empty where it is."""
+    state = group["status"].where(~group["stale"], "stale")
+    bad = ~state.isin(COUNTED)
+    counts = pd.Series(row)[bad.to_numpy()].groupby(state[bad].to_numpy()).value_counts()
+    said: list[list[str]] = [[] for _ in range(rows)]
+    for (name, i), n in sorted(counts.items()):
+        said[i].append(f"{n} {name.replace('_', ' ')}")
+    have = np.zeros((rows, wanted), bool)
+    have[row[cell >= 0], cell[cell >= 0]] = True
+    for i in np.flatnonzero(~have.all(1)):
+        said[i].append(f"{int((~have[i]).sum())} missing")
+    return [", ".join(parts) for parts in said]
+
+
+def _extras(made: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
+    """Mean costs over all runs; whether all that count are verified, any is samples only or was cut by the clock."""
+    costs = group.groupby("_row")[list(frame.COSTS)].mean()
+    made[list(frame.COSTS)] = costs.reindex(made.index)
+    valid = group[counts]
+    flags = {"verified": (valid["claim"] == "verified", "all"), "samples_only": (valid["status"] == "samples_only", "any"),
+             "cut": (valid["cut"], "any")}  # fmt: skip
+    for name, (said, how) in flags.items():
+        made[name] = said.groupby(valid["_row"]).agg(how).reindex(made.index, fill_value=False).astype(bool)
+    return made
 
 
 def matrix(runs: pd.DataFrame, track: str, task: str, family: str, axis: str) -> dict[tuple[str, str], np.ndarray]:

@@ -58,7 +58,7 @@ def tracks(found: View) -> list[str]:
 def track(found: View) -> str:
     """The track that is looked at."""
     known = tracks(found)
-    return state.choice("Track", "track", known, width=130, help="A named, versioned list of instances and seeds.") if known else ""
+    return state.choice("Track", "track", known, width=130, always=True, help="A named, versioned list of instances and seeds.") if known else ""
 
 
 def task_title(name: str) -> str:

@@ -1,6 +1,6 @@
 """The view's state lives in the address: every control reads its value there and writes it back.
 
-A control's key is its name in the address; a default is left out, and a value that is no option (an old or a hostile
+A control's key is its name in the address; a fixed default is left out, and a value that is no option (an old or a hostile
 address) falls back to the default.
 """
 
@@ -26,8 +26,11 @@ def _write(name: str, text: str | None) -> None:
 
 def choice(label: str, name: str, options: Sequence[str], *, default: str | None = None,
            show: Callable[[str], str] = str, segmented: bool = False, help: str | None = None,
-           width: int | str = "stretch") -> str:  # fmt: skip
-    """One of several: a select box, or a segmented control."""
+           width: int | str = "stretch", always: bool = False) -> str:  # fmt: skip
+    """One of several: a select box, or a segmented control.
+
+    always: stands in the address even where it is the default, since the default may be another one tomorrow.
+    """
     first = default if default in options else options[0]
     if st.session_state.get(name) not in options:
         asked = _read(name)
@@ -36,7 +39,7 @@ def choice(label: str, name: str, options: Sequence[str], *, default: str | None
         value = st.segmented_control(label, options, key=name, format_func=show, help=help) or first
     else:
         value = st.selectbox(label, options, key=name, format_func=show, help=help, width=width)
-    _write(name, None if value == first else value)
+    _write(name, None if value == first and not always else value)
     return value
 
 

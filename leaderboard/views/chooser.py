@@ -8,8 +8,8 @@ found, of = shell.begin("Chooser", "Say what you have and what you may spend. Wh
                         "out says why.")  # fmt: skip
 with st.container(horizontal=True, vertical_alignment="bottom"):
     track = shell.track(found)
-    task = state.choice("I want", "task", shell.tasks_of(found, track), show=shell.task_title, width=250)
-    family = state.choice("My generator is one of the", "family", shell.families_of(found, track), show=shell.family_title, segmented=True)
+    task = state.choice("I want", "task", shell.tasks_of(found, track), show=shell.task_title, width=250, always=True)
+    family = state.choice("My generator is one of the", "family", shell.families_of(found, track), show=shell.family_title, segmented=True, always=True)
 have = state.many("I have", "have", list(choose.HAVE), show=lambda n: choose.HAVE_TITLES[n],
                   default=[n for n in choose.HAVE if n != "retraining"])  # fmt: skip
 left_, middle, right = st.columns(3, gap="large")

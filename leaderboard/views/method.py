@@ -8,10 +8,10 @@ found, of = shell.begin("")
 titles = shell.titles(found)
 ordered = sorted(titles, key=lambda n: (n in found.records.controls, titles[n].lower()))
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    name = state.choice("Method", "name", ordered, show=lambda n: titles[n], width=340)
+    name = state.choice("Method", "name", ordered, show=lambda n: titles[n], width=340, always=True)
     mine = found.runs[found.runs["submission"] == name]
     known = [t for t in shell.tracks(found) if (mine["track"] == t).any()]
-    track = state.choice("Track", "track", known, width=130)
+    track = state.choice("Track", "track", known, width=130, always=True)
 mine = mine[mine["track"] == track]
 chip = {"control": '<span class="chip">control</span>' if name in found.records.controls else "",
         "verified": '<span class="chip good">✓ verified</span>' if (mine["claim"] == "verified").any() else ""}  # fmt: skip
@@ -34,11 +34,11 @@ else:
 
 st.html('<div class="rt"><h2>One run: before and after</h2></div>')
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    instance = state.choice("Instance", "instance", sorted(mine["instance"].astype(str).unique()), width=320)
+    instance = state.choice("Instance", "instance", sorted(mine["instance"].astype(str).unique()), width=320, always=True)
     here = mine[mine["instance"] == instance]
-    point = state.choice("Operating point", "point", sorted(here["point"].astype(str).unique()), width=200)
+    point = state.choice("Operating point", "point", sorted(here["point"].astype(str).unique()), width=200, always=True)
     here = here[here["point"] == point]
-    seed = state.choice("Seed", "seed", [str(s) for s in sorted(here["seed"])], width=100)
+    seed = state.choice("Seed", "seed", [str(s) for s in sorted(here["seed"])], width=100, always=True)
 row = here[here["seed"] == int(seed)].iloc[0].to_dict()
 made = sheets.detail(found.records, row)
 image = sheets.html(found.records, row, made.details if made else {})

@@ -8,10 +8,10 @@ from leaderboard import cards, figures, frame, markup, overview_html, scores, sh
 found, of = shell.begin("")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     track = shell.track(found)
-    task = state.choice("Task", "task", shell.tasks_of(found, track), show=shell.task_title, width=250)
+    task = state.choice("Task", "task", shell.tasks_of(found, track), show=shell.task_title, width=250, always=True)
     families = [f for f in shell.families_of(found, track)
                 if ((found.runs["task"] == task) & (found.runs["family"] == f) & (found.runs["track"] == track)).any()]  # fmt: skip
-    family = state.choice("Family", "family", families, show=shell.family_title, segmented=True)
+    family = state.choice("Family", "family", families, show=shell.family_title, segmented=True, always=True)
     only = state.text("Only methods that contain", "method", width=260)
 st.html(f'<div class="rt"><h1>{markup.esc(shell.task_title(task))}</h1></div>' + cards.task(task))
 every = tables.instances(found.runs, track, task)
