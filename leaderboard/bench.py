@@ -1,7 +1,7 @@
-"""How fast the board is: `python -m leaderboard.bench [SUBMISSIONS]` prints times and memory for 1,000 and 100,000 records.
+"""How fast the board is: `python -m leaderboard.bench [SUBMISSIONS]`, with 1,000 and 100,000 records.
 
-The records are real ones, copied under other names and tracks with perturbed numbers. A real Chromium opens the address;
-the time runs from opening it to the first row of the table, and from a click on a filter to the changed table.
+The records are real ones, copied under other names and tracks with perturbed numbers. A real Chromium opens the
+address; the time runs from opening it to the first row of the table, and from a click on a filter to the changed table.
 """
 
 import argparse
@@ -24,8 +24,14 @@ from benchmark.records import harmonic
 from leaderboard import launch, load
 
 TRACKS = 8
-BROWSER = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-           "--disable-sync"]  # fmt: skip
+BROWSER = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 ROW = "#overview tbody td.n"
 
 
@@ -45,7 +51,7 @@ def perturbed(record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any
 
 
 def copies(source: Path, target: Path, count: int) -> int:
-    """Write `count` records below `target`: every submission of `source` again and again; returns how many were written."""
+    """Write `count` records below `target`, every submission of `source` again and again; returns how many."""
     rng, done, turn = np.random.default_rng(0), 0, 0
     originals = list(_originals(source))
     if not originals:
@@ -114,7 +120,11 @@ def browse(port: int) -> dict[str, float]:
             page.context.close()
         browser.close()
     print("   each visit:", {name: [round(v, 2) for v in values] for name, values in found.items()})
-    return {"first table": found["first table"][0], "next tables": min(found["first table"]), "filter": max(found["filter"])}
+    return {
+        "first table": found["first table"][0],
+        "next tables": min(found["first table"]),
+        "filter": max(found["filter"]),
+    }
 
 
 CLICK = """() => new Promise((done, fail) => {
@@ -141,7 +151,9 @@ def measure(source: Path, count: int) -> dict[str, float]:
         found: dict[str, float] = {"records": made}
         for kind in ("index, first start", "index, next start"):
             start = time.perf_counter()
-            server = subprocess.Popen(launch.command(folder, port, headless=True), env=environment, stdout=subprocess.DEVNULL)
+            server = subprocess.Popen(
+                launch.command(folder, port, headless=True), env=environment, stdout=subprocess.DEVNULL
+            )
             try:
                 wait_for(port, server)
                 found[kind] = time.perf_counter() - start
@@ -160,7 +172,10 @@ def floor() -> float:
 
     with tempfile.TemporaryDirectory(prefix="retouch-bench-") as name:
         app, port = Path(name) / "app.py", free_port()
-        app.write_text('import streamlit\nstreamlit.html("<table id=overview><tbody><tr><td class=n>1</td></tr></tbody></table>")\n')
+        app.write_text(
+            'import streamlit\nstreamlit.html("<table id=overview><tbody><tr><td '
+            'class=n>1</td></tr></tbody></table>")\n'
+        )
         command = [sys.executable, "-m", "streamlit", "run", str(app), *launch.flags(port, True)]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -35,10 +36,8 @@ def read(source: Path, progress: load.Progress | None = None) -> View:
     found = load.read_parquet(source) if source.is_file() else load.read_folder(source, progress)
     kept = load.place(source) / "scores.parquet"
     made = scores.table(found.runs, found.controls, _old(kept), progress)
-    try:
+    with suppress(OSError):  # no place to write: computed again at the next start
         write_atomically(kept, made.to_parquet(index=False))
-    except OSError:
-        pass
     return View(found, made, stamp(source, found.seen))
 
 
@@ -51,8 +50,11 @@ def _old(file: Path) -> pd.DataFrame | None:
 
 def stamp(source: Path, seen: load.Seen) -> str:
     """Changes whenever a record, a manifest or the Parquet does."""
-    manifests = [(str(p), p.stat().st_mtime_ns) for p in sorted(load.submissions_root(source).glob("*/submission.toml"))] \
-        if source.is_dir() else [(str(source), source.stat().st_mtime_ns)]  # fmt: skip
+    manifests = (
+        [(str(p), p.stat().st_mtime_ns) for p in sorted(load.submissions_root(source).glob("*/submission.toml"))]
+        if source.is_dir()
+        else [(str(source), source.stat().st_mtime_ns)]
+    )
     return hashlib.sha256(repr((sorted(seen.items()), manifests)).encode()).hexdigest()
 
 
@@ -98,7 +100,11 @@ class Board:
             return
         try:
             start = time.monotonic()
-            seen = load.scan(load.submissions_root(self.source), load.names_in(self.source)) if self.source.is_dir() else {}
+            seen = (
+                load.scan(load.submissions_root(self.source), load.names_in(self.source))
+                if self.source.is_dir()
+                else {}
+            )
             now = stamp(self.source, seen)
             self._slow = len(seen) > MANY or time.monotonic() - start > SLOW
             if now != self.view.stamp:

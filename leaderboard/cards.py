@@ -53,7 +53,10 @@ def instance(found: View, track: str, name: str) -> None:
     """An instance: target, budget, data, base with samples, judge with its measured error."""
     asked = frame.instance(track, name)
     if asked is None:
-        st.html('<div class="rt dim">This track or instance is not part of this version of Retouch; its records stand as they are.</div>')
+        st.html(
+            '<div class="rt dim">This track or instance is not part of this version of Retouch; its records '
+            "stand as they are.</div>"
+        )
         return
     images = training_images(asked.base)
     if images:
@@ -70,7 +73,9 @@ def instance(found: View, track: str, name: str) -> None:
 
 
 def _samples(found: View, track: str, name: str) -> str:
-    runs = found.runs[(found.runs["track"] == track) & (found.runs["instance"] == name) & found.runs["status"].isin(scores.COUNTED)]
+    runs = found.runs[
+        (found.runs["track"] == track) & (found.runs["instance"] == name) & found.runs["status"].isin(scores.COUNTED)
+    ]
     for row in runs[list(frame.KEYS)].head(3).to_dict("records"):
         made = sheets.base_row(found.records, row)
         if made:
@@ -84,8 +89,15 @@ def _described(name: str) -> str:
     if not found:
         return f'{esc(name)} <span class="dim">(weights not here)</span>'
     recipe = found.get("recipe", {})
-    said = [f"{recipe['steps']:,} steps" if isinstance(recipe.get("steps"), int) else "", f"{found.get('seconds', 0):,.0f} s on {found.get('device', '')}"]
-    said += [f"{k.replace('_', ' ')} {number(float(v), 3)}" for k, v in found.get("measured", {}).items() if isinstance(v, int | float)]
+    said = [
+        f"{recipe['steps']:,} steps" if isinstance(recipe.get("steps"), int) else "",
+        f"{found.get('seconds', 0):,.0f} s on {found.get('device', '')}",
+    ]
+    said += [
+        f"{k.replace('_', ' ')} {number(float(v), 3)}"
+        for k, v in found.get("measured", {}).items()
+        if isinstance(v, int | float)
+    ]
     return f'{esc(name)} <span class="dim">{esc(", ".join(s for s in said if s))}</span>'
 
 
@@ -95,11 +107,17 @@ def _judge(name: str, target: Mapping[str, Any]) -> str:
     attribute = str(target.get("attribute", "identity"))
     said = []
     if attribute in measured.get("accuracy", {}):
-        said.append(f"errs on {100 * (1 - measured['accuracy'][attribute]):.1f}% of {measured.get('images', 0):,} held-out images")
+        said.append(
+            f"errs on {100 * (1 - measured['accuracy'][attribute]):.1f}% of {measured.get('images', 0):,} "
+            "held-out images"
+        )
     if attribute == "identity" and "true_accepts" in measured:
-        said.append(f"recognises the person on {percent(measured['true_accepts'])}, takes another for the person on "
-                    f"{100 * measured.get('false_accepts', 0):.2g}% of {measured.get('images', 0):,} held-out images")  # fmt: skip
-    return f'{esc(name)} <span class="dim">{esc("; ".join(said) or "error not on its card")}; shares are corrected for it</span>'
+        said.append(
+            f"recognises the person on {percent(measured['true_accepts'])}, takes another for the person on "
+            f"{100 * measured.get('false_accepts', 0):.2g}% of {measured.get('images', 0):,} held-out images"
+        )
+    text = "; ".join(said) or "error not on its card"
+    return f'{esc(name)} <span class="dim">{esc(text)}; shares are corrected for it</span>'
 
 
 def resolution(goal: dict[tuple[str, str], np.ndarray], quality: dict[tuple[str, str], np.ndarray]) -> str:
@@ -108,20 +126,28 @@ def resolution(goal: dict[tuple[str, str], np.ndarray], quality: dict[tuple[str,
     text = " and ".join(f"<b>{value:.2f}</b> in {axis}" for axis, value in said if value is not None)
     if not text:
         return ""
-    return (f'<div class="rt"><p class="say">With these instances and seeds, a true difference of {text} is found in four '
-            "cases of five. Smaller ones may be there and not show.</p></div>")  # fmt: skip
+    return (
+        f'<div class="rt"><p class="say">With these instances and seeds, a true difference of {text} is found in four '
+        "cases of five. Smaller ones may be there and not show.</p></div>"
+    )
 
 
 def method(name: str, found: View) -> str:
     """A submission's card: paper, authors, access, parameters, tuning."""
     said = found.records.manifests.get(name)
     if said is None:
-        return f'<div class="rt"><p class="dim">{esc(name)} has no readable submission.toml; its records stand alone.</p></div>'
-    pairs = [("authors", esc(", ".join(said.authors))), ("paper", paper(said.paper)), ("licence", esc(said.licence) or markup.DASH),
-             ("families", esc(", ".join(words.FAMILIES[f] for f in said.families))), ("needs", needs(said.access)),
-             ("entry", f"<code>{esc(said.entry)}</code>"), ("parameters", f"<code>{esc(_line(said.params))}</code>"),
-             ("operating points", "; ".join(f"{esc(p.name)} <code>{esc(_line(p.params))}</code>" for p in said.points)),
-             ("tuning", esc(said.tuning) or "not stated")]  # fmt: skip
+        return f'<div class="rt dim">{esc(name)} has no readable submission.toml; its records stand alone.</div>'
+    pairs = [
+        ("authors", esc(", ".join(said.authors))),
+        ("paper", paper(said.paper)),
+        ("licence", esc(said.licence) or markup.DASH),
+        ("families", esc(", ".join(words.FAMILIES[f] for f in said.families))),
+        ("needs", needs(said.access)),
+        ("entry", f"<code>{esc(said.entry)}</code>"),
+        ("parameters", f"<code>{esc(_line(said.params))}</code>"),
+        ("operating points", "; ".join(f"{esc(p.name)} <code>{esc(_line(p.params))}</code>" for p in said.points)),
+        ("tuning", esc(said.tuning) or "not stated"),
+    ]
     summary = f"<p>{esc(said.summary)}</p>" if said.summary else ""
     return f'<div class="rt">{summary}</div>' + markup.definitions(pairs)
 
@@ -132,21 +158,37 @@ def _line(value: Mapping[str, Any]) -> str:
 
 def record(made: records.Record, row: Mapping[str, Any]) -> str:
     """A record's numbers and where it comes from."""
+
     def scaled(found: records.Scaled | records.Measured | None, digits: int = 3) -> str:
         if found is None:
             return markup.DASH
-        return f'{number(found.value, digits)} <span class="dim">[{number(found.low, digits)}, {number(found.high, digits)}]</span>'
+        value, low, high = (number(part, digits) for part in (found.value, found.low, found.high))
+        return f'{value} <span class="dim">[{low}, {high}]</span>'
 
-    pairs = [("status", esc(words.STATUS.get(made.status, made.status)) + (f": {esc(made.reason)}" if made.reason else "")),
-             ("goal", scaled(made.goal)), ("quality", scaled(made.quality)), ("claim", _claim(made, scaled))]  # fmt: skip
+    pairs = [
+        ("status", esc(words.STATUS.get(made.status, made.status)) + (f": {esc(made.reason)}" if made.reason else "")),
+        ("goal", scaled(made.goal)),
+        ("quality", scaled(made.quality)),
+        ("claim", _claim(made, scaled)),
+    ]
     if made.cost:
-        pairs.append(("cost", f"{number(made.cost.seconds)} s, {percent(made.cost.share)} of pre-training, "
-                      f"{made.cost.gradient_steps:,} steps, {number(made.cost.peak_memory_mb, 0)} MB, on {esc(made.cost.device)}"
-                      + (", cut by the clock" if made.cost.cut else "") + f"; samples at {number(made.cost.sampling_relative)} "
-                      "of the base’s speed"))  # fmt: skip
+        pairs.append(
+            (
+                "cost",
+                f"{number(made.cost.seconds)} s, {percent(made.cost.share)} of pre-training, "
+                f"{made.cost.gradient_steps:,} steps, {number(made.cost.peak_memory_mb, 0)} MB, on "
+                f"{esc(made.cost.device)}"
+                + (", cut by the clock" if made.cost.cut else "")
+                + f"; samples at {number(made.cost.sampling_relative)} "
+                "of the base’s speed",
+            )
+        )
     pairs += [(words.title(name), scaled(value)) for name, value in made.metrics.items()]
-    pairs += [("parameters", f"<code>{esc(_line(made.params))}</code>"), ("made", esc(made.provenance.time)),
-              ("versions", esc(", ".join(f"{k} {v}" for k, v in made.provenance.versions.items())) or markup.DASH)]  # fmt: skip
+    pairs += [
+        ("parameters", f"<code>{esc(_line(made.params))}</code>"),
+        ("made", esc(made.provenance.time)),
+        ("versions", esc(", ".join(f"{k} {v}" for k, v in made.provenance.versions.items())) or markup.DASH),
+    ]
     return markup.definitions(pairs)
 
 

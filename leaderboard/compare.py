@@ -22,7 +22,9 @@ def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequ
     both = runs[(runs["track"] == track) & runs["task"].isin(list(tasks))]
     both = both[_is(both, a) | _is(both, b)]
     cohorts = {(str(t), str(f)) for t, f in both[["task", "family"]].itertuples(index=False)}
-    for task, family in sorted(cohorts, key=lambda c: (list(words.TASKS).index(c[0]) if c[0] in words.TASKS else 9, c[1])):
+    for task, family in sorted(
+        cohorts, key=lambda c: (list(words.TASKS).index(c[0]) if c[0] in words.TASKS else 9, c[1])
+    ):
         table = scores.matrix(both, track, task, family, axis)
         if a not in table or b not in table:
             continue

@@ -1,10 +1,10 @@
 """Plotly figures of the board, for the pages and for notebooks: frames from `leaderboard.tables` in, figures out.
 
-    from pathlib import Path
-    from leaderboard import board, figures, tables
-    view = board.read(Path("submissions"))
-    shown = tables.keep(view.scores, view.records, tables.Filter("tiny", tasks=["category_redaction"]))
-    figures.tradeoff(shown, "goal", "quality", view.records.controls).show()
+from pathlib import Path
+from leaderboard import board, figures, tables
+view = board.read(Path("submissions"))
+shown = tables.keep(view.scores, view.records, tables.Filter("tiny", tasks=["category_redaction"]))
+figures.tradeoff(shown, "goal", "quality", view.records.controls).show()
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,11 @@ SIZE = (520.0, 340.0)
 
 
 def _layout(figure: go.Figure, dark: bool, height: int, title: str = "") -> go.Figure:
-    head = {"text": esc(title), "x": 0, "xanchor": "left", "y": 0.985, "yanchor": "top", "font": {"size": 15}} if title else None
+    head = (
+        {"text": esc(title), "x": 0, "xanchor": "left", "y": 0.985, "yanchor": "top", "font": {"size": 15}}
+        if title
+        else None
+    )
     return figure.update_layout(template=theme.template(dark), height=height, title=head)
 
 
@@ -68,6 +72,7 @@ def _sizes(cost: pd.Series, largest: float) -> np.ndarray:
 
 def hover(row: Mapping[str, Any], x: str, y: str, title: str) -> str:
     """What a point says; every name is escaped, since Plotly reads tags."""
+
     def says(name: str) -> str:
         low, high = row.get(f"{name}.low", np.nan), row.get(f"{name}.high", np.nan)
         range_ = f"  [{number(low)}, {number(high)}]" if np.isfinite([low, high]).all() else ""
@@ -105,7 +110,11 @@ def tradeoff(found: pd.DataFrame, x: str, y: str, controls: Collection[str] = ()
                      n in ("goal", "quality", "score")) for n in (x, y)]  # fmt: skip
     _label(figure, found, (x, y), ranges, marks, titles, own, size, of)
     for axis, name, span in (("xaxis", x, ranges[0]), ("yaxis", y, ranges[1])):
-        ticks = {"dtick": 0.25 if span[1] - span[0] > 0.7 else 0.1, "tick0": 0} if name in ("goal", "quality", "score") else {}
+        ticks = (
+            {"dtick": 0.25 if span[1] - span[0] > 0.7 else 0.1, "tick0": 0}
+            if name in ("goal", "quality", "score")
+            else {}
+        )
         figure.update_layout({axis: {"title": {"text": esc(words.title(name))}, "range": span, "nticks": 6, **ticks}})
         if name == "share":
             figure.update_layout({axis: {"tickformat": ".1~%"}})
@@ -127,14 +136,24 @@ def _series(figure: go.Figure, part: pd.DataFrame, x: str, y: str, mark: theme.M
     cost = part["share"] if "share" in part else pd.Series(0.0, index=part.index)
     size = np.full(len(part), 13.0) if control else _sizes(cost, largest)
     figure.add_scatter(
-        x=part[x], y=part[y], name=esc(title), mode="markers" if control or len(part) < 2 else "lines+markers",
+        x=part[x],
+        y=part[y],
+        name=esc(title),
+        mode="markers" if control or len(part) < 2 else "lines+markers",
         line={"color": theme_fade(mark.colour, 0.5), "width": 1.5},
-        error_x=_error(part, x, mark.colour), error_y=_error(part, y, mark.colour),
-        marker={"symbol": mark.shape, "size": size, "color": mark.colour, "opacity": 0.95,
-                "line": {"width": 2 if control else 1, "color": mark.colour if control else "rgba(255,255,255,.55)"}},
+        error_x=_error(part, x, mark.colour),
+        error_y=_error(part, y, mark.colour),
+        marker={
+            "symbol": mark.shape,
+            "size": size,
+            "color": mark.colour,
+            "opacity": 0.95,
+            "line": {"width": 2 if control else 1, "color": mark.colour if control else "rgba(255,255,255,.55)"},
+        },
         customdata=part[["submission", "point", "family"]].astype(str).to_numpy(),
-        hovertext=[hover(row, x, y, title) for row in part.to_dict("records")], hovertemplate="%{hovertext}<extra></extra>",
-    )  # fmt: skip
+        hovertext=[hover(row, x, y, title) for row in part.to_dict("records")],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
 
 
 def _label(figure: go.Figure, found: pd.DataFrame, axes: tuple[str, str], ranges: list[tuple[float, float]],
@@ -144,21 +163,40 @@ def _label(figure: go.Figure, found: pd.DataFrame, axes: tuple[str, str], ranges
     x, y = axes
 
     def pixels(rows: pd.DataFrame) -> list[tuple[float, float]]:
-        return [tuple((row[n] - span[0]) / (span[1] - span[0]) * extent
-                      for n, span, extent in zip((x, y), ranges, size, strict=True)) for row in rows.to_dict("records")]  # fmt: skip
+        return [
+            tuple(
+                (row[n] - span[0]) / (span[1] - span[0]) * extent
+                for n, span, extent in zip((x, y), ranges, size, strict=True)
+            )
+            for row in rows.to_dict("records")
+        ]
 
     shown = found
     if own["submission"].nunique() > MANY:
         x_up, y_up = (words.entry(name).direction != "down" for name in (x, y))
-        shown = found[found.index.isin(pareto(own, x, y, x_up, y_up).index) | ~found["submission"].isin(own["submission"])]
+        shown = found[
+            found.index.isin(pareto(own, x, y, x_up, y_up).index) | ~found["submission"].isin(own["submission"])
+        ]
     by = "score" if "score" in shown else y
     shown = shown.sort_values(by).groupby(["submission", "family"], observed=True).tail(1)
     texts = [titles.get(name, name) for name in shown["submission"]]
     texts = [text if len(text) <= 26 else text[:25] + "…" for text in texts]
-    for row, text, place in zip(shown.to_dict("records"), texts,
-                                labels.place(pixels(shown), texts, pixels(_drawn(found, x, y)), size), strict=True):  # fmt: skip
-        figure.add_annotation(x=row[x], y=row[y], text=esc(text), **place, bgcolor=theme_fade(of.ground, 0.6), borderpad=0, arrowcolor=of.faint,
-                              font={"size": 12, "color": theme.readable(marks[row["submission"]].colour, of)})  # fmt: skip
+    for row, text, place in zip(
+        shown.to_dict("records"),
+        texts,
+        labels.place(pixels(shown), texts, pixels(_drawn(found, x, y)), size),
+        strict=True,
+    ):
+        figure.add_annotation(
+            x=row[x],
+            y=row[y],
+            text=esc(text),
+            **place,
+            bgcolor=theme_fade(of.ground, 0.6),
+            borderpad=0,
+            arrowcolor=of.faint,
+            font={"size": 12, "color": theme.readable(marks[row["submission"]].colour, of)},
+        )
 
 
 def _drawn(found: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
@@ -167,16 +205,25 @@ def _drawn(found: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
     for end in (".low", ".high"):
         for name in (x, y):
             for step in (0.5, 1.0) if name + end in found else ():
-                parts.append(found[[x, y]].assign(**{name: found[name] * (1 - step) + found[name + end] * step}).dropna())
+                parts.append(
+                    found[[x, y]].assign(**{name: found[name] * (1 - step) + found[name + end] * step}).dropna()
+                )
     for _, part in found.sort_values("point").groupby(["submission", "family"], observed=True):
         for step in np.linspace(0.1, 0.9, 9):
             parts.append((part[[x, y]] * step + part[[x, y]].shift() * (1 - step)).dropna())
     return pd.concat(parts)
 
 
-def runs(found: pd.DataFrame, names: Sequence[str] = ("goal", "quality"), *, marks: Mapping[str, theme.Mark] | None = None,
-         titles: Mapping[str, str] | None = None, dark: bool = False, title: str = "") -> go.Figure:  # fmt: skip
-    """Each seed as a small open mark, the mean as a filled one: a row for each operating point, a panel for each number."""
+def runs(
+    found: pd.DataFrame,
+    names: Sequence[str] = ("goal", "quality"),
+    *,
+    marks: Mapping[str, theme.Mark] | None = None,
+    titles: Mapping[str, str] | None = None,
+    dark: bool = False,
+    title: str = "",
+) -> go.Figure:
+    """Each seed as a small open mark, the mean as a filled one: a row an operating point, a panel a number."""
     from plotly.subplots import make_subplots
 
     of, titles = theme.look(dark), titles or {}
@@ -193,8 +240,15 @@ def runs(found: pd.DataFrame, names: Sequence[str] = ("goal", "quality"), *, mar
         figure.update_xaxes(title={"text": esc(words.title(name))}, showgrid=True, row=1, col=column, **unit)
     _layout(figure, dark, 80 + 25 * len(rows), title)
     figure.update_layout(margin={"t": 36 if title else 8})
-    return figure.update_yaxes(tickmode="array", tickvals=list(range(len(rows))), ticktext=[esc(t) for t in texts],
-                               range=(len(rows) - 0.4, -0.6), showline=False, ticks="", tickfont={"color": of.ink})  # fmt: skip
+    return figure.update_yaxes(
+        tickmode="array",
+        tickvals=list(range(len(rows))),
+        ticktext=[esc(t) for t in texts],
+        range=(len(rows) - 0.4, -0.6),
+        showline=False,
+        ticks="",
+        tickfont={"color": of.ink},
+    )
 
 
 def _seeds(figure: go.Figure, part: pd.DataFrame, name: str, place: int, mark: theme.Mark, column: int) -> None:
@@ -204,10 +258,16 @@ def _seeds(figure: go.Figure, part: pd.DataFrame, name: str, place: int, mark: t
     colour, shape = mark.colour, mark.shape.removesuffix("-open")
     figure.add_scatter(x=[values.min(), values.max()], y=[place, place], mode="lines", hoverinfo="skip",
                        line={"color": theme_fade(colour, 0.4), "width": 1}, row=1, col=column)  # fmt: skip
-    figure.add_scatter(x=values, y=[place] * len(values), mode="markers", row=1, col=column,
-                       marker={"symbol": "circle-open", "size": 7, "color": theme_fade(colour, 0.8)},
-                       hovertext=[f"seed {seed}: {number(value, 3)}" for seed, value in part[["seed", name]].dropna().to_numpy()],
-                       hovertemplate="%{hovertext}<extra></extra>")  # fmt: skip
+    figure.add_scatter(
+        x=values,
+        y=[place] * len(values),
+        mode="markers",
+        row=1,
+        col=column,
+        marker={"symbol": "circle-open", "size": 7, "color": theme_fade(colour, 0.8)},
+        hovertext=[f"seed {seed}: {number(value, 3)}" for seed, value in part[["seed", name]].dropna().to_numpy()],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
     figure.add_scatter(x=[values.mean()], y=[place], mode="markers", row=1, col=column, hoverinfo="skip",
                        marker={"symbol": shape, "size": 11, "color": colour})  # fmt: skip
 
@@ -222,13 +282,38 @@ def differences(found: pd.DataFrame, *, dark: bool = False, title: str = "") -> 
         colour = of.series[i]
         clear = (part["low"] > 0) | (part["high"] < 0)
         figure.add_scatter(
-            x=part["value"], y=[rows.index(row) + 0.18 * (2 * i - 1) for row in part["row"]], mode="markers", name=axis,
-            error_x={"type": "data", "symmetric": False, "array": part["high"] - part["value"],
-                     "arrayminus": part["value"] - part["low"], "thickness": 1.3, "width": 0, "color": theme_fade(colour, 0.7)},
-            marker={"symbol": [("circle" if i == 0 else "diamond") + ("" if c else "-open") for c in clear], "size": 10,
-                    "color": colour, "line": {"width": 1.5, "color": colour}},
-            hovertext=[f"{esc(axis)} {v:+.3f} [{lo:+.3f}, {hi:+.3f}]" for v, lo, hi in part[["value", "low", "high"]].to_numpy()],
-            hovertemplate="%{hovertext}<extra></extra>")  # fmt: skip
+            x=part["value"],
+            y=[rows.index(row) + 0.18 * (2 * i - 1) for row in part["row"]],
+            mode="markers",
+            name=axis,
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": part["high"] - part["value"],
+                "arrayminus": part["value"] - part["low"],
+                "thickness": 1.3,
+                "width": 0,
+                "color": theme_fade(colour, 0.7),
+            },
+            marker={
+                "symbol": [("circle" if i == 0 else "diamond") + ("" if c else "-open") for c in clear],
+                "size": 10,
+                "color": colour,
+                "line": {"width": 1.5, "color": colour},
+            },
+            hovertext=[
+                f"{esc(axis)} {v:+.3f} [{lo:+.3f}, {hi:+.3f}]"
+                for v, lo, hi in part[["value", "low", "high"]].to_numpy()
+            ],
+            hovertemplate="%{hovertext}<extra></extra>",
+        )
     figure.add_vline(x=0, line={"color": of.faint, "width": 1})
-    return figure.update_yaxes(tickmode="array", tickvals=list(range(len(rows))), ticktext=[esc(row) for row in rows],
-                               range=(len(rows) - 0.4, -0.6), showline=False, ticks="", tickfont={"color": of.ink})  # fmt: skip
+    return figure.update_yaxes(
+        tickmode="array",
+        tickvals=list(range(len(rows))),
+        ticktext=[esc(row) for row in rows],
+        range=(len(rows) - 0.4, -0.6),
+        showline=False,
+        ticks="",
+        tickfont={"color": of.ink},
+    )

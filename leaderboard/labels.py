@@ -7,8 +7,13 @@ LETTER, LINE, GAP = 6.0, 15.0, 10.0  # pixels: mean width of a letter, height of
 NEAR = (("left", "middle", 1, 0), ("right", "middle", -1, 0), ("center", "bottom", 0, 0.9), ("center", "top", 0, -0.9),
         ("left", "bottom", 0.7, 0.7), ("left", "top", 0.7, -0.7), ("right", "bottom", -0.7, 0.7),
         ("right", "top", -0.7, -0.7))  # fmt: skip
-FAR = tuple((across, up, dx * side, dy * sign) for dy in (2.6, 4.4, 6.2, 8.0) for sign, up in ((1, "bottom"), (-1, "top"))
-            for dx in (0, 1.6, 4) for side, across in ((1, "left"), (-1, "right")))  # fmt: skip
+FAR = tuple(
+    (across, up, dx * side, dy * sign)
+    for dy in (2.6, 4.4, 6.2, 8.0)
+    for sign, up in ((1, "bottom"), (-1, "top"))
+    for dx in (0, 1.6, 4)
+    for side, across in ((1, "left"), (-1, "right"))
+)
 Anchor = tuple[str, str, float, float]
 
 
@@ -28,7 +33,7 @@ def place(points: Sequence[tuple[float, float]], texts: Sequence[str], obstacles
           size: tuple[float, float]) -> list[dict[str, object]]:  # fmt: skip
     """Where to write labels of points in pixels, as arguments of a Plotly annotation.
 
-    Greedy from the top: each label takes the place that covers least; one that ends far from its point gets a line to it.
+    Greedy from the top: each label takes the place that covers least; one far from its point gets a line to it.
 
     Args:
         obstacles: what is drawn, as points; size: the plot's width and height.
@@ -37,6 +42,7 @@ def place(points: Sequence[tuple[float, float]], texts: Sequence[str], obstacles
     written: list[Box] = []
     made: list[dict[str, object]] = [{} for _ in points]
     for i in sorted(range(len(points)), key=lambda i: -points[i][1]):
+
         def cost(anchor: Anchor, i: int = i) -> float:
             box = _box(*points[i], texts[i], anchor)
             outside = max(0.0, -box[0]) + max(0.0, box[2] - size[0]) + max(0.0, -box[1]) + max(0.0, box[3] - size[1])
@@ -54,4 +60,12 @@ def _annotation(anchor: Anchor) -> dict[str, object]:
     shift = {"xanchor": across, "yanchor": up}
     if abs(dy) <= 1:
         return {**shift, "showarrow": False, "xshift": GAP * dx, "yshift": GAP * dy}
-    return {**shift, "showarrow": True, "ax": GAP * dx, "ay": -GAP * dy, "arrowhead": 0, "arrowwidth": 0.8, "standoff": 7}
+    return {
+        **shift,
+        "showarrow": True,
+        "ax": GAP * dx,
+        "ay": -GAP * dy,
+        "arrowhead": 0,
+        "arrowwidth": 0.8,
+        "standoff": 7,
+    }

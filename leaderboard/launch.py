@@ -19,12 +19,20 @@ COLOURS = {  # Streamlit's own controls in the board's ink
 
 def flags(port: int | None = None, headless: bool | None = None) -> list[str]:
     """Streamlit's options: no telemetry, no file watching, small uploads, a browser only where there is a display."""
-    display = sys.platform in ("darwin", "win32") or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    display = sys.platform in ("darwin", "win32") or bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    )
     options = {
-        "browser.gatherUsageStats": "false", "server.headless": str(not display if headless is None else headless).lower(),
-        "server.fileWatcherType": "none", "server.runOnSave": "false", "server.maxUploadSize": "50",
-        "server.address": "localhost", "client.toolbarMode": "minimal", "client.showErrorDetails": "none", **COLOURS,
-    }  # fmt: skip
+        "browser.gatherUsageStats": "false",
+        "server.headless": str(not display if headless is None else headless).lower(),
+        "server.fileWatcherType": "none",
+        "server.runOnSave": "false",
+        "server.maxUploadSize": "50",
+        "server.address": "localhost",
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        **COLOURS,
+    }
     if port is not None:
         options["server.port"] = str(port)
     return [f"--{name}={value}" for name, value in options.items()]

@@ -1,7 +1,7 @@
 """Records in: a folder of submissions, or one Parquet, becomes one table of runs and a list of what was rejected.
 
-Reading 100,000 JSON files takes half a minute, so what was read is kept in a cache and only files that are new or changed
-(by size and modification time) are read again. Details and pictures are read when they are looked at.
+Reading 100,000 JSON files takes half a minute, so what was read is kept in a cache and only files that are new or
+changed (by size and modification time) are read again. Details and pictures are read when they are looked at.
 """
 
 import hashlib
@@ -117,14 +117,13 @@ def read_folder(folder: Path, progress: Progress | None = None) -> Records:
     if old is not None and old.seen == seen:
         return Records(root, old.runs, old.rejected, manifests(root, names), seen)
     kept, rejected = _still_good(old, seen)
-    fresh, done = [], 0
+    fresh: list[dict[str, Any]] = []
     todo = [name for name in seen if old is None or old.seen.get(name) != seen[name]]
-    for name in todo:
+    for done, name in enumerate(todo, 1):
         try:
             fresh.append(read_one(root, name))
         except (ValueError, OSError, RecursionError) as error:
             rejected[name] = reason(error)
-        done += 1
         if progress and done % 500 == 0:
             progress(done, len(todo))
     parts = [part for part in (kept, frame.table(fresh)) if part is not None and len(part)]
@@ -200,9 +199,13 @@ def _cached(folder: Path) -> Records | None:
 
 def _keep(folder: Path, made: Records) -> None:
     notes = pd.DataFrame(
-        {"file": list(made.seen), "time": [t for t, _ in made.seen.values()], "size": [s for _, s in made.seen.values()],
-         "rejected": [made.rejected.get(name, "") for name in made.seen]}
-    )  # fmt: skip
+        {
+            "file": list(made.seen),
+            "time": [t for t, _ in made.seen.values()],
+            "size": [s for _, s in made.seen.values()],
+            "rejected": [made.rejected.get(name, "") for name in made.seen],
+        }
+    )
     try:
         write_atomically(place(folder) / "runs.parquet", made.runs.to_parquet(index=False))
         write_atomically(place(folder) / "files.parquet", notes.to_parquet(index=False))

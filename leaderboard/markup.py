@@ -11,8 +11,20 @@ from leaderboard import words
 from leaderboard.theme import Mark
 
 DASH = '<span class="dim" title="missing">–</span>'
-SYMBOLS = {"circle": "●", "square": "■", "diamond": "◆", "triangle-up": "▲", "triangle-down": "▼", "pentagon": "⬟",
-           "hexagon": "⬢", "star": "★", "cross": "✚", "x": "✖", "x-thin-open": "×", "star-diamond-open": "✧"}  # fmt: skip
+SYMBOLS = {
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "triangle-up": "▲",
+    "triangle-down": "▼",
+    "pentagon": "⬟",
+    "hexagon": "⬢",
+    "star": "★",
+    "cross": "✚",
+    "x": "✖",
+    "x-thin-open": "×",
+    "star-diamond-open": "✧",
+}
 
 
 def esc(text: object) -> str:
@@ -92,25 +104,40 @@ def single(value: Sequence[float], span: tuple[float, float], kind: str = "g") -
 def key(raw: bool = False) -> str:
     """What the marks of the table mean."""
     if raw:
-        return ('<div class="rt"><span class="key"><span>each column has its own axis, over the rows shown</span><span>lines: 95% '
-                "intervals</span><span>✓ verified</span><span>– missing</span><span><i>italic</i> control</span></span></div>")  # fmt: skip
+        return (
+            '<div class="rt"><span class="key"><span>each column has its own axis, over the rows '
+            "shown</span><span>lines: 95% "
+            "intervals</span><span>✓ verified</span><span>– missing</span><span><i>italic</i> "
+            "control</span></span></div>"
+        )
     return (
-        f'<div class="rt"><span class="key"><span><span class="ax one">{_bar("g", 0.5, 0.1, 0.9)}</span>goal, 95% interval</span>'
+        f'<div class="rt"><span class="key"><span><span class="ax one">{_bar("g", 0.5, 0.1, 0.9)}</span>goal, '
+        "95% interval</span>"
         f'<span><span class="ax one">{_bar("q", 0.5, 0.1, 0.9)}</span>quality</span>'
-        "<span>axes from 0 to 1</span><span><b>=2</b> a shared rank: no difference that excludes 0</span><span>✓ verified</span>"
-        "<span>– missing</span><span>* incomplete, not ranked</span><span><i>italic</i> control, not ranked</span></span></div>"
+        "<span>axes from 0 to 1</span><span><b>=2</b> a shared rank: no difference that excludes "
+        "0</span><span>✓ verified</span>"
+        "<span>– missing</span><span>* incomplete, not ranked</span><span><i>italic</i> control, not "
+        "ranked</span></span></div>"
     )
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numeric: Sequence[int] = (), caption: str = "") -> str:
     """A plain table of cells that are HTML already; `numeric` columns are right-aligned."""
+
     def cell(tag: str, i: int, content: str) -> str:
         return f"<{tag}{' class=n' if i in numeric else ''}>{content}</{tag}>"
 
     top = "".join(cell("th", i, text) for i, text in enumerate(head))
-    body = "".join("<tr>" + "".join(cell("th" if i == 0 else "td", i, c) for i, c in enumerate(row)) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(cell("th" if i == 0 else "td", i, c) for i, c in enumerate(row)) + "</tr>" for row in rows
+    )
     says = f"<caption class=dim>{esc(caption)}</caption>" if caption else ""
-    return f'<div class="rt"><div class="rt-scroll"><table>{says}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div></div>'
+    return scrolled(f"<table>{says}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def scrolled(text: str) -> str:
+    """A table that scrolls sideways by itself where the page is narrow."""
+    return f'<div class="rt"><div class="rt-scroll">{text}</div></div>'
 
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:
@@ -124,10 +151,16 @@ def explain(names: Iterable[str]) -> str:
     for name in names:
         found = words.entry(name)
         better = {"up": "higher is better", "down": "lower is better"}.get(found.direction, "")
-        rows.append([f"<b>{esc(found.title)}</b><br><code>{esc(name)}</code>",
-                     f'<span style="white-space:normal">{esc(found.meaning)} <span class="dim">{esc(found.distrust)}</span></span>',
-                     esc(better), f'<span style="white-space:normal" class="dim">{esc(found.range)}</span>',
-                     f'<span style="white-space:normal" class="dim">{esc(found.source)}</span>'])  # fmt: skip
+        rows.append(
+            [
+                f"<b>{esc(found.title)}</b><br><code>{esc(name)}</code>",
+                f'<span style="white-space:normal">{esc(found.meaning)} <span '
+                f'class="dim">{esc(found.distrust)}</span></span>',
+                esc(better),
+                f'<span style="white-space:normal" class="dim">{esc(found.range)}</span>',
+                f'<span style="white-space:normal" class="dim">{esc(found.source)}</span>',
+            ]
+        )
     return table(("number", "meaning, and when not to trust it", "direction", "range", "source"), rows)
 
 

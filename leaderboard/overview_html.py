@@ -8,7 +8,7 @@ import pandas as pd
 
 from leaderboard import words
 from leaderboard.load import Records
-from leaderboard.markup import DASH, esc, link, number, pair, percent, rank, single, symbol
+from leaderboard.markup import DASH, esc, link, number, pair, percent, rank, scrolled, single, symbol
 from leaderboard.theme import Mark
 
 
@@ -46,38 +46,55 @@ def _raw(row: pd.Series, task: str, names: Sequence[str], spans: Mapping[tuple[s
         if math.isnan(value[0]):
             cells.append(f'<td class="{lead}"></td><td class="n">{DASH}</td>')
             continue
-        hint = f"{words.entry(name).title}, 95% interval {number(value[1], 3)} to {number(value[2], 3)}; open the records"
+        hint = (
+            f"{words.entry(name).title}, 95% interval {number(value[1], 3)} to {number(value[2], 3)}; open the records"
+        )
         text = link("task", number(value[0], 3), hint=hint, task=task, plain_look=True, **query)
         picture = single(value, spans[(task, name)], "gq"[i % 2])
         cells.append(f'<td class="{lead}">{picture}</td><td class="n">{text}</td>')
     return "".join(cells)
 
 
-def _name(key: tuple[str, str, str], row: pd.Series, records: Records, marks: Mapping[str, Mark], track: str, one: bool) -> str:
+def _name(
+    key: tuple[str, str, str], row: pd.Series, records: Records, marks: Mapping[str, Mark], track: str, one: bool
+) -> str:
     _, name, point = key
     manifest = records.manifests.get(name)
     hint = manifest.summary if manifest else ""
     text = link("method", records.title(name), hint=hint, name=name, point=point, track=track)
     more = "" if one else f' <span class="dim">{esc(point)}</span>'
-    check = ' <span class="dim" title="run again by somebody else, within tolerance">✓</span>' if row[("", "verified")] else ""
+    check = (
+        ' <span class="dim" title="run again by somebody else, within tolerance">✓</span>'
+        if row[("", "verified")]
+        else ""
+    )
     return f"<th>{symbol(marks[name])} {text}{more}{check}</th>"
 
 
 def head(tasks: Sequence[str], raw: Mapping[str, Sequence[str]] | None) -> str:
     """The two header lines: tasks, then their columns."""
     width = {task: 2 * len(raw[task]) if raw else 4 for task in tasks}
-    groups = "".join(f'<th colspan="{width[task]}" class="lead"><span>{esc(words.TASKS.get(task, task))}</span></th>' for task in tasks)
+    groups = "".join(
+        f'<th colspan="{width[task]}" class="lead"><span>{esc(words.TASKS.get(task, task))}</span></th>'
+        for task in tasks
+    )
     top = f'<tr class="rt-groups"><th></th>{groups}<th></th></tr>'
     second = "<th>method · operating point</th>"
     for task in tasks:
         if raw:
-            second += "".join(f'<th class="{"lead " if i == 0 else ""}n" colspan="2" title="{esc(words.entry(n).meaning)}">'
-                              f"{esc(short(n))}</th>" for i, n in enumerate(raw[task]))  # fmt: skip
+            second += "".join(
+                f'<th class="{"lead " if i == 0 else ""}n" colspan="2" title="{esc(words.entry(n).meaning)}">'
+                f"{esc(short(n))}</th>"
+                for i, n in enumerate(raw[task])
+            )
         else:
             tips = [esc(words.entry(n).meaning) for n in ("goal", "quality")]
-            second += (f'<th class="lead n" title="among rows of the family that ran everything; by the score">rank</th><th></th>'
-                       f'<th class="n" title="{tips[0]} {esc(words.GOAL.get(task, ""))}">goal</th>'
-                       f'<th class="n" title="{tips[1]}">quality</th>')  # fmt: skip
+            second += (
+                '<th class="lead n" title="among rows of the family that ran everything; by the '
+                'score">rank</th><th></th>'
+                f'<th class="n" title="{tips[0]} {esc(words.GOAL.get(task, ""))}">goal</th>'
+                f'<th class="n" title="{tips[1]}">quality</th>'
+            )
     return f'<thead>{top}<tr>{second}<th class="n" title="{esc(words.entry("share").meaning)}">cost</th></tr></thead>'
 
 
@@ -86,8 +103,17 @@ def short(name: str) -> str:
     return f"{words.entry(name).title.split(' (')[0]} {words.arrow(name)}".strip()
 
 
-def table(shown: pd.DataFrame, tasks: Sequence[str], records: Records, marks: Mapping[str, Mark], track: str,
-          raw: Mapping[str, Sequence[str]] | None = None, *, loud: Sequence[str] = (), links: bool = True) -> str:  # fmt: skip
+def table(
+    shown: pd.DataFrame,
+    tasks: Sequence[str],
+    records: Records,
+    marks: Mapping[str, Mark],
+    track: str,
+    raw: Mapping[str, Sequence[str]] | None = None,
+    *,
+    loud: Sequence[str] = (),
+    links: bool = True,
+) -> str:
     """The overview's table; `shown` comes from `tables.overview`, already cut to the page that is shown.
 
     Args:
@@ -108,7 +134,7 @@ def table(shown: pd.DataFrame, tasks: Sequence[str], records: Records, marks: Ma
         body.append(f'<tr{look}>{name}{cells}<td class="n">{percent(float(row[("", "share")]))}</td></tr>')
     narrow = "" if len(tasks) > 2 else ' class="narrow"'
     text = "".join(body) if links else re.sub(r"</?a(?: [^>]*)?>", "", "".join(body))
-    return f'<div class="rt"><div class="rt-scroll"><table id="overview"{narrow}>{head(tasks, raw)}<tbody>{text}</tbody></table></div></div>'
+    return scrolled(f'<table id="overview"{narrow}>{head(tasks, raw)}<tbody>{text}</tbody></table>')
 
 
 def _spans(shown: pd.DataFrame, raw: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], tuple[float, float]]:

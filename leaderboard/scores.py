@@ -29,7 +29,9 @@ def table(runs: pd.DataFrame, controls: set[str], old: pd.DataFrame | None = Non
     parts = []
     for i, (keys, group) in enumerate(groups):
         digest = _digest(group, controls)
-        parts.append(known[digest] if digest in known else _cohort(dict(zip(COHORT, keys, strict=True)), group, controls, digest))
+        parts.append(
+            known[digest] if digest in known else _cohort(dict(zip(COHORT, keys, strict=True)), group, controls, digest)
+        )
         if progress:
             progress(i + 1, len(groups))
     if not parts:
@@ -46,7 +48,7 @@ def _digest(group: pd.DataFrame, controls: set[str]) -> str:
 
 
 def cells(track: str, task: str, family: str, group: pd.DataFrame) -> Cells:
-    """The instances and seeds that a complete row has: the track's, or all that anyone ran where the track is unknown."""
+    """What a complete row has: the track's instances and seeds, or all that anyone ran where it is unknown."""
     known = frame.track(track)
     if known is None:
         found = group[["instance", "seed"]].drop_duplicates()
@@ -64,7 +66,9 @@ def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], diges
     names = group[ROW].drop_duplicates().sort_values(ROW).reset_index(drop=True)
     row = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_frame(group[ROW]))
     cell = _cell(group, wanted)
-    counts = (group["status"].isin(COUNTED) & ~group["stale"]).to_numpy() & (cell >= 0) & group["score"].notna().to_numpy()
+    counts = (
+        (group["status"].isin(COUNTED) & ~group["stale"]).to_numpy() & (cell >= 0) & group["score"].notna().to_numpy()
+    )
     made = names.assign(**keys, digest=digest, control=names["submission"].isin(controls), expected=len(wanted))
     made["runs"] = np.bincount(row[counts], minlength=len(names))
     made["problems"] = _problems(group, row, cell, len(names), len(wanted))
@@ -73,8 +77,12 @@ def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], diges
     whole = (made["runs"] == len(wanted)).to_numpy() & (len(wanted) > 0)
     shape = (len({name for name, _ in wanted}), -1)
     for axis in ("goal", "quality"):
-        own = [_nanmean(_grid(group, f"{axis}{end}", row, cell, counts, values[axis].shape)) for end in (".low", ".high")]
-        made[axis], made[f"{axis}.low"], made[f"{axis}.high"] = _intervals(values[axis], whole, shape, made["runs"], own)
+        own = [
+            _nanmean(_grid(group, f"{axis}{end}", row, cell, counts, values[axis].shape)) for end in (".low", ".high")
+        ]
+        made[axis], made[f"{axis}.low"], made[f"{axis}.high"] = _intervals(
+            values[axis], whole, shape, made["runs"], own
+        )
     ranked = {str(i): values["score"][i].reshape(shape) for i in np.flatnonzero(whole & ~made["control"])}
     ranks = metrics.ranks(ranked)
     made["rank"] = [float(ranks.get(str(i), np.nan)) for i in made.index]
@@ -133,8 +141,11 @@ def _extras(made: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.D
     costs = group.groupby("_row")[list(frame.COSTS)].mean()
     made[list(frame.COSTS)] = costs.reindex(made.index)
     valid = group[counts]
-    flags = {"verified": (valid["claim"] == "verified", "all"), "samples_only": (valid["status"] == "samples_only", "any"),
-             "cut": (valid["cut"], "any")}  # fmt: skip
+    flags = {
+        "verified": (valid["claim"] == "verified", "all"),
+        "samples_only": (valid["status"] == "samples_only", "any"),
+        "cut": (valid["cut"], "any"),
+    }
     for name, (said, how) in flags.items():
         made[name] = said.groupby(valid["_row"]).agg(how).reindex(made.index, fill_value=False).astype(bool)
     return made

@@ -63,8 +63,10 @@ def cut(path: Path, columns: int, rows: int) -> list[list[str]] | None:
     height, width = (pixels.shape[0] - 1) // rows, (pixels.shape[1] - 1) // columns
     if width < 2 or height < 2 or abs(width - height) > 0.1 * width:
         return None
-    return [[_address(pixels[1 + r * height : (r + 1) * height, 1 + c * width : (c + 1) * width]) for c in range(columns)]
-            for r in range(rows)]  # fmt: skip
+    return [
+        [_address(pixels[1 + r * height : (r + 1) * height, 1 + c * width : (c + 1) * width]) for c in range(columns)]
+        for r in range(rows)
+    ]
 
 
 def _address(pixels: np.ndarray) -> str:
@@ -88,10 +90,14 @@ def html(of: Records, row: Mapping[str, Any], details: Mapping[str, Any]) -> str
             text = verdicts[r][c] if r < len(verdicts) and c < len(verdicts[r]) else ""
             moved = r > 0 and c < len(verdicts[0]) and text != verdicts[0][c] if verdicts else False
             look = ' class="bad"' if moved else ""
-            cells.append(f'<figure{look}><img src="{images[r][c]}" alt="{esc(name)} {c + 1}"><figcaption title="{esc(text)}">'
-                         f"{esc(text)}</figcaption></figure>")  # fmt: skip
-    return (f'<div class="rt"><div class="rt-scroll"><div class="sheet" style="grid-template-columns:auto repeat({columns},'
-            f'minmax(34px,{SIDE}px))">{"".join(cells)}</div></div></div>')  # fmt: skip
+            cells.append(
+                f'<figure{look}><img src="{images[r][c]}" alt="{esc(name)} {c + 1}"><figcaption title="{esc(text)}">'
+                f"{esc(text)}</figcaption></figure>"
+            )
+    return (
+        f'<div class="rt"><div class="rt-scroll"><div class="sheet" style="grid-template-columns:auto repeat({columns},'
+        f'minmax(34px,{SIDE}px))">{"".join(cells)}</div></div></div>'
+    )
 
 
 def base_row(of: Records, row: Mapping[str, Any]) -> str:

@@ -38,8 +38,12 @@ def begin(title: str, lead: str = "") -> tuple[View, theme.Look]:
         st.html(f'<div class="rt"><h1>{title}</h1>{f"<p>{lead}</p>" if lead else ""}</div>')
     found = view()
     if len(found.runs) == 0:
-        st.html(empty("No records yet. <code>retouch new NAME</code> writes a submission, <code>retouch run NAME</code> "
-                      "leaves its records, and this page shows them when it is opened again."))  # fmt: skip
+        st.html(
+            empty(
+                "No records yet. <code>retouch new NAME</code> writes a submission, <code>retouch run NAME</code> "
+                "leaves its records, and this page shows them when it is opened again."
+            )
+        )
         if not found.records.rejected:
             st.stop()
     return found, of
@@ -58,7 +62,13 @@ def tracks(found: View) -> list[str]:
 def track(found: View) -> str:
     """The track that is looked at."""
     known = tracks(found)
-    return state.choice("Track", "track", known, width=130, always=True, help="A named, versioned list of instances and seeds.") if known else ""
+    return (
+        state.choice(
+            "Track", "track", known, width=130, always=True, help="A named, versioned list of instances and seeds."
+        )
+        if known
+        else ""
+    )
 
 
 def task_title(name: str) -> str:
@@ -90,8 +100,14 @@ def filters(found: View, track_name: str) -> tables.Filter:
     """The filters that the overview and the trade-offs share."""
     families = state.many("Family", "families", families_of(found, track_name), show=family_title)
     with st.popover("More filters", icon=":material/tune:"):
-        allowed = state.many("The method may need", "access", list(words.NEEDS), show=lambda n: words.NEEDS[n], pills=False,
-                             help="Methods that need anything else are left out. Empty: no restriction.")  # fmt: skip
+        allowed = state.many(
+            "The method may need",
+            "access",
+            list(words.NEEDS),
+            show=lambda n: words.NEEDS[n],
+            pills=False,
+            help="Methods that need anything else are left out. Empty: no restriction.",
+        )
         cost = state.number("At most this share of pre-training", "cost", COSTS, default=float("inf"),
                             show=lambda c: "any" if c == float("inf") else f"{100 * c:g}%")  # fmt: skip
         claim = state.choice("Claim", "claim", ["all", "verified"], segmented=True)
@@ -115,10 +131,26 @@ def titles(found: View) -> dict[str, str]:
 def downloads(name: str, shown: pd.DataFrame) -> None:
     """Buttons that give exactly the rows shown."""
     with st.container(horizontal=True):
-        st.download_button("CSV", tables.csv(shown), f"{name}.csv", "text/csv", icon=":material/download:", key=f"csv:{name}",
-                           on_click="ignore", type="tertiary")
-        st.download_button("Parquet", _parquet(shown), f"{name}.parquet", "application/vnd.apache.parquet",
-                           icon=":material/download:", key=f"parquet:{name}", on_click="ignore", type="tertiary")
+        st.download_button(
+            "CSV",
+            tables.csv(shown),
+            f"{name}.csv",
+            "text/csv",
+            icon=":material/download:",
+            key=f"csv:{name}",
+            on_click="ignore",
+            type="tertiary",
+        )
+        st.download_button(
+            "Parquet",
+            _parquet(shown),
+            f"{name}.parquet",
+            "application/vnd.apache.parquet",
+            icon=":material/download:",
+            key=f"parquet:{name}",
+            on_click="ignore",
+            type="tertiary",
+        )
 
 
 def _parquet(shown: pd.DataFrame) -> Callable[[], bytes]:

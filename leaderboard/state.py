@@ -1,7 +1,7 @@
 """The view's state lives in the address: every control reads its value there and writes it back.
 
-A control's key is its name in the address; a fixed default is left out, and a value that is no option (an old or a hostile
-address) falls back to the default.
+A control's key is its name in the address; a fixed default is left out, and a value that is no option (an old or a
+hostile address) falls back to the default.
 """
 
 from collections.abc import Callable, Sequence

@@ -24,9 +24,12 @@ def write(view: View, folder: Path) -> Path:
 
     The figures' script lies beside it, so that the page needs no network.
     """
-    body = ['<h1>Retouch leaderboard</h1><p class="dim">A snapshot of '
-            f"{datetime.now(UTC):%d %B %Y}: {len(view.runs):,} records of {view.runs['submission'].nunique()} submissions.</p>",
-            markup.key()]  # fmt: skip
+    body = [
+        '<h1>Retouch leaderboard</h1><p class="dim">A snapshot of '
+        f"{datetime.now(UTC):%d %B %Y}: {len(view.runs):,} records of {view.runs['submission'].nunique()} "
+        "submissions.</p>",
+        markup.key(),
+    ]
     for track in shell.tracks(view):
         body += _track(view, track)
     if len(view.runs) == 0:
@@ -47,23 +50,38 @@ def _track(view: View, track: str) -> list[str]:
     tasks, look = shell.tasks_of(view, track), theme.look(False)
     marks, titles = shell.marks(view, look), shell.titles(view)
     wide = tables.overview(tables.add_ties(here))
-    parts = [f"<h2>{markup.esc(track)}</h2>",
-             overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], view.records, marks, track, links=False)]  # fmt: skip
+    parts = [
+        f"<h2>{markup.esc(track)}</h2>",
+        overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], view.records, marks, track, links=False),
+    ]
     for task in tasks:
         panels = []
         for family in shell.families_of(view, track):
             part = here[(here["task"] == task) & (here["family"] == family)]
             if part["goal"].notna().any():
-                figure = figures.tradeoff(part, "goal", "quality", view.records.controls, marks=marks, titles=titles,
-                                          title=words.FAMILIES.get(family, family), size=figures.area(3), height=380)  # fmt: skip
-                panels.append(f"<div class=panel data-figure='{markup.esc(figure.to_json())}' style='height:380px'></div>")
+                figure = figures.tradeoff(
+                    part,
+                    "goal",
+                    "quality",
+                    view.records.controls,
+                    marks=marks,
+                    titles=titles,
+                    title=words.FAMILIES.get(family, family),
+                    size=figures.area(3),
+                    height=380,
+                )
+                panels.append(
+                    f"<div class=panel data-figure='{markup.esc(figure.to_json())}' style='height:380px'></div>"
+                )
         parts.append(f'<h2>{markup.esc(shell.task_title(task))}</h2><div class="panels">{"".join(panels)}</div>')
     return parts
 
 
 def _draw() -> str:
     """The script that draws every panel, in the ink of the visitor's mode."""
-    ink, faint, grid = ([getattr(theme.look(dark), name) for dark in (False, True)] for name in ("ink", "faint", "grid"))
+    ink, faint, grid = (
+        [getattr(theme.look(dark), name) for dark in (False, True)] for name in ("ink", "faint", "grid")
+    )
     return f"""<script>
 const dark = matchMedia("(prefers-color-scheme: dark)").matches ? 1 : 0;
 const ink = {ink}[dark], faint = {faint}[dark], grid = {grid}[dark];

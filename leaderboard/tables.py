@@ -62,8 +62,20 @@ def overview(found: pd.DataFrame, order: str = "") -> pd.DataFrame:
 
     Rows go by family, then by `order` (a task's rank; empty: the mean of the ranks that a row has), controls last.
     """
-    wide = ("rank", "ties", "goal", "goal.low", "goal.high", "quality", "quality.low", "quality.high", "score", "problems",
-            "runs", "expected")  # fmt: skip
+    wide = (
+        "rank",
+        "ties",
+        "goal",
+        "goal.low",
+        "goal.high",
+        "quality",
+        "quality.low",
+        "quality.high",
+        "score",
+        "problems",
+        "runs",
+        "expected",
+    )
     index = ["family", *scores.ROW]
     plain = found.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
     made = plain.pivot(index=index, columns="task", values=[name for name in wide if name in plain])
@@ -81,7 +93,9 @@ def overview(found: pd.DataFrame, order: str = "") -> pd.DataFrame:
     return made.loc[pd.MultiIndex.from_frame(sort[index])]
 
 
-def with_raw(shown: pd.DataFrame, runs: pd.DataFrame, found: pd.DataFrame, raw: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def with_raw(
+    shown: pd.DataFrame, runs: pd.DataFrame, found: pd.DataFrame, raw: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
     """The overview's rows with raw numbers (task, metric) and their intervals beside them."""
     made = shown.copy()
     keys = found.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
@@ -133,7 +147,9 @@ def points(runs: pd.DataFrame, keys: pd.DataFrame, names: Sequence[str]) -> pd.D
         part = parts.get(tuple(key))
         row = dict(zip(wanted.columns, key, strict=True))
         for name in names:
-            row[name], row[f"{name}.low"], row[f"{name}.high"] = mean(part, column(name)) if part is not None else [np.nan] * 3
+            row[name], row[f"{name}.low"], row[f"{name}.high"] = (
+                mean(part, column(name)) if part is not None else [np.nan] * 3
+            )
         rows.append(row)
     return pd.DataFrame(rows, columns=[*wanted.columns, *(n + s for n in names for s in ("", ".low", ".high"))])
 
@@ -157,8 +173,25 @@ def mean(part: pd.DataFrame, name: str) -> tuple[float, float, float]:
 def instances(runs: pd.DataFrame, track: str, task: str) -> pd.DataFrame:
     """Every run of a task, one row each, in reading order."""
     found = runs[(runs["track"] == track) & (runs["task"] == task)]
-    columns = ["submission", "point", "instance", "family", "seed", "status", "stale", "reason", "goal", "goal.low", "goal.high",
-               "quality", "quality.low", "quality.high", "score", *frame.COSTS, "claim"]  # fmt: skip
+    columns = [
+        "submission",
+        "point",
+        "instance",
+        "family",
+        "seed",
+        "status",
+        "stale",
+        "reason",
+        "goal",
+        "goal.low",
+        "goal.high",
+        "quality",
+        "quality.low",
+        "quality.high",
+        "score",
+        *frame.COSTS,
+        "claim",
+    ]
     names = [f"m:{name}{end}" for name in frame.metrics_of(found) for end in ("", ".low", ".high")]
     made = found[[*columns, *names]].rename(columns=lambda name: name.removeprefix("m:"))
     return made.sort_values(["instance", "submission", "point", "seed"], kind="stable").reset_index(drop=True)

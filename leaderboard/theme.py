@@ -88,7 +88,14 @@ def template(dark: bool = False) -> go.layout.Template:
 def variables(dark: bool = False) -> str:
     """The colours as variables of the style sheet."""
     of = look(dark)
-    names = {"ink": of.ink, "faint": of.faint, "grid": of.grid, "ground": of.ground, "goal": of.goal, "quality": of.quality}
+    names = {
+        "ink": of.ink,
+        "faint": of.faint,
+        "grid": of.grid,
+        "ground": of.ground,
+        "goal": of.goal,
+        "quality": of.quality,
+    }
     return f".rt{{{''.join(f'--{name}:{value};' for name, value in names.items())}}}"
 
 
@@ -106,7 +113,8 @@ RULES = """
 .rt table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums lining-nums}
 
 .rt th,.rt td{padding:.24rem .36rem;text-align:left;vertical-align:middle;border:0;white-space:nowrap}
-.rt thead th{font-weight:500;color:var(--faint);font-size:.82rem;border-bottom:1px solid var(--faint);vertical-align:bottom}
+.rt thead th{font-weight:500;color:var(--faint);font-size:.82rem;border-bottom:1px solid var(--faint);
+ vertical-align:bottom}
 .rt thead tr.rt-groups th{border-bottom:0;color:var(--ink);font-weight:600;font-size:.9rem;padding-top:.1rem}
 .rt thead tr.rt-groups th span{display:block;border-bottom:1px solid var(--grid);padding-bottom:.15rem}
 .rt tbody td,.rt tbody th{border-bottom:1px solid var(--grid)}
@@ -126,8 +134,8 @@ RULES = """
 .rt a:focus-visible{outline:2px solid var(--goal);outline-offset:2px}
 .rt td a.plain{border-bottom:0}
 .rt .lead{border-left:10px solid transparent}
-.rt .chip{display:inline-block;border:1px solid var(--grid);border-radius:1rem;padding:.02rem .5rem;margin:.1rem .2rem .1rem 0;
- font-size:.8rem;color:var(--faint);white-space:nowrap}
+.rt .chip{display:inline-block;border:1px solid var(--grid);border-radius:1rem;padding:.02rem .5rem;
+ margin:.1rem .2rem .1rem 0; font-size:.8rem;color:var(--faint);white-space:nowrap}
 .rt .chip.good{color:var(--goal);border-color:currentColor}
 .rt .chip.bad{color:var(--quality);border-color:currentColor}
 .rt h1,.rt h2,.rt h3{font-weight:650;letter-spacing:-.01em;margin:.2rem 0 .3rem;line-height:1.2}
@@ -138,8 +146,11 @@ RULES = """
 .rt .key{display:inline-flex;gap:1.1rem;align-items:center;color:var(--faint);font-size:.85rem;flex-wrap:wrap}
 .rt .ax{display:block;position:relative;width:66px;height:24px;margin:0 5px;
  background:linear-gradient(var(--grid),var(--grid)) left/1px 100% no-repeat,
- linear-gradient(var(--grid),var(--grid)) center/1px 100% no-repeat,linear-gradient(var(--grid),var(--grid)) right/1px 100% no-repeat}
-.rt .ax.one{width:48px;height:14px}.rt td .dim,.rt th .dim{white-space:nowrap}.rt table.narrow{width:auto;min-width:min(100%,40rem)}.rt .key .ax{display:inline-block;width:26px;vertical-align:-2px;margin-right:.4rem;background:none}
+ linear-gradient(var(--grid),var(--grid)) center/1px 100% no-repeat,
+ linear-gradient(var(--grid),var(--grid)) right/1px 100% no-repeat}
+.rt .ax.one{width:48px;height:14px}.rt td .dim,.rt th .dim{white-space:nowrap}
+.rt table.narrow{width:auto;min-width:min(100%,40rem)}
+.rt .key .ax{display:inline-block;width:26px;vertical-align:-2px;margin-right:.4rem;background:none}
 .rt .ax i{position:absolute;display:block}.rt .ax .g{top:7px;color:var(--goal)}.rt .ax .q{top:17px;color:var(--quality)}
 .rt .ax.one .g,.rt .ax.one .q{top:7px}
 .rt .ax .w{height:0;border-top:1.4px solid currentColor;opacity:.65;transform:translateY(-.7px)}
@@ -147,9 +158,10 @@ RULES = """
 .rt .ax .m.q{border-radius:0;width:6px;height:6px;transform:translate(-3px,-3px) rotate(45deg)}
 .rt tr.rt-control .ax{filter:grayscale(1) opacity(.75)}
 .rt .empty{padding:1.6rem 0;color:var(--faint);max-width:40rem}
-.rt .say{font-size:1.02rem;border-left:3px solid var(--goal);padding:.15rem 0 .15rem .8rem;margin:.5rem 0;max-width:46rem}
-.rt code{font-size:.85em;background:color-mix(in srgb,var(--faint) 12%,transparent);padding:.05rem .3rem;border-radius:3px;
- overflow-wrap:anywhere;color:inherit}
+.rt .say{font-size:1.02rem;border-left:3px solid var(--goal);padding:.15rem 0 .15rem .8rem;margin:.5rem 0;
+ max-width:46rem}
+.rt code{font-size:.85em;background:color-mix(in srgb,var(--faint) 12%,transparent);padding:.05rem .3rem;
+ border-radius:3px; overflow-wrap:anywhere;color:inherit}
 .rt .sheet{display:grid;gap:3px;max-width:100%;width:max-content}
 .rt .sheet figure{margin:0;position:relative}.rt .sheet img{display:block;width:100%;image-rendering:pixelated}
 .rt .sheet figcaption{font-size:.7rem;color:var(--faint);text-align:center;line-height:1.25;overflow:hidden;

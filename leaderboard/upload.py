@@ -57,11 +57,15 @@ def _checked(packed: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     if len(entries) > FILES:
         raise ValueError(f"the zip holds {len(entries):,} files; {FILES:,} at most")
     if sum(e.file_size for e in entries) > BYTES:
-        raise ValueError(f"the zip unpacks to {sum(e.file_size for e in entries) / 1e6:,.0f} MB; {BYTES / 1e6:.0f} MB at most")
+        raise ValueError(
+            f"the zip unpacks to {sum(e.file_size for e in entries) / 1e6:,.0f} MB; {BYTES / 1e6:.0f} MB at most"
+        )
     for entry in entries:
         if entry.file_size > RATIO * max(1, entry.compress_size) and entry.file_size > 100_000:
-            raise ValueError(f"{entry.filename[:80]!r} is packed {entry.file_size // max(1, entry.compress_size)} to 1: "
-                             "no record is, so nothing was unpacked")  # fmt: skip
+            raise ValueError(
+                f"{entry.filename[:80]!r} is packed {entry.file_size // max(1, entry.compress_size)} to 1: "
+                "no record is, so nothing was unpacked"
+            )
     return entries
 
 

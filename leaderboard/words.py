@@ -28,8 +28,8 @@ REVEALED = {
 }
 GOAL = {
     "identity_removal": "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)",
-    "category_redaction": "goal: how far the redacted category's share fell, from the base's (0) to the retrained model's (1)",
-    "attribute_rebalancing": "goal: how far the shares moved from the base's (0) to the target's distance of retraining (1)",
+    "category_redaction": "goal: how far the category's share fell, from the base's (0) to the retrained model's (1)",
+    "attribute_rebalancing": "goal: how far the shares came to the target, from the base's (0) to the retrained model's (1)",
     "output_diversity": "goal: how far the Vendi score rose, from the base's (0) to the evenly trained model's (1)",
 }
 FAMILIES = {"flow": "Flows", "gan": "GANs", "diffusion": "Diffusion", "other": "Other"}
@@ -67,16 +67,23 @@ STATUS = {
     "stale": "stale",
 }
 FIELDS = {  # columns that are no raw metrics: title, what it means, which direction is better
-    "goal": ("Goal", "Was the change achieved? 0 is the unchanged base, 1 is the model retrained as it should have been.", "up"),
-    "quality": ("Quality", "Are the images still good, and is everything else still there? 1 is the base's own quality "
-                "on what must stay.", "up"),
+    "goal": (
+        "Goal",
+        "Was the change achieved? 0 is the unchanged base, 1 is the model retrained as it should have been.",
+        "up",
+    ),
+    "quality": (
+        "Quality",
+        "Are the images still good, and is everything else still there? 1 is the base's own quality on what must stay.",
+        "up",
+    ),
     "score": ("Score", "Harmonic mean of goal and quality; never shown without the two.", "up"),
     "share": ("Cost", "Time of the edit as a share of the base's own pre-training on the same machine.", "down"),
     "seconds": ("Seconds", "Wall-clock seconds inside the edit.", "down"),
     "sampling_relative": ("Sampling speed", "Images per second of the edited generator, relative to the base.", "up"),
     "peak_memory_mb": ("Memory", "Peak memory of the edit, in MB.", "down"),
     "gradient_steps": ("Steps", "Gradient steps that the edit took.", "down"),
-}  # fmt: skip
+}
 
 
 ALIASES = {  # names in records -> the metric that explains them, and their own title

@@ -13,8 +13,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     known = [t for t in shell.tracks(found) if (mine["track"] == t).any()]
     track = state.choice("Track", "track", known, width=130, always=True)
 mine = mine[mine["track"] == track]
-chip = {"control": '<span class="chip">control</span>' if name in found.records.controls else "",
-        "verified": '<span class="chip good">✓ verified</span>' if (mine["claim"] == "verified").any() else ""}  # fmt: skip
+chip = {
+    "control": '<span class="chip">control</span>' if name in found.records.controls else "",
+    "verified": '<span class="chip good">✓ verified</span>' if (mine["claim"] == "verified").any() else "",
+}
 st.html(f'<div class="rt"><h1>{markup.esc(titles[name])}</h1>{"".join(chip.values())}</div>')
 st.html(cards.method(name, found))
 
@@ -34,7 +36,9 @@ else:
 
 st.html('<div class="rt"><h2>One run: before and after</h2></div>')
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    instance = state.choice("Instance", "instance", sorted(mine["instance"].astype(str).unique()), width=320, always=True)
+    instance = state.choice(
+        "Instance", "instance", sorted(mine["instance"].astype(str).unique()), width=320, always=True
+    )
     here = mine[mine["instance"] == instance]
     point = state.choice("Operating point", "point", sorted(here["point"].astype(str).unique()), width=200, always=True)
     here = here[here["point"] == point]
@@ -43,17 +47,26 @@ row = here[here["seed"] == int(seed)].iloc[0].to_dict()
 made = sheets.detail(found.records, row)
 image = sheets.html(found.records, row, made.details if made else {})
 if image:
-    st.html('<div class="rt dim">Same latents above and below; under each image the judge’s verdict, marked where it changed.</div>'
-            + image)  # fmt: skip
+    st.html(
+        '<div class="rt dim">Same latents above and below; under each image the judge’s verdict, marked where '
+        "it changed.</div>" + image
+    )
 else:
-    st.html(shell.empty("This run left no picture." + ("" if row["status"] in scores.COUNTED else f" {markup.esc(row['reason'])}")))
+    st.html(
+        shell.empty(
+            "This run left no picture." + ("" if row["status"] in scores.COUNTED else f" {markup.esc(row['reason'])}")
+        )
+    )
 
 
 def portrait(record: object) -> None:
     """The picture that fits the task."""
     drops = {k: (m.value, m.low, m.high) for k, m in record.metrics.items()}
-    drawn = [("Shares", portraits.shares(record.details, of.dark)), ("Identity kept", portraits.identity_curve(record.details, of.dark)),
-             ("Quantile drops", portraits.quantile_drops(drops, of.dark))]  # fmt: skip
+    drawn = [
+        ("Shares", portraits.shares(record.details, of.dark)),
+        ("Identity kept", portraits.identity_curve(record.details, of.dark)),
+        ("Quantile drops", portraits.quantile_drops(drops, of.dark)),
+    ]
     for title, figure in drawn:
         if figure is not None:
             st.html(f'<div class="rt"><h3>{title}</h3></div>')
@@ -73,4 +86,6 @@ else:
     with st.expander(f"The record: {frame.relative(row)}"):
         text = made.model_dump_json(indent=1, by_alias=True)
         st.code(text, language="json")
-        st.download_button("JSON", text, f"{name}.{point}.{seed}.json", "application/json", type="tertiary", on_click="ignore")
+        st.download_button(
+            "JSON", text, f"{name}.{point}.{seed}.json", "application/json", type="tertiary", on_click="ignore"
+        )

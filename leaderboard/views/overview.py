@@ -6,8 +6,11 @@ from leaderboard import markup, overview_html, shell, state, tables, words
 
 PAGE = 60  # rows on the screen at once
 
-found, of = shell.begin("Leaderboard", "What it takes to change what a trained image generator produces, without training it "
-                        "again: was the change achieved, and is everything else still there?")  # fmt: skip
+found, of = shell.begin(
+    "Leaderboard",
+    "What it takes to change what a trained image generator produces, without training it "
+    "again: was the change achieved, and is everything else still there?",
+)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     track = shell.track(found)
     with_records = shell.tasks_of(found, track)
@@ -15,8 +18,9 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     by = shell.filters(found, track)
     order = state.choice("Order by", "order", ["", *with_records], width=190,
                          show=lambda t: shell.task_title(t) if t else "mean rank")  # fmt: skip
-    raw_values = state.switch("Raw values", "raw", help="The measured numbers that papers quote, instead of the scale that "
-                              "the controls fix.")  # fmt: skip
+    raw_values = state.switch(
+        "Raw values", "raw", help="The measured numbers that papers quote, instead of the scale that the controls fix."
+    )
 tasks = chosen or with_records
 left = tables.keep(found.scores, found.records, by)
 left = left[left["task"].isin(tasks)]

@@ -7,8 +7,11 @@ from leaderboard import figures, frame, hover, markup, overview_html, scores, sh
 
 NUMBERS = ("goal", "quality", "score", "share", "seconds", "sampling_relative", "peak_memory_mb")
 
-found, of = shell.begin("Trade-offs", "A change can always be had at the price of the images. Up and to the right is better "
-                        "where both axes point up; the dotted line is the Pareto front.")  # fmt: skip
+found, of = shell.begin(
+    "Trade-offs",
+    "A change can always be had at the price of the images. Up and to the right is better "
+    "where both axes point up; the dotted line is the Pareto front.",
+)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     track = shell.track(found)
     with_records = shell.tasks_of(found, track)
@@ -41,18 +44,38 @@ across = min(3, len(panels))
 for start in range(0, len(panels), across):
     for column, (task, family) in zip(st.columns(across, gap="medium"), panels[start : start + across], strict=False):
         part = shown[(shown["task"] == task) & (shown["family"] == family)]
-        name = shell.family_title(family) if len(chosen) == 1 else f"{shell.task_title(task)} · {shell.family_title(family)}"
+        name = (
+            shell.family_title(family)
+            if len(chosen) == 1
+            else f"{shell.task_title(task)} · {shell.family_title(family)}"
+        )
         with column:
-            figure = figures.tradeoff(part, x, y, found.records.controls, marks=marks, titles=titles, dark=of.dark, title=name,
-                                      size=figures.area(across))  # fmt: skip
-            event = shell.chart(figure, f"tradeoff-{task}-{family}", f"{name}: {words.title(y)} against {words.title(x)}",
-                                on_select="rerun", selection_mode="points")  # fmt: skip
+            figure = figures.tradeoff(
+                part,
+                x,
+                y,
+                found.records.controls,
+                marks=marks,
+                titles=titles,
+                dark=of.dark,
+                title=name,
+                size=figures.area(across),
+            )
+            event = shell.chart(
+                figure,
+                f"tradeoff-{task}-{family}",
+                f"{name}: {words.title(y)} against {words.title(x)}",
+                on_select="rerun",
+                selection_mode="points",
+            )
             if event.selection.points:
                 picked = {"point": "|".join(event.selection.points[0].get("customdata", []) or []), "task": task}
 largest = shown.loc[~shown["control"], "share"].max()
-st.html('<div class="rt dim">Thin lines: 95% intervals. Marker area: cost'
-        + (f", the largest {markup.percent(largest)} of pre-training" if pd.notna(largest) else "")
-        + ". Lines join a submission's operating points. Grey: controls. Click or tap a point for its pictures.</div>")
+st.html(
+    '<div class="rt dim">Thin lines: 95% intervals. Marker area: cost'
+    + (f", the largest {markup.percent(largest)} of pre-training" if pd.notna(largest) else "")
+    + ". Lines join a submission's operating points. Grey: controls. Click or tap a point for its pictures.</div>"
+)
 
 
 def pictures() -> dict[str, str]:
@@ -60,7 +83,12 @@ def pictures() -> dict[str, str]:
     keys = shown[["task", "family", *scores.ROW]].drop_duplicates().head(hover.MOST)
     made = {}
     for task, family, name, point in keys.itertuples(index=False):
-        part = runs[(runs["task"] == task) & (runs["family"] == family) & (runs["submission"] == name) & (runs["point"] == point)]
+        part = runs[
+            (runs["task"] == task)
+            & (runs["family"] == family)
+            & (runs["submission"] == name)
+            & (runs["point"] == point)
+        ]
         made[f"{name}|{point}|{family}"] = sheets.first(found.records, part)
     return {key: value for key, value in made.items() if value}
 
@@ -72,11 +100,24 @@ if picked and picked["point"].count("|") == 2:
     part = runs[(runs["task"] == picked["task"]) & (runs["family"] == family) & (runs["submission"] == name)
                 & (runs["point"] == point)]  # fmt: skip
     image = sheets.first(found.records, part)
-    st.html(f'<div class="rt"><h2>{markup.link("method", found.records.title(name), name=name, point=point, track=track)} '
-            f'<span class="dim">{markup.esc(point)} · {markup.esc(shell.family_title(family))}</span></h2>'
-            + (f'<img class="whole" style="width:640px" src="{image}" alt="base above, edited below">' if image
-               else '<p class="dim">This run left no picture.</p>') + "</div>")  # fmt: skip
-columns = ["task", "family", "submission", "point", *dict.fromkeys(n + e for n in (x, y) for e in ("", ".low", ".high")), "share"]
+    st.html(
+        f'<div class="rt"><h2>{markup.link("method", found.records.title(name), name=name, point=point, track=track)} '
+        f'<span class="dim">{markup.esc(point)} · {markup.esc(shell.family_title(family))}</span></h2>'
+        + (
+            f'<img class="whole" style="width:640px" src="{image}" alt="base above, edited below">'
+            if image
+            else '<p class="dim">This run left no picture.</p>'
+        )
+        + "</div>"
+    )
+columns = [
+    "task",
+    "family",
+    "submission",
+    "point",
+    *dict.fromkeys(n + e for n in (x, y) for e in ("", ".low", ".high")),
+    "share",
+]
 table = shown[[c for c in dict.fromkeys(columns) if c in shown]].sort_values(["task", "family", "submission", "point"])
 with st.expander("The numbers as a table"):
     head = ["method", "point", "task", "family", overview_html.short(x), overview_html.short(y), "cost"]

@@ -40,8 +40,27 @@ def test_page_opens_without_any_record(name: str, tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize("name", PAGES)
 def test_hostile_address_falls_back(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     odd = "<script>alert(1)</script>"
-    keys = ("track", "task", "tasks", "name", "instance", "point", "seed", "family", "families", "cost", "order", "x", "y", "page",
-            "with", "show", "raw", "find", "access")  # fmt: skip
+    keys = (
+        "track",
+        "task",
+        "tasks",
+        "name",
+        "instance",
+        "point",
+        "seed",
+        "family",
+        "families",
+        "cost",
+        "order",
+        "x",
+        "y",
+        "page",
+        "with",
+        "show",
+        "raw",
+        "find",
+        "access",
+    )
     found = page(name, folder, monkeypatch, **dict.fromkeys(keys, odd))
     assert not found.exception and "<script" not in html(found)
 
@@ -72,9 +91,18 @@ def test_rejected_records_are_listed(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_method_page_gives_command_and_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = page("method", folder, monkeypatch, name="taming_flows", instance="category_redaction/digits-flow", point="delta-2", seed="1")
-    assert [c.value for c in found.code][0] == (
-        "retouch run taming_flows --track tiny --instance category_redaction/digits-flow --point delta-2 --seed 1")  # fmt: skip
+    found = page(
+        "method",
+        folder,
+        monkeypatch,
+        name="taming_flows",
+        instance="category_redaction/digits-flow",
+        point="delta-2",
+        seed="1",
+    )
+    assert found.code[0].value == (
+        "retouch run taming_flows --track tiny --instance category_redaction/digits-flow --point delta-2 --seed 1"
+    )
     assert html(found).count("data:image/png") >= 24
 
 

@@ -12,20 +12,35 @@ from conftest import MARKUP
 
 DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 ADDRESSES = {
-    "overview": "", "raw": "?raw=1", "tradeoffs": "tradeoffs?tasks=category_redaction", "task": "task?task=category_redaction",
-    "method": "method?name=taming_flows", "compare": "compare", "chooser": "chooser", "submit": "submit", "questions": "questions",
-}  # fmt: skip
+    "overview": "",
+    "raw": "?raw=1",
+    "tradeoffs": "tradeoffs?tasks=category_redaction",
+    "task": "task?task=category_redaction",
+    "method": "method?name=taming_flows",
+    "compare": "compare",
+    "chooser": "chooser",
+    "submit": "submit",
+    "questions": "questions",
+}
 
 
 class Visit:
     """A page of the board, with every error that it logged."""
 
     def __init__(self, browser: Any, server: str, **options: Any) -> None:
-        self.server, self.context = server, browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options})
+        self.server, self.context = (
+            server,
+            browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options}),
+        )
         self.page, self.errors = self.context.new_page(), []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda m: self.errors.append(m.text) if m.type == "error" and "404" not in m.text else None)
-        self.page.on("response", lambda r: self.errors.append(f"{r.status} {r.url}") if r.status >= 400 and self._ours(r.url) else None)
+        self.page.on(
+            "console", lambda m: self.errors.append(m.text) if m.type == "error" and "404" not in m.text else None
+        )
+        self.page.on(
+            "response",
+            lambda r: self.errors.append(f"{r.status} {r.url}") if r.status >= 400 and self._ours(r.url) else None,
+        )
 
     @staticmethod
     def _ours(url: str) -> bool:
@@ -78,7 +93,9 @@ def test_page_opens_without_an_error_in_the_dark(browser: Any, server: str, name
 
 @pytest.mark.parametrize("name", ADDRESSES)
 def test_phone_has_no_sideways_scroll_and_no_error(browser: Any, server: str, name: str) -> None:
-    found = Visit(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open(ADDRESSES[name])
+    found = Visit(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open(
+        ADDRESSES[name]
+    )
     found.page.wait_for_timeout(300)
     wide = found.page.evaluate("""() => [document.documentElement, document.querySelector('[data-testid="stMain"]')]
         .map(e => e.scrollWidth - e.clientWidth)""")
@@ -90,7 +107,9 @@ def test_phone_has_no_sideways_scroll_and_no_error(browser: Any, server: str, na
 def test_a_filter_narrows_the_table_and_its_address_opens_the_same(visit: Visit, browser: Any, server: str) -> None:
     before = visit.open("").rows()
     visit.page.get_by_role("button", name="GANs").click()
-    visit.page.wait_for_function(f"document.querySelectorAll('#overview tbody tr:not(.rt-section)').length < {len(before)}")
+    visit.page.wait_for_function(
+        f"document.querySelectorAll('#overview tbody tr:not(.rt-section)').length < {len(before)}"
+    )
     visit.settle().page.get_by_text("Raw values").click()
     visit.page.wait_for_selector("#overview >> text=Invalidity")
     after, address = visit.settle().rows(), visit.page.url
@@ -136,7 +155,9 @@ def test_a_row_leads_to_the_method_and_a_number_to_its_records(visit: Visit) -> 
 def test_pictures_load_with_verdicts(visit: Visit) -> None:
     visit.open("method?name=taming_flows&instance=category_redaction/digits-flow&point=delta-4&seed=0")
     assert visit.page.locator(".sheet img").count() == 24
-    assert visit.page.evaluate("[...document.querySelectorAll('.sheet img')].every(i => i.complete && i.naturalWidth > 0)")
+    assert visit.page.evaluate(
+        "[...document.querySelectorAll('.sheet img')].every(i => i.complete && i.naturalWidth > 0)"
+    )
     assert visit.page.locator(".sheet figure.bad").count() == 1
     visit.check()
 

@@ -13,14 +13,19 @@ from leaderboard import board, frame, load
 
 def test_every_valid_record_is_a_row(folder: Path, view: board.View) -> None:
     found, _ = records.read_all(folder)
-    mine = {(r.submission, r.point, r.instance, r.seed) for r in found if all(abs(m.value) < frame.LIMIT for m in r.metrics.values())}
+    mine = {
+        (r.submission, r.point, r.instance, r.seed)
+        for r in found
+        if all(abs(m.value) < frame.LIMIT for m in r.metrics.values())
+    }
     rows = set(view.runs[["submission", "point", "instance", "seed"]].itertuples(index=False, name=None))
     assert rows == mine
 
 
 @pytest.mark.parametrize(
     ("file", "says"),
-    [("broken", "Invalid JSON"), ("nan", "finite number"), ("old", "should be 1"), ("markup", "point String should match"),
+    [("broken", "Invalid JSON"), ("nan", "finite number"), ("old", "should be 1"),
+     ("markup", "point String should match"),
      ("climbs", "instance String should match"), ("huge", "beyond"), ("deep", "recursion"), ("elsewhere", "belongs")],
 )  # fmt: skip
 def test_rejected_with_the_reason(view: board.View, file: str, says: str) -> None:
@@ -33,7 +38,11 @@ def test_row_holds_what_the_record_says(folder: Path, view: board.View) -> None:
         found = records.read(folder / frame.relative(row))
         assert row["status"] == found.status and row["family"] == found.instance.rsplit("-", 1)[-1]
         for name, value in found.metrics.items():
-            assert (row[f"m:{name}"], row[f"m:{name}.low"], row[f"m:{name}.high"]) == (value.value, value.low, value.high)
+            assert (row[f"m:{name}"], row[f"m:{name}.low"], row[f"m:{name}.high"]) == (
+                value.value,
+                value.low,
+                value.high,
+            )
         assert (found.goal is None) == pd.isna(row["goal"])
 
 

