@@ -58,9 +58,7 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         self.trunk = {"resnet": resnet, "plain": plain}[trunk](channels, size, width, features)
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(features, n, bias=name != "identity") for name, n in heads.items()}
-        )
+        self.heads = nn.ModuleDict({name: nn.Linear(features, n, bias=name != "identity") for name, n in heads.items()})
 
     def logits(self, features: Tensor) -> dict[str, Tensor]:
         """Logits (N, classes) of every head from features (N, F)."""

@@ -1,5 +1,6 @@
 """Train a base, a control, a judge or a guide by its recipe, resumably, and measure what came out."""
 
+import math
 import platform
 import time
 import tomllib
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmark import data, weights
-from benchmark.data.images import concat
+from benchmark.data.images import Images, concat
 from benchmark.files import write_atomically, write_json
 from benchmark.generators import family
 from benchmark.generators.base import Generator
@@ -22,7 +23,7 @@ from benchmark.judges import Classifier, Judge
 from benchmark.pictures import sheet
 
 RECIPES = Path(__file__).parent / "recipes.toml"
-EMA = 0.999
+EMA = 0.999  # decay of the average, unless the recipe has another `ema`
 CHECKPOINT = 250  # steps between checkpoints and sample sheets
 
 
@@ -36,7 +37,9 @@ def recipe(name: str) -> dict[str, Any]:
     return {**recipe(found.pop("like")), **found} if "like" in found else found
 
 
-def pretrain(name: str, *, device: str = "cpu", seed: int = 0, folder: Path | None = None, steps: int | None = None) -> Path:
+def pretrain(
+    name: str, *, device: str = "cpu", seed: int = 0, folder: Path | None = None, steps: int | None = None
+) -> Path:
     """Train `name` by its recipe and write weights and card.
 
     A checkpoint every 250 steps stands in FOLDER/training; a second call goes on from it. The randomness of a step is
@@ -108,9 +111,12 @@ class _Generate:
         self.average.to(device)
 
     def step(self) -> None:
-        self.live.train_step(self.images[torch.randint(len(self.images), (self.plan["batch"],))])
+        batch = self.images[torch.randint(len(self.images), (self.plan["batch"],))]
+        self.live.train_step(_warp(batch) if self.plan.get("augment") else batch)
         self.steps += 1
-        _average(self.average.module, self.live.module, min(EMA, (1 + self.steps) / (10 + self.steps)))
+        _average(
+            self.average.module, self.live.module, min(self.plan.get("ema", EMA), (1 + self.steps) / (10 + self.steps))
+        )
 
     def state(self) -> dict[str, Any]:
         return {
@@ -177,8 +183,8 @@ class _Classify:
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan = plan
         known = data.load(plan["data"], plan["split"])
-        if "extra" in plan:  # people beside those of the data set, so that the recogniser learns faces, not a list
-            known = concat([known, data.load(plan["extra"]["data"], plan["extra"]["split"])])
+        if plan.get("extra"):  # people beside those of the data set, so that the recogniser learns faces, not a list
+            known = _together(known, data.load(plan["extra"]["data"], plan["extra"]["split"]))
         self.images = torch.from_numpy(known.images)
         self.labels = {head: torch.from_numpy(known.labels[head]) for head in plan["heads"]}
         channels, size = known.images.shape[1:3]
@@ -224,6 +230,29 @@ class _Classify:
         from benchmark.quality import measure_judge
 
         return measure_judge(Judge.load(folder), self.plan)
+
+
+def _together(known: Images, strangers: Images) -> Images:
+    """Both sets, the strangers' identities counted on from the known ones."""
+    first = len(known.names["identity"])
+    shifted = {**strangers.labels, "identity": strangers.labels["identity"] + first}
+    names = {**known.names, "identity": known.names["identity"] + strangers.names["identity"]}
+    return concat([Images(known.images, known.labels, names), Images(strangers.images, shifted, names)])
+
+
+def _warp(images: Tensor) -> Tensor:
+    """uint8 images, each turned by up to 8 degrees, scaled by up to 8% and shifted by up to half a pixel."""
+    n, width = len(images), images.shape[-1]
+    angle, shift = (torch.rand(n) * 2 - 1) * math.radians(8), (torch.rand(n, 2) * 2 - 1) / width
+    scale = 1 + (torch.rand(n, 2) * 2 - 1) * 0.08
+    rows = [
+        [angle.cos() * scale[:, 0], -angle.sin(), shift[:, 0]],
+        [angle.sin(), angle.cos() * scale[:, 1], shift[:, 1]],
+    ]
+    theta = torch.stack([torch.stack(row, 1) for row in rows], 1)  # (n, 2, 3)
+    grid = F.affine_grid(theta, list(images.shape), align_corners=False)
+    warped = F.grid_sample(images.float(), grid, padding_mode="border", align_corners=False)
+    return warped.round().to(torch.uint8)
 
 
 def _augment(x: Tensor) -> Tensor:

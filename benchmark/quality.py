@@ -1,1 +1,109 @@
-"""placeholder"""
+"""What a card says was measured: a judge's errors, a base's distance to held-out data and its shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+import metrics
+from benchmark import data, weights
+from benchmark.generators.base import Generator
+from benchmark.judges import Judge
+
+FALSE_ACCEPTS = 0.001
+HELD_OUT, SAMPLES = 6000, 2000
+
+
+def measure_judge(judge: Judge, plan: dict[str, Any]) -> dict[str, Any]:
+    """Accuracy and confusion counts of every head on held-out images; for identities the recogniser's threshold.
+
+    The threshold lets 0.1% of held-out images of other people of the data pass as any one person; `accepts` counts, for
+    each person, (2, 2): rows other / this person, columns refused / accepted.
+    """
+    held = data.load(plan["data"] | {"n": HELD_OUT} if "n" in plan["data"] else plan["data"], "heldout")
+    view = judge.look(held.images)
+    found: dict[str, Any] = {"accuracy": {}, "confusion": {}, "images": len(held)}
+    for head, assigned in view.labels.items():
+        if head == "identity":
+            continue
+        truth = held.labels[head]
+        classes = judge.card["config"]["heads"][head]
+        found["accuracy"][head] = round(float((assigned == truth).mean()), 5)
+        found["confusion"][head] = np.histogram2d(truth, assigned, [np.arange(classes + 1)] * 2)[0].astype(int).tolist()
+    if view.identities is not None:
+        found |= _verification(view.identities, held.labels["identity"], len(held.names["identity"]), judge, plan)
+    return found
+
+
+def _verification(
+    similarity: np.ndarray, who: np.ndarray, people: int, judge: Judge, plan: dict[str, Any]
+) -> dict[str, Any]:
+    same = who[:, None] == np.arange(people)
+    similarity = similarity[:, :people]
+    threshold = float(np.quantile(similarity[~same], 1 - FALSE_ACCEPTS))
+    accepted = similarity >= threshold
+    accepts = [[[int((a == want)[same[:, p] == truth].sum()) for want in (False, True)] for truth in (False, True)]
+               for p in range(people) for a in (accepted[:, p],)]  # fmt: skip
+    strangers = judge.look(data.load(plan["data"] | {"n": HELD_OUT, "start": 20_000}, "strangers").images)
+    return {
+        "threshold": round(threshold, 6),
+        "true_accepts": round(float(accepted[same].mean()), 5),
+        "false_accepts": round(float(accepted[~same].mean()), 6),
+        "false_accepts_strangers": round(float((strangers.identities[:, :people] >= threshold).mean()), 6),
+        "nearest_is_right": round(float((similarity.argmax(1) == who).mean()), 5),
+        "accepts": accepts,
+    }
+
+
+def measure_base(generator: Generator, plan: dict[str, Any]) -> dict[str, Any]:
+    """FD to held-out data beside that of training images (the floor), and shares beside the data's, with intervals."""
+    judge = Judge.load(weights.folder(plan["judge"]))
+    spec = dict(plan["data"])
+    uneven = spec.pop("counts", None)
+    held = data.load(spec | {"n": HELD_OUT} if "n" in spec else spec, "heldout")
+    train = data.load(plan["data"], "train")
+    samples = generator.sample(SAMPLES, torch.Generator().manual_seed(0)).numpy()
+    ours, theirs, real = judge.look(samples), judge.look(train.images[:SAMPLES]), judge.look(held.images)
+    found: dict[str, Any] = {"samples": SAMPLES}
+    if uneven is None:  # an uneven training set has no held-out counterpart
+        for name, one in (("fd", ours), ("fd_of_training_images", theirs)):
+            value = metrics.fd(one.features, real.features)
+            found[name] = {"value": round(value.value, 4), "low": round(value.low, 4), "high": round(value.high, 4)}
+    found["shares"] = {
+        head: _shares(judge, head, ours, train.labels[head]) for head in judge.card["measured"]["confusion"]
+    }
+    if ours.identities is not None:
+        found["identities"] = _identities(judge, ours.identities, train.labels["identity"])
+    if generator.family == "flow":
+        found["bits_per_dim"] = {
+            name: _bits(generator, one.images) for name, one in (("train", train), ("heldout", held))
+        }
+    return found
+
+
+def _shares(judge: Judge, head: str, view: Any, truth: np.ndarray) -> dict[str, list[float]]:
+    confusion = np.array(judge.card["measured"]["confusion"][head])
+    shares = metrics.shares(view.labels[head], confusion)
+    return {"data": np.round(np.bincount(truth, minlength=len(confusion)) / len(truth), 4).tolist(),
+            "generated": [round(one.value, 4) for one in shares],
+            "low": [round(one.low, 4) for one in shares], "high": [round(one.high, 4) for one in shares]}  # fmt: skip
+
+
+def _identities(judge: Judge, similarity: np.ndarray, truth: np.ndarray) -> dict[str, list[float]]:
+    """Corrected share of each person among the samples, beside the data's."""
+    measured = judge.card["measured"]
+    people = len(measured["accepts"])
+    accepted = similarity[:, :people] >= measured["threshold"]
+    shares = [metrics.identity_share(accepted[:, p], np.array(measured["accepts"][p])).value for p in range(people)]
+    return {"data": np.round(np.bincount(truth, minlength=people) / len(truth), 4).tolist(),
+            "generated": np.round(shares, 4).tolist()}  # fmt: skip
+
+
+@torch.no_grad()
+def _bits(flow: Any, images: np.ndarray) -> float:
+    flow.module.eval()
+    rng = torch.Generator().manual_seed(0)
+    parts = torch.from_numpy(images[:2000]).split(250)
+    return round(float(torch.cat([flow.bits_per_dim(part, rng) for part in parts]).mean()), 4)

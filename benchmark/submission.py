@@ -14,7 +14,14 @@ from benchmark.records import Name
 Family = Literal["flow", "gan", "diffusion"]
 Task = Literal["identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity"]
 Need = Literal[
-    "weights", "gradients", "discriminator", "training_data", "forget_images", "labelled_images", "classifier", "retraining"
+    "weights",
+    "gradients",
+    "discriminator",
+    "training_data",
+    "forget_images",
+    "labelled_images",
+    "classifier",
+    "retraining",
 ]
 Entry = Annotated[str, StringConstraints(pattern=r"^(images|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")]
 

@@ -20,7 +20,7 @@ def load(spec: dict[str, Any], split: str) -> Images:
     if name == "digits":
         from benchmark.data.digits import digits as read
     elif name == "faces":
-        from benchmark.data.faces import faces as read
+        return _faces(arguments, split)
     elif name in ("mnist", "fashion_mnist"):
         from functools import partial
 
@@ -30,3 +30,16 @@ def load(spec: dict[str, Any], split: str) -> Images:
     else:
         raise ValueError(f"there is no data set {name!r}; there are digits, faces, mnist and fashion_mnist")
     return read(split, **arguments)
+
+
+def _faces(spec: dict[str, Any], split: str) -> Images:
+    """Rendered faces from a recipe's table: n, size, seed, and the design's entries beside them."""
+    from benchmark.data.faces import Design, faces
+
+    spec = dict(spec)
+    drawn = {key: spec.pop(key) for key in ("size", "seed", "start") if key in spec}
+    n = spec.pop("n", 12_000)
+    if "target" in spec:  # TOML has no integer keys: shares are listed in the order of the values
+        spec["target"] = {name: dict(enumerate(shares)) for name, shares in spec["target"].items()}
+    lists = {key: tuple(value) for key, value in spec.items() if isinstance(value, list)}
+    return faces(split, n, design=Design(**{**spec, **lists}), **drawn)

@@ -86,11 +86,11 @@ class Generator:
             getattr(twin, name).load_state_dict(network.state_dict())
         return twin
 
-    def save(self, folder: Path) -> None:
-        """Write the weights as half-precision safetensors; the card is written beside them by who trained them."""
+    def save(self, folder: Path, half: bool = True) -> None:
+        """Write the weights as safetensors, in half precision by default; the card comes from who trained them."""
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {
-            f"{part}.{key}": (value.half() if value.is_floating_point() else value).contiguous().cpu()
+            f"{part}.{key}": (value.half() if half and value.is_floating_point() else value).contiguous().cpu()
             for part, network in self.networks().items()
             for key, value in network.state_dict().items()
         }
@@ -101,7 +101,5 @@ class Generator:
         tensors = load_file(folder / "model.safetensors")
         for part, network in self.networks().items():
             prefix = f"{part}."
-            network.load_state_dict(
-                {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-            )
+            network.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
         return self

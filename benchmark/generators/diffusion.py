@@ -65,14 +65,15 @@ class Diffusion(Generator):
         noise = torch.randn(x.shape).to(self.device)
         return F.mse_loss(self.module(self.scheduler.add_noise(x, noise, t), t).sample, noise)
 
-    def save(self, folder: Path) -> None:
-        """Write unet/ and scheduler/ as a diffusers pipeline has them, weights in half precision."""
-        twin = self.copy()
-        twin.module.half().save_pretrained(folder / "unet", safe_serialization=True)
+    def save(self, folder: Path, half: bool = True) -> None:
+        """Write unet/ and scheduler/ as a diffusers pipeline has them."""
+        module = self.copy().module.half() if half else self.module
+        module.save_pretrained(folder / "unet", safe_serialization=True)
         self.scheduler.save_pretrained(folder / "scheduler")
 
     def restore(self, folder: Path) -> Self:
         """Read what `save`, or diffusers itself, wrote."""
-        self.module = UNet2DModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True).float()
+        self.module = UNet2DModel.from_pretrained(folder / "unet", use_safetensors=True, local_files_only=True,
+                                                    low_cpu_mem_usage=False).float()  # fmt: skip
         self.scheduler = DDIMScheduler.from_pretrained(folder / "scheduler")
         return self

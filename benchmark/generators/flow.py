@@ -156,9 +156,7 @@ class Glow(nn.Module):
         """Images (N, C, H, W) from codes (N, D)."""
         parts = codes.split([math.prod(shape) for shape in self.shapes], 1)
         h = None
-        for steps, prior, shape, eps in reversed(
-            list(zip(self.levels, self.priors, self.shapes, parts, strict=True))
-        ):
+        for steps, prior, shape, eps in reversed(list(zip(self.levels, self.priors, self.shapes, parts, strict=True))):
             eps = eps.view(-1, *shape)
             mu, log_sigma = prior(eps.new_zeros(len(eps), 1, *shape[1:]) if h is None else h)
             z = mu + log_sigma.exp() * eps

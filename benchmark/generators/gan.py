@@ -1,5 +1,7 @@
 """Gan: a convolutional generator and a spectrally normalised discriminator, hinge loss (Miyato et al., 1802.05957)."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -21,7 +23,7 @@ class Synthesis(nn.Module):
             nn.Sequential(
                 nn.BatchNorm2d(a), nn.ReLU(), nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1, bias=False)
             )
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in pairwise(widths)
         )
         self.out = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), nn.Conv2d(widths[-1], channels, 3, padding=1))
 
@@ -45,7 +47,7 @@ class Discriminator(nn.Module):
         halvings = 2 if size <= 12 else 3
         widths = [channels] + [width // 2 ** (halvings - 1 - i) for i in range(halvings)]
         layers: list[nn.Module] = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in pairwise(widths):
             layers += [spectral_norm(nn.Conv2d(a, b, 3, padding=1)), nn.LeakyReLU(0.2)]
             layers += [spectral_norm(nn.Conv2d(b, b, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
         self.trunk = nn.Sequential(*layers, nn.Flatten())
@@ -109,5 +111,3 @@ class Gan(Generator):
         g_loss.backward()
         g_step.step()
         return d_loss.item()
-
-

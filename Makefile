@@ -1,0 +1,32 @@
+# `make demo` and `make test` set up everything they need by themselves.
+PYTHON ?= python3
+VENV ?= .venv
+DEMO = unchanged retrained rejection importance_resampling finetune_retain balanced_finetune inverse_frequency
+export RETOUCH_DATA ?= $(wildcard ../shared/data)
+
+demo: $(VENV)/demo  ## controls and baselines on every task of the tiny track, one seed, and the table
+	$(VENV)/bin/retouch run $(DEMO) --track tiny --seed 0
+
+test: $(VENV)/test  ## lint and the fast tests
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/python -m pytest
+
+lowest: ## the fast tests with the lowest versions that pyproject.toml allows
+	$(PYTHON) -m venv $(VENV)-lowest
+	$(VENV)-lowest/bin/pip install -q $$($(PYTHON) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+	o = p['optional-dependencies']; print(*(d.replace('>=', '==') for d in p['dependencies'] + o['board'] + o['dev'] if '[' not in d))")
+	$(VENV)-lowest/bin/pip install -q --no-deps -e .
+	$(VENV)-lowest/bin/python -m pytest tests/benchmark
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+.PHONY: demo test lowest

@@ -1,0 +1,67 @@
+"""MNIST and Fashion-MNIST through torchvision, 28x28 in a 32x32 frame.
+
+Looked for in RETOUCH_DATA (torchvision's own layout) and in the cache; downloaded only with RETOUCH_DOWNLOAD=1, which
+is what `--download` sets. Packed files in RETOUCH_DATA are unpacked into the cache: the data folder stays as it is.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.cache import cache_folder
+from benchmark.data.images import Images
+
+SPLITS = {"train": (0, 40_000), "guide": (40_000, 50_000), "judge": (50_000, 60_000), "heldout": (0, 10_000)}
+FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+
+
+def mnist(name: str, split: str, *, n: int | None = None, without: tuple[int, ...] = ()) -> Images:
+    """A split of "mnist" or "fashion_mnist", (N, 1, 32, 32); "heldout" is the official test set.
+
+    Args:
+        n: the first n images only; without: categories to leave out.
+
+    Raises:
+        FileNotFoundError: the files are not there and no download was asked for.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"{name} has no split {split!r}; it has {', '.join(SPLITS)}")
+    dataset = _read(name, train=split != "heldout")
+    first, last = SPLITS[split]
+    labels = dataset.targets.numpy().astype(np.int64)[first:last]
+    images = np.pad(dataset.data.numpy()[first:last, None], ((0, 0), (0, 0), (2, 2), (2, 2)))
+    keep = ~np.isin(labels, without)
+    return Images(images[keep][:n], {"category": labels[keep][:n]}, {"category": list(dataset.classes)})
+
+
+def _read(name: str, train: bool):
+    import torchvision
+
+    reader = getattr(torchvision.datasets, FOLDERS[name])
+    download = os.environ.get("RETOUCH_DOWNLOAD") == "1"
+    for root in filter(None, (os.environ.get("RETOUCH_DATA"), cache_folder() / "data")):
+        try:
+            return reader(root, train=train, download=False)
+        except RuntimeError:
+            continue
+    root = cache_folder() / "data"
+    packed = _packed(name)
+    if not packed and not download:
+        raise FileNotFoundError(
+            f"{name} is neither in RETOUCH_DATA ({os.environ.get('RETOUCH_DATA') or 'not set'}) nor in {root}: "
+            f"point RETOUCH_DATA to a folder with {FOLDERS[name]}/raw, or add --download"
+        )
+    for file in packed:
+        target = root / FOLDERS[name] / "raw" / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    return reader(root, train=train, download=True)  # checks the md5 of packed files that are there, then unpacks them
+
+
+def _packed(name: str) -> list[Path]:
+    """The four .gz files in RETOUCH_DATA, or none unless all are there."""
+    folder = os.environ.get("RETOUCH_DATA")
+    files = sorted((Path(folder) / FOLDERS[name] / "raw").glob("*-ubyte.gz")) if folder else []
+    return files if len(files) == 4 else []

@@ -1,0 +1,151 @@
+"""Plan a grid: submissions x instances x operating points x seeds, and what of it is already done."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmark import records, submission, tracks, weights
+from benchmark.records import Record
+from benchmark.submission import Submission
+from benchmark.tracks import Instance, Track
+
+PACKAGE = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """One method at one operating point on one instance with one seed."""
+
+    folder: Path
+    submission: Submission
+    point: str
+    track: Track
+    instance: Instance
+    seed: int
+    device: str = "cpu"
+
+    @property
+    def name(self) -> str:
+        """The submission's name: that of its folder."""
+        return self.folder.name
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What `edit` is called with."""
+        return {**self.submission.params, **self.submission.point(self.point).params}
+
+    @property
+    def label(self) -> str:
+        """For people: what runs where."""
+        return f"{self.name} {self.point} on {self.instance.name} seed {self.seed}"
+
+    @property
+    def record_path(self) -> Path:
+        """Where its record lies."""
+        return self.folder / "records" / self.track.name / self.instance.name / f"{self.point}.{self.seed}.json"
+
+    def identity(self) -> dict[str, str]:
+        """Hashes and versions of all that decides the result; a record with others is stale."""
+        return {
+            "base": weights.card(weights.folder(self.instance.base))["sha256"],
+            "judge": weights.card(weights.folder(self.instance.judge))["sha256"],
+            "scale": weights.sha256(tracks.FOLDER / f"{self.track.name}.scale.json"),
+            "instance": _digest(self.instance.model_dump(mode="json") | {"budget": self.track.max_minutes}),
+            "method": method_sha256(self.folder, self.submission.entry),
+        }
+
+    def key(self) -> str:
+        """Name of the answers in the cache: a hash of what the worker was given, the scoring left out."""
+        given = {name: value for name, value in self.identity().items() if name not in ("judge", "scale")}
+        return _digest([given, self.params, self.seed, self.device])
+
+    def record(self) -> Record | None:
+        """The record at hand if it is valid and current; failed runs count as missing, so that they are tried again."""
+        try:
+            found = records.read(self.record_path)
+        except (OSError, ValueError):
+            return None
+        current = found.provenance.sha256.items() >= self.identity().items() and found.params == self.params
+        return found if current and found.status != "failed" else None
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def method_sha256(folder: Path, entry: str) -> str:
+    """Hash of a method's code: the submission's own .py files, or the module and what it imports from its package."""
+    files = sorted(folder.glob("**/*.py"))
+    module = entry.split(":")[0]
+    if entry != "images" and not (folder / f"{module}.py").exists():
+        files += sorted(_imports(PACKAGE / (module.replace(".", "/") + ".py")))
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _imports(file: Path) -> set[Path]:
+    """A module's file and, recursively, those that it imports from its own package."""
+    if not file.exists():
+        raise ValueError(f"{file} does not exist; `entry` in submission.toml names module:function")
+    found = {file}
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == file.parent.name:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            for path in (PACKAGE / (name.replace(".", "/") + ".py") for name in names):
+                if path.exists() and path not in found:
+                    found |= _imports(path)
+    return found
+
+
+def plan(
+    folders: list[Path], track: Track, *, tasks: list[str] | None = None, instances: list[str] | None = None,
+    seeds: list[int] | None = None, points: list[str] | None = None, device: str = "cpu",
+) -> list[Run]:  # fmt: skip
+    """Every run of the submissions in `folders` that fits: their families and tasks, and what is asked for.
+
+    Raises:
+        ValueError: a manifest that is wrong, or an unknown task, instance or operating point.
+    """
+    wanted = {track.instance(name).name for name in instances or []}
+    chosen = [one for one in track.instances if (not wanted or one.name in wanted) and (not tasks or one.task in tasks)]
+    runs = []
+    for folder in folders:
+        manifest = submission.read(folder)
+        for name in points or []:
+            manifest.point(name)
+        runs += [
+            Run(folder, manifest, point.name, track, instance, seed, device)
+            for instance in chosen
+            if instance.family in manifest.families and instance.task in manifest.tasks
+            for point in manifest.points
+            if not points or point.name in points
+            for seed in seeds or track.seeds
+        ]
+    return runs
+
+
+@cache
+def _sampling(base: str) -> float:
+    card = weights.card(weights.folder(base))
+    return card.get("measured", {}).get("seconds_per_image", 0.0)
+
+
+def estimate(run: Run) -> dict[str, float]:
+    """Minutes (at most, for the edit), MB of memory (at most) and MB on disk (samples kept in the cache)."""
+    card = weights.card(weights.folder(run.instance.base))
+    edit = min(card["seconds"] * run.instance.share, run.track.max_minutes * 60)
+    pixels = card["config"]["channels"] * card["config"]["size"] ** 2
+    sampling = _sampling(run.instance.base) * run.instance.samples
+    return {
+        "minutes": (edit + sampling) / 60,
+        "memory": run.track.max_memory_mb,
+        "disk": run.instance.samples * pixels / 2**20,
+    }

@@ -1,0 +1,90 @@
+"""Lay what a method may see into a fresh work folder, and write down the questions for after the edit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark import tasks, weights
+from benchmark.files import write_json
+from benchmark.plan import Run
+from benchmark.task import NEEDS
+from benchmark.tasks import identity_removal
+from benchmark.tracks import Instance
+
+PAIRED = 64  # images that base and edited generator make from the same noise
+DRAWS = 5  # dequantisation noises for each log-likelihood
+NOISE_SEED = 77
+
+
+def lay_out(run: Run, folder: Path) -> None:
+    """Write FOLDER: task.json, the base, and those of forget / retain / labelled / guide / retrained that are due."""
+    folder.mkdir(parents=True)
+    shutil.copytree(weights.folder(run.instance.base), folder / "base", ignore=_no_training)
+    access = set(run.submission.access)
+    for name in ("guide", "retrained"):
+        if NEEDS[name] in access:
+            shutil.copytree(weights.folder(getattr(run.instance, name)), folder / name, ignore=_no_training)
+    for name, images in tasks.module(run.instance.task).reveal(run.instance).items():
+        if NEEDS[name] in access:
+            np.save(folder / f"{name}.npy", images.images)
+            for label, values in images.labels.items() if name == "labelled" else ():
+                np.save(folder / f"labelled.{label}.npy", values)
+    write_json(folder / "task.json", told(run))
+
+
+def told(run: Run) -> dict[str, Any]:
+    """What the worker is told before the edit."""
+    recipe = tasks.pretrain_recipe(run.instance.base)
+    return {
+        "kind": run.instance.task,
+        "target": run.instance.target,
+        "access": run.submission.access,
+        "seed": run.seed,
+        "device": run.device,
+        "entry": run.submission.entry,
+        "submission": str(run.folder),
+        "params": run.params,
+        "batch": recipe["batch"],
+        "pretraining_steps": recipe["steps"],
+        "train_steps": round(recipe["steps"] * run.instance.share),
+        "max_seconds": run.track.max_minutes * 60,
+    }
+
+
+def _no_training(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name in ("training", "__pycache__")]
+
+
+def questions(run: Run, folder: Path) -> bytes:
+    """The questions as JSON; images that they are about are laid into FOLDER first.
+
+    The evaluation seeds differ from the run's own, which the method knows.
+    """
+    from benchmark.score import judge
+
+    asked: list[dict[str, Any]] = [
+        {"kind": "sample", "name": "samples", "n": run.instance.samples, "seed": 1_000_003 * (run.seed + 1)},
+        {"kind": "sample", "name": "paired", "n": PAIRED, "seed": paired_seed(run.seed)},
+    ]
+    if run.instance.task == "identity_removal" and run.instance.family == "flow":
+        for name, images in identity_removal.likelihood_sets(run.instance, judge(run.instance)).items():
+            np.save(folder / f"asked_{name}.npy", images)
+            asked.append({"kind": "log_prob", "name": f"log_prob_{name}", "images": f"asked_{name}.npy",
+                          "draws": DRAWS, "seed": NOISE_SEED})  # fmt: skip
+    return json.dumps(asked).encode()
+
+
+def paired_seed(seed: int) -> int:
+    """The seed of the images that base and edited generator make from the same noise."""
+    return 2_000_003 * (seed + 1)
+
+
+def image_shape(instance: Instance) -> tuple[int, int, int]:
+    """(C, H, W) of an instance's images."""
+    config = weights.card(weights.folder(instance.base))["config"]
+    return config["channels"], config["size"], config["size"]

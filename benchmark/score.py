@@ -1,0 +1,206 @@
+"""Score the answers of a run: the judge looks once, every metric reads what it saw, the controls fix the scale."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+import metrics
+from benchmark import tasks, weights
+from benchmark.judges import Judge, Verdict
+from benchmark.records import Measured, Scaled, harmonic
+from benchmark.tracks import FOLDER, Instance
+
+VERSION = "1"  # of the metrics and of the scale's form; a change makes older records stale
+DIGITS = 6  # recorded decimals: float rounding differs between batch sizes far below this
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a record holds of the three axes but for cost.
+
+    Attributes:
+        goal, quality: on the controls' scale, None where they cannot be had; `reason` then says why.
+        metrics: every raw number; details: what the task pictures.
+    """
+
+    goal: Scaled | None
+    quality: Scaled | None
+    metrics: dict[str, Measured]
+    details: dict[str, Any]
+    reason: str = ""
+
+    @property
+    def score(self) -> float | None:
+        """Harmonic mean of goal and quality."""
+        return None if self.goal is None or self.quality is None else harmonic(self.goal.value, self.quality.value)
+
+
+@cache
+def _judge(name: str) -> Judge:
+    return Judge.load(weights.folder(name))
+
+
+def judge(instance: Instance) -> Judge:
+    """The instance's judge, loaded once."""
+    with _lock:
+        return _judge(instance.judge)
+
+
+def reference(instance: Instance) -> tuple[metrics.Reference, Verdict]:
+    """Features of the held-out images as they should be, with what the judge says of them; computed once."""
+    key = instance.model_dump_json()
+    with _lock:
+        if key not in _references:
+            view = _judge(instance.judge).look(tasks.module(instance.task).reference(instance).images)
+            real = metrics.Reference(view.features)
+            real.moments, real.own(5)  # computed here, under the lock: threads share them
+            _references[key] = real, view
+        return _references[key]
+
+
+_references: dict[str, tuple[metrics.Reference, Verdict]] = {}
+
+
+def scale_file(track: str) -> Path:
+    """Where a track's scale lies."""
+    return FOLDER / f"{track}.scale.json"
+
+
+@cache
+def scale(track: str) -> dict[str, Any]:
+    """The track's scale: what `unchanged` and `retrained` measure on each instance (see benchmark.scale)."""
+    file = scale_file(track)
+    if not file.exists():
+        raise ValueError(f"{file} is missing; `python -m benchmark.scale {track}` measures it")
+    return json.loads(file.read_text())
+
+
+def score(track: str, instance: Instance, answers: dict[str, np.ndarray]) -> Scores:
+    """Score the arrays of a run.
+
+    Args:
+        track: the track's name; instance: one of its instances.
+        answers: "samples" uint8 (N, C, H, W); optionally "paired" and "base_paired", uint8 images from the same noise;
+            for flows "log_prob_SET" and "base_log_prob_SET", nats (draws, images).
+    """
+    anchors = scale(track)[instance.name]
+    found, details = measure(instance, answers, anchors["counts"])
+    raw = {name: _measured(one) for name, one in found.items()}
+    goal_metric = tasks.module(instance.task).GOAL
+    goal = on_scale(found[goal_metric], anchors["unchanged"][goal_metric], anchors["retrained"][goal_metric])
+    if "fd" not in found:
+        few = f"only {details['kept']} of {len(answers['samples'])} images are as they should be: too few for a quality"
+        return Scores(None, None, raw, details, few)
+    return Scores(goal, relative_quality(found["fd"], anchors["unchanged"]["fd"], anchors["unit"]), raw, details)
+
+
+def measure(
+    instance: Instance, answers: dict[str, np.ndarray], base_counts: dict[str, list[int]]
+) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
+    """All raw metrics of a run, and the details that the board pictures."""
+    task, judged_by = tasks.module(instance.task), judge(instance)
+    verdict = judged_by.look(answers["samples"])
+    view = tasks.View(verdict, judged_by, base_counts or counts(judged_by, verdict), answers)
+    found, details = task.measure(instance, view)
+    kept = task.keep(instance, view)
+    found |= quality_metrics(verdict.features, kept, instance)
+    found |= worst_group(instance, view)
+    if "paired" in answers and "base_paired" in answers:
+        found["drift"] = drift(answers["base_paired"], answers["paired"])
+    return found, details | {"kept": int((kept > 0).sum())}
+
+
+def counts(judged_by: Judge, verdict: Verdict) -> dict[str, list[int]]:
+    """How many images the judge puts in each class of each attribute."""
+    sizes = judged_by.card["config"]["heads"]
+    return {name: np.bincount(labels, minlength=sizes[name]).tolist() for name, labels in verdict.labels.items()}
+
+
+def quality_metrics(features: np.ndarray, kept: np.ndarray, instance: Instance) -> dict[str, metrics.Estimate]:
+    """FD (weighted where groups are), KD, neighbour metrics and Vendi scores of the images that should be there."""
+    real, _ = reference(instance)
+    use = kept > 0
+    if use.sum() < 2 * features.shape[1]:
+        return {}
+    found = metrics.suite(features[use], real)
+    if np.ptp(kept[use]) > 0:
+        found["fd"] = metrics.fd(features[use], real, kept[use] / kept[use].sum())
+    if instance.task == "output_diversity":
+        return found
+    return {name: one for name, one in found.items() if not name.startswith("vendi")}
+
+
+def worst_group(instance: Instance, view: tasks.View) -> dict[str, metrics.Estimate]:
+    """FD of the group that fares worst, where the task balances groups and each has images enough."""
+    if instance.task != "attribute_rebalancing":
+        return {}
+    attribute = instance.target["attribute"]
+    real, seen = reference(instance)
+    groups = []
+    for value in range(len(instance.target["shares"])):
+        ours, theirs = view.verdict.labels[attribute] == value, seen.labels[attribute] == value
+        if min(ours.sum(), theirs.sum()) < real.features.shape[1]:
+            return {}
+        groups.append(metrics.fd(view.verdict.features[ours], real.features[theirs]))
+    return {"worst_group_fd": max(groups, key=lambda one: one.value)}
+
+
+def drift(base: np.ndarray, edited: np.ndarray) -> metrics.Estimate:
+    """Root mean squared pixel difference of images from the same noise, in [0, 1], mean over pairs."""
+    gap = (base.astype(np.float64) - edited.astype(np.float64)) / 255
+    each = np.sqrt((gap**2).mean((1, 2, 3)))
+    half = 1.96 * each.std(ddof=1) / np.sqrt(len(each))
+    return metrics.Estimate(float(each.mean()), float(each.mean() - half), float(each.mean() + half), len(each))
+
+
+def on_scale(found: metrics.Estimate, unchanged: dict[str, float], retrained: dict[str, float]) -> Scaled:
+    """g = (m - m_unchanged) / (m_retrained - m_unchanged), clipped to [0, 1].
+
+    The interval carries the errors of all three: Var g = [Var m + (1-g)^2 Var m_u + g^2 Var m_r] / (m_r - m_u)^2.
+    """
+    span = retrained["value"] - unchanged["value"]
+    g = (found.value - unchanged["value"]) / span
+    anchors = ((1 - g) * unchanged["se"]) ** 2 + (g * retrained["se"]) ** 2
+    ends = [found.value - found.low, found.high - found.value]
+    below, above = (
+        np.sqrt((end / 1.96) ** 2 + anchors) * 1.96 / abs(span) for end in (ends if span > 0 else ends[::-1])
+    )
+    return _scaled(g, g - below, g + above)
+
+
+def quality_unit(instance: Instance) -> float:
+    """The unit of quality: 5% of the total variance of the held-out images' features.
+
+    About what dropping one of ten digits costs in FD (7.6 of 148). A ratio of FDs alone would be all noise for a base
+    that cannot be told from real images, whose own FD is 0 within its error.
+    """
+    _mean, covariance = reference(instance)[0].moments.mean_and_covariance()
+    return 0.05 * float(np.trace(covariance))
+
+
+def relative_quality(found: metrics.Estimate, unchanged: dict[str, float], unit: float) -> Scaled:
+    """min(1, (FD_base + u) / (FD_edited + u)), both jackknifed and not below 0; interval by the delta method, on logs.
+
+    At u the images are as far from the base's level as if a tenth of the data were missing: quality is then near 0.5.
+    """
+    base, edited = max(unchanged["value"], 0) + unit, max(found.value, 0) + unit
+    error = 1.96 * np.hypot(unchanged["se"] / base, (found.high - found.low) / 3.92 / edited)
+    return _scaled(base / edited, base / edited * np.exp(-error), base / edited * np.exp(error))
+
+
+def _scaled(*numbers: float) -> Scaled:
+    value, low, high = (round(float(np.clip(number, 0, 1)), DIGITS) for number in numbers)
+    return Scaled(value=value, low=low, high=high)
+
+
+def _measured(one: metrics.Estimate) -> Measured:
+    value, low, high = (round(float(number), DIGITS) for number in (one.value, one.low, one.high))
+    return Measured(value=value, low=min(low, value), high=max(high, value), n=one.n)

@@ -1,0 +1,184 @@
+"""What the command line shows: tables of tasks, plans, progress and results."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmark import tracks
+
+if TYPE_CHECKING:
+    from benchmark.plan import Run
+    from benchmark.records import Record, Scaled
+
+console = Console(highlight=False)
+if not console.is_terminal:
+    console.width = 140  # a log or a pipe has room; 80 columns would cut every name
+REVEALS = {
+    "identity_removal": ("forget and retain images, guide", "samples; log-likelihoods from flows"),
+    "category_redaction": ("forget and retain images, guide", "samples"),
+    "attribute_rebalancing": ("training images, 1,000 labelled ones, guide, target", "samples"),
+    "output_diversity": ("training images, guide", "samples"),
+}
+
+
+def show_tasks(name: str | None) -> None:
+    """Every track, or one: its instances, what they reveal and ask, and their budgets."""
+    for file in sorted(tracks.FOLDER.glob("*.toml")):
+        if name is None or name == file.stem:
+            _show_track(tracks.load(file.stem))
+    if name is not None:
+        tracks.load(name)  # an unknown one is an error that names the known ones
+
+
+def _show_track(track: tracks.Track) -> None:
+    title = f"track {track.name}, version {track.version}: {track.summary}; seeds {', '.join(map(str, track.seeds))}"
+    table = Table(title=title, title_justify="left")
+    for column in ("instance", "base", "target", "reveals", "asks", "budget"):
+        table.add_column(column, overflow="fold")
+    for one in track.instances:
+        reveals, asks = REVEALS[one.task]
+        target = ", ".join(f"{key} {value}" for key, value in one.target.items())
+        table.add_row(
+            one.name, one.base, target, reveals, f"{one.samples:,} {asks}", f"{one.share:.0%} of pre-training"
+        )
+    console.print(table)
+
+
+def show_plan(runs: list[Run], missing: list[Run]) -> int:
+    """List what would run, with what it takes at most."""
+    from benchmark.plan import estimate
+
+    table = Table(title=f"{len(missing)} of {len(runs)} runs are missing", title_justify="left")
+    for column in ("run", "minutes, at most", "MB of memory, at most", "MB on disk"):
+        table.add_column(column, justify="left" if column == "run" else "right")
+    total = {"minutes": 0.0, "memory": 0.0, "disk": 0.0}
+    for run in missing:
+        costs = estimate(run)
+        total = {name: total[name] + costs[name] for name in total}
+        table.add_row(run.label, f"{costs['minutes']:.1f}", f"{costs['memory']:.0f}", f"{costs['disk']:.1f}")
+    table.add_section()
+    table.add_row("all, one after the other", f"{total['minutes']:.1f}", "", f"{total['disk']:.1f}")
+    console.print(table)
+    return 0
+
+
+def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: bool = False) -> int:
+    """Run what is missing with one display for the whole grid, then show the results; 1 if a run failed."""
+    from benchmark.cache import cache_folder
+
+    for one in missing if again else ():
+        (cache_folder() / "answers" / f"{one.key()}.npz").unlink(missing_ok=True)
+    new = _watch(missing, workers)
+    show_records([found for one in runs if (found := one.record() or _any(one))])
+    costs = [record.cost for record in new if record.cost]
+    if costs:
+        work = sum(c.seconds - c.charged_seconds + c.sampling_seconds for c in costs)
+        harness = sum(c.harness_seconds for c in costs)
+        console.print(f"{work:.0f} s in edits and samples, {harness:.0f} s in the harness itself")
+    return int(any(record.status == "failed" for record in new))
+
+
+def _watch(missing: list[Run], workers: int) -> list[Record]:
+    """Work through the runs under one progress display; a line for each that is not ok, or for all into a log."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from benchmark import run as runner
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    status, found, lines = runner.Status(missing), [], {}
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
+        whole = bar.add_task(f"{len(missing)} runs, {workers} at a time", total=len(missing))
+
+        def started(one: Run) -> None:
+            status.started(one)
+            lines[one.label] = bar.add_task(f"  {one.label}", total=None)
+
+        def moved(one: Run, step: int, of: int) -> None:
+            bar.update(lines[one.label], completed=step, total=of)
+
+        for record in runner.grid(missing, workers, started, moved):
+            found.append(record)
+            status.finished(record)
+            bar.advance(whole)
+            label = f"{record.submission} {record.point} on {record.instance} seed {record.seed}"
+            bar.remove_task(lines.pop(label))
+            if not console.is_terminal or record.status != "ok":
+                console.print(f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {label} {record.reason}", markup=False)
+    return found
+
+
+def _any(run: Run) -> Record | None:
+    from benchmark import records
+
+    try:
+        return records.read(run.record_path)
+    except (OSError, ValueError):
+        return None
+
+
+def show_records(found: list[Record]) -> None:
+    """One row a run: goal, quality, score with intervals, and the cost."""
+    table = Table(
+        title="goal: 0 = unchanged, 1 = retrained; quality: 1 = the base's own; 95% intervals", title_justify="left"
+    )
+    for column in ("instance", "submission", "seed", "goal", "quality", "score", "share", "seconds", "sampling"):
+        table.add_column(column, justify="left" if column in ("instance", "submission") else "right")
+    last = ""
+    for one in sorted(found, key=lambda r: (r.instance, r.submission, r.point, r.seed)):
+        if one.instance != last and last:
+            table.add_section()
+        last = one.instance
+        cost = one.cost
+        spent = (f"{cost.share:.1%}", f"{cost.seconds:.1f}", f"{cost.sampling_relative:.2f}×") if cost else ("", "", "")
+        score = f"{one.score:.2f}" if one.score is not None else one.status
+        name = one.submission if one.point == "default" else f"{one.submission}:{one.point}"
+        table.add_row(one.instance, name, str(one.seed), _interval(one.goal), _interval(one.quality), score, *spent)
+    console.print(table)
+    console.print(
+        "share and seconds: of the edit, share of the base's pre-training; sampling: images per second against the base"
+    )
+
+
+def _interval(one: Scaled | None) -> str:
+    return "–" if one is None else f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]".replace("[", r"\[")
+
+
+def show_status() -> None:
+    """Grids of this machine: those under way, and the last that ended."""
+    from benchmark.cache import cache_folder
+
+    files = sorted((cache_folder() / "status").glob("*.json"), key=lambda f: f.stat().st_mtime)
+    if not files:
+        console.print("nothing has run yet; `retouch run NAME` starts a grid")
+    for file in files[-5:]:
+        state = json.loads(file.read_text())
+        alive = _alive(state["pid"])
+        done = state["done"]
+        bad = [label for label, status in done.items() if status != "ok"]
+        left = len(state["waiting"]) + len(state["running"])
+        how = "under way" if alive and left else "ended" if not left else "stopped; the same command goes on from here"
+        minutes = (time.time() - state["began"]) / 60
+        console.print(
+            f"process {state['pid']}, {how}, began {minutes:.0f} min ago: "
+            f"{len(done)} done, {len(bad)} not ok, {left} left"
+        )
+        for label, began in state["running"].items() if alive else ():
+            console.print(f"  runs since {time.time() - began:.0f} s: {label}", markup=False)
+        for label in bad:
+            console.print(f"  {done[label]}: {label}", markup=False)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

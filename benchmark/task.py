@@ -1,0 +1,106 @@
+"""What a method sees of a task: the fields that were revealed to it, and no others."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmark import weights
+from benchmark.generators.base import Generator
+from benchmark.judges import Classifier, Judge
+
+NEEDS = {  # field -> the word in a submission's [access] that asks for it
+    "forget": "forget_images",
+    "retain": "training_data",
+    "labelled": "labelled_images",
+    "guide": "classifier",
+    "retrained": "retraining",
+}
+
+
+class NotRevealed(AttributeError):
+    """A field that the task does not reveal to this submission."""
+
+
+class Guide:
+    """A revealed classifier; never the judge.
+
+    Call it with floats (N, C, H, W) in [-1, 1] for logits that can be differentiated, or ask for `probs` of images.
+    """
+
+    def __init__(self, network: Classifier) -> None:
+        self.network = network.requires_grad_(False)
+        self.attributes = list(network.heads)
+
+    def __call__(self, x: Tensor) -> dict[str, Tensor]:
+        """Logits (N, classes) of every attribute."""
+        return self.network(x)
+
+    @torch.no_grad()
+    def probs(self, images: Tensor, attribute: str) -> Tensor:
+        """Probabilities (N, classes) of an attribute for uint8 images (N, C, H, W), on the CPU."""
+        device = next(self.network.parameters()).device
+        parts = [self.network(chunk.to(device).float() / 127.5 - 1)[attribute] for chunk in images.split(500)]
+        return torch.cat(parts).softmax(1).cpu()
+
+    @torch.no_grad()
+    def features(self, images: Tensor) -> Tensor:
+        """Penultimate features (N, F) of uint8 images, on the CPU."""
+        device = next(self.network.parameters()).device
+        return torch.cat([self.network.trunk(c.to(device).float() / 127.5 - 1) for c in images.split(500)]).cpu()
+
+
+class Task:
+    """A task as a method sees it.
+
+    Attributes:
+        kind: identity_removal, category_redaction, attribute_rebalancing or output_diversity.
+        target: the attribute, and the values to remove or the shares to reach; see the task's module.
+        device: where to compute; rng: a seeded torch.Generator (CPU) for the method's own draws.
+        forget, retain: uint8 images (N, C, H, W); labelled: (images, {attribute: int64 labels}).
+        guide: a `Guide`; retrained: the generator trained from scratch on the data as it should have been.
+        Of the last five, those that the task reveals and the submission's [access] asks for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        told = json.loads((folder / "task.json").read_text())
+        self.kind, self.target, self.device = told["kind"], told["target"], told["device"]
+        self.rng = torch.Generator().manual_seed(told["seed"])
+        self.told = told
+        if (folder / "guide").exists():
+            self.guide = Guide(Judge.load(folder / "guide").network.to(self.device))
+        for name in ("forget", "retain"):
+            if (folder / f"{name}.npy").exists():
+                setattr(self, name, self._array(name))
+        labels = sorted(folder.glob("labelled.*.npy"))
+        if labels:
+            images = self._array("labelled")
+            self.labelled = images, {file.name.split(".")[1]: self._array(file.stem) for file in labels}
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in NEEDS:
+            raise AttributeError(f"a task has no field {name!r}; it may have {', '.join(NEEDS)}")
+        why = f"add {NEEDS[name]!r} to `access` in submission.toml"
+        if NEEDS[name] in self.told["access"]:
+            why = f"{self.kind} does not reveal it to anyone"
+        raise NotRevealed(f"task.{name} is not revealed to this submission: {why}")
+
+    def base(self) -> Generator:
+        """A fresh copy of the base."""
+        return weights.load(self.folder / "base", self.device)
+
+    @property
+    def retrained(self) -> Generator:
+        """The positive control's generator."""
+        if not (self.folder / "retrained").exists():
+            return self.__getattr__("retrained")
+        return weights.load(self.folder / "retrained", self.device)
+
+    def _array(self, name: str) -> Tensor:
+        return torch.from_numpy(np.load(self.folder / f"{name}.npy", allow_pickle=False))

@@ -1,0 +1,30 @@
+"""Continue a generator's own training, images drawn with given probabilities: what the fine-tuning baselines share."""
+
+import torch
+from torch import Tensor
+
+from benchmark.budget import Budget
+from benchmark.generators.base import Generator
+from benchmark.task import Task
+
+
+def continue_training(
+    generator: Generator, images: Tensor, p: Tensor | None, task: Task, budget: Budget, share: float, lr: float
+) -> Generator:
+    """Train on uint8 images (N, C, H, W), drawn with replacement.
+
+    Args:
+        p: sampling probabilities (N,), or None for all alike.
+        share: of the budget's training steps, in (0, 1]; below 1 leaves room for a slower moment of the machine.
+        lr: step size relative to the pre-training's.
+    """
+    if not 0 < share <= 1 or lr <= 0:
+        raise ValueError(f"share must lie in (0, 1] and lr be positive, not {share} and {lr}")
+    if len(images) == 0:
+        raise ValueError("there are no images to train on")
+    generator.lr *= lr
+    weights = torch.ones(len(images)) if p is None else p
+    batch = min(64, len(images))
+    for _ in budget.steps(max(1, round(share * budget.train_steps))):
+        generator.train_step(images[torch.multinomial(weights, batch, replacement=True, generator=task.rng)])
+    return generator

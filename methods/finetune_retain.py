@@ -1,0 +1,11 @@
+"""Fine-tuning on what is retained: continue the pre-training without the unwanted images, and hope for forgetting."""
+
+from benchmark.budget import Budget
+from benchmark.generators.base import Generator
+from benchmark.task import Task
+from methods.continued import continue_training
+
+
+def edit(generator: Generator, task: Task, budget: Budget, *, share: float = 0.5, lr: float = 1.0) -> Generator:
+    """Train on task.retain; share of the budget to use, step size relative to the pre-training's."""
+    return continue_training(generator, task.retain, None, task, budget, share, lr)

@@ -1,0 +1,29 @@
+"""Gradient ascent: make the forgotten images unlikely by ascending the pre-training loss on them, nothing else.
+
+The plainest form of unlearning, and what Taming Normalizing Flows (arXiv 2211.16488) compares with. For families with
+a likelihood or a bound on it; a GAN has no loss on an image.
+"""
+
+import torch
+
+from benchmark.budget import Budget
+from benchmark.generators.base import Generator
+from benchmark.task import Task
+
+
+def edit(generator: Generator, task: Task, budget: Budget, *, steps: int = 30, lr: float = 1e-5) -> Generator:
+    """Ascend on task.forget.
+
+    Args:
+        steps: how many; lr: Adam's step size.
+    """
+    if steps < 1 or lr <= 0:
+        raise ValueError(f"steps must be at least 1 and lr positive, not {steps} and {lr}")
+    optimizer = torch.optim.Adam(generator.module.parameters(), lr)
+    batch = min(64, len(task.forget))
+    for _ in budget.steps(steps):
+        rows = torch.randint(len(task.forget), (batch,), generator=task.rng)
+        optimizer.zero_grad()
+        (-generator.loss(task.forget[rows])).backward()
+        optimizer.step()
+    return generator

@@ -1,0 +1,18 @@
+"""Inverse class frequency: continue the pre-training with every category drawn equally often.
+
+Needs labels, here the guide's, of the kind that diversity weights do without: p_i = 1 / (classes x images in class).
+"""
+
+import torch
+
+from benchmark.budget import Budget
+from benchmark.generators.base import Generator
+from benchmark.task import Task
+from methods.continued import continue_training
+
+
+def edit(generator: Generator, task: Task, budget: Budget, *, share: float = 0.5, lr: float = 1.0) -> Generator:
+    """Train on task.retain, categories even; share of the budget, step size relative to pre-training's."""
+    labels = task.guide.probs(task.retain, task.target["attribute"]).argmax(1)
+    counts = torch.bincount(labels).clamp(min=1)
+    return continue_training(generator, task.retain, 1 / counts[labels].float(), task, budget, share, lr)

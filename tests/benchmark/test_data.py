@@ -1,0 +1,63 @@
+"""The real data sets: sizes, splits that do not meet, and clear errors."""
+
+import gzip
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark import data
+from benchmark.data.digits import SPLITS, digits
+
+
+def test_digits_are_split_without_overlap_and_keep_all_1797():
+    sizes = {split: len(digits(split)) for split in SPLITS}
+    assert sizes == {"train": 1000, "judge": 400, "heldout": 397}
+    assert digits("train").images.shape == (1000, 1, 8, 8) and digits("train").images.max() == 255
+    assert np.bincount(digits("train").labels["category"]).tolist() == [100] * 10
+
+
+def test_digits_without_a_category_and_unevenly_filled():
+    assert 8 not in digits("train", without=(8,)).labels["category"]
+    counts = [100, 77, 60, 46, 36, 28, 21, 17, 13, 10]
+    assert np.bincount(digits("train", counts=counts).labels["category"]).tolist() == counts
+
+
+def test_unknown_sets_and_splits_are_named():
+    with pytest.raises(ValueError, match="fashion_mnist"):
+        data.load({"name": "minst"}, "train")
+    with pytest.raises(ValueError, match="heldout"):
+        data.load({"name": "digits"}, "test")
+
+
+def test_missing_mnist_says_what_to_do(cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("RETOUCH_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="--download"):
+        data.load({"name": "mnist"}, "train")
+
+
+def test_unpacked_files_in_torchvisions_layout_are_read(cache, monkeypatch, tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, n in (("train", 60), ("t10k", 10)):
+        pixels = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, n, 28, 28) + pixels.tobytes())
+        labels = (np.arange(n) % 10).astype(np.uint8)
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, n) + labels.tobytes())
+    monkeypatch.setenv("RETOUCH_DATA", str(tmp_path))
+    held = data.load({"name": "mnist"}, "heldout")
+    assert held.images.shape == (10, 1, 32, 32) and held.labels["category"].tolist() == list(range(10))
+    assert not held.images[:, :, :2].any()
+
+
+@pytest.mark.skipif(not (Path(os.environ.get("RETOUCH_DATA") or "?") / "MNIST").exists(), reason="needs RETOUCH_DATA")
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_real_packed_files_are_unpacked_into_the_cache(cache, name):
+    held = data.load({"name": name, "n": 100, "without": [3]}, "heldout")
+    assert len(held) == 100 and 3 not in held.labels["category"]
+    folder = Path(os.environ["RETOUCH_DATA"])
+    packed = next(folder.glob("MNIST/raw/t10k-labels*.gz"))
+    assert gzip.decompress(packed.read_bytes())[:4] == struct.pack(">i", 2049)

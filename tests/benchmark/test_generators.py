@@ -1,0 +1,120 @@
+"""Laws that every generator keeps, on small ones with random weights."""
+
+import math
+
+import pytest
+import torch
+
+from benchmark.generators import family
+
+SMALL = {
+    "flow": {"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8, "affine": True},
+    "gan": {"channels": 1, "size": 8, "latent": 8, "width": 16},
+    "diffusion": {
+        "channels": 1, "size": 8, "sampling_steps": 3, "block_out_channels": [8, 8], "layers_per_block": 1,
+        "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
+        "attention_head_dim": 4,
+    },
+}  # fmt: skip
+IMAGES = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.fixture(params=SMALL)
+def generator(request):
+    torch.manual_seed(0)
+    made = family(request.param)(SMALL[request.param])
+    for _ in range(3):
+        made.train_step(IMAGES)
+    return made
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def test_samples_are_images_and_the_seed_decides_them(generator):
+    images = generator.sample(5, rng())
+    assert images.dtype == torch.uint8 and images.shape == (5, 1, 8, 8) and images.device.type == "cpu"
+    assert torch.equal(images, generator.sample(5, rng()))
+    assert not torch.equal(images, generator.sample(5, rng(1)))
+
+
+def test_batch_size_does_not_change_samples(generator, monkeypatch):
+    whole = generator.sample(9, rng())
+    monkeypatch.setattr("benchmark.generators.base.BATCH", 2)
+    monkeypatch.setattr("benchmark.generators.diffusion.BATCH", 2)
+    assert (whole.int() - generator.sample(9, rng()).int()).abs().max() <= 1  # a rounding may fall to the other side
+
+
+def test_save_and_restore_give_the_same_images(generator, tmp_path):
+    generator.save(tmp_path, half=False)
+    again = type(generator)(generator.config).restore(tmp_path)
+    assert torch.equal(generator.sample(4, rng()), again.sample(4, rng()))
+
+
+def test_copy_is_independent(generator):
+    before = generator.sample(4, rng())
+    twin = generator.copy()
+    for _ in range(5):
+        twin.train_step(IMAGES)
+    assert torch.equal(before, generator.sample(4, rng()))
+    assert not torch.equal(before, twin.sample(4, rng()))
+
+
+def test_a_train_step_reaches_every_parameter(generator):
+    twin = generator.copy()
+    twin.train_step(IMAGES)
+    idle = [name for name, value in twin.module.named_parameters() if value.grad is None or not value.grad.abs().sum()]
+    # idle by construction: a bias before a norm, the key's bias in attention, the last prior, which looks at nothing
+    assert all("bias" in name or "to_" in name or name == "priors.1.net.weight" for name in idle), idle
+
+
+@pytest.mark.parametrize("affine", [False, True])
+def test_flow_inverts_and_its_log_det_is_exact(affine):
+    torch.manual_seed(0)
+    flow = family("flow")({**SMALL["flow"], "affine": affine})
+    for _ in range(5):
+        flow.train_step(IMAGES)
+    glow = flow.module.eval().double()
+    x = torch.rand(2, 1, 8, 8, dtype=torch.float64)
+    z, log_p = glow(x)
+    assert torch.allclose(glow.inverse(z), x, atol=1e-8)
+    for i in range(2):
+        jacobian = torch.autograd.functional.jacobian(lambda one: glow(one[None])[0][0], x[i]).reshape(64, 64)
+        exact = -0.5 * (z[i] ** 2).sum() - 32 * math.log(2 * math.pi) + torch.linalg.slogdet(jacobian).logabsdet
+        assert torch.allclose(log_p[i], exact, atol=1e-6)
+
+
+def test_flow_log_prob_sums_to_one_over_all_images():
+    """1x2x2 images of one bit: the sixteen probabilities of a flow, noise averaged out, are at most all there is."""
+    torch.manual_seed(0)
+    flow = family("flow")({"channels": 1, "size": 2, "bits": 1, "levels": 1, "steps": 2, "hidden": 4})
+    every = torch.tensor([[int(bit) * 255 for bit in f"{i:04b}"] for i in range(16)], dtype=torch.uint8)
+    every = every.view(16, 1, 2, 2)
+    for _ in range(200):
+        flow.train_step(every)
+    flow.module.eval()
+    draws = torch.stack([flow.log_prob(every, rng(seed)).exp() for seed in range(2000)])
+    total = draws.mean(0).sum().item()  # the integral of the density over [0, 1)^4
+    assert 0.5 < total < 1.05
+    inside = (flow.module.inverse(flow.latent(20_000, rng())) - 0.5).abs().amax((1, 2, 3)) < 0.5
+    assert total == pytest.approx(inside.float().mean().item(), abs=0.03)  # what of its mass lies there
+
+
+def test_diffusion_h_space_and_guidance():
+    torch.manual_seed(0)
+    model = family("diffusion")(SMALL["diffusion"])
+    assert model.h_space(torch.randn(2, 1, 8, 8), 10).shape == (2, 8, 4, 4)
+    calls = []
+
+    def guidance(x, t, noise):
+        calls.append(int(t))
+        return noise
+
+    guided = model.sample(2, rng(), guidance)
+    assert torch.equal(guided, model.sample(2, rng())) and len(calls) == 3
+
+
+def test_unknown_family_is_named():
+    with pytest.raises(ValueError, match="flow, gan and diffusion"):
+        family("vae")

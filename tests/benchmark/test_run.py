@@ -1,0 +1,263 @@
+"""Runs end to end on the shipped digits: real workers, real scores, and everything that can go wrong with a method."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmark import plan, records, run, submission, tracks
+from benchmark.cli import main
+
+INSTANCE = "category_redaction/digits-gan"
+MANIFEST = """
+title = "A test's method"
+authors = ["the tests"]
+families = ["gan"]
+tasks = ["category_redaction"]
+entry = "{entry}"
+access = {access}
+{more}
+"""
+
+
+@pytest.fixture
+def submissions(tmp_path, cache, monkeypatch):
+    """A folder of submissions, which the command line finds because the test works there."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "submissions").mkdir()
+    return tmp_path / "submissions"
+
+
+TRAINS = """
+def edit(generator, task, budget):
+    for _ in budget.steps(5):
+        generator.train_step(task.retain[:64])
+    return generator
+"""
+ENDLESS = """
+import time
+def edit(g, task, budget):
+    for _ in budget.steps(10**9):
+        time.sleep(0.05)
+    return g
+"""
+ZEROED = """
+import torch
+def edit(g, task, budget):
+    for p in g.module.parameters():
+        p.data.zero_()
+    return g
+"""
+
+
+def write(folder, name, body=None, *, entry="method:edit", access=("training_data",), more=""):
+    """A submission with a method of its own."""
+    (folder / name).mkdir()
+    text = MANIFEST.format(entry=entry, access=json.dumps(list(access)), more=more)
+    (folder / name / "submission.toml").write_text(text)
+    if body is not None:
+        (folder / name / "method.py").write_text(body)
+    return folder / name
+
+
+def one(folder, name="m", **changes):
+    """The record of one run of a submission on the digits' GAN."""
+    runs = plan.plan([folder / name], tracks.load("tiny"), instances=[INSTANCE], seeds=[changes.pop("seed", 0)])
+    return run.execute(runs[0])
+
+
+def frozen(record):
+    """What two equal runs share: all but the time and what it took."""
+    found = record.model_dump(mode="json", by_alias=True)
+    found["provenance"].pop("time")
+    found.pop("cost")
+    return json.dumps(found)
+
+
+def test_controls_anchor_the_scale(submissions):
+    write(submissions, "unchanged", entry="methods.unchanged:edit", access=())
+    write(submissions, "retrained", entry="methods.retrained:edit", access=["retraining"], more="control = true")
+    unchanged, retrained = one(submissions, "unchanged"), one(submissions, "retrained")
+    assert unchanged.goal.low <= 0.0 <= unchanged.goal.high and unchanged.goal.value < 0.3
+    assert unchanged.quality.high == 1 and unchanged.quality.value > 0.7
+    assert retrained.goal.high == 1 and retrained.goal.value > 0.9
+    assert retrained.cost.share == pytest.approx(1, abs=0.05)
+    assert unchanged.metrics["drift"].value == 0
+
+
+def test_same_run_twice_is_identical_and_the_seed_matters(submissions, cache):
+    write(submissions, "m", TRAINS)
+    first = one(submissions)
+    shutil.rmtree(cache)
+    assert frozen(one(submissions)) == frozen(first)
+    assert frozen(one(submissions, seed=1)) != frozen(first)
+    assert first.cost.gradient_steps == 5 and not first.cost.cut
+
+
+def test_scores_do_not_depend_on_workers(submissions, monkeypatch):
+    write(submissions, "m", entry="methods.rejection:edit", access=["classifier"])
+    runs = plan.plan([submissions / "m"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0, 1])
+    apart = [frozen(record) for record in sorted(run.grid(runs, 1), key=lambda r: r.seed)]
+    monkeypatch.setenv("RETOUCH_CACHE", str(submissions / "other"))
+    together = [frozen(record) for record in sorted(run.grid(runs, 2), key=lambda r: r.seed)]
+    assert apart == together
+
+
+BROKEN = {
+    "raises": ("def edit(g, task, budget):\n    raise RuntimeError('out of ideas')\n", "out of ideas"),
+    "returns nothing": ("def edit(g, task, budget):\n    pass\n", "must return a generator"),
+    "prints and dies": (
+        "import os, signal\ndef edit(g, task, budget):\n    print('\\x1b[2J garbage \\x00', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n",
+        "SIGKILL",
+    ),
+    "leaves": ("import os\ndef edit(g, task, budget):\n    os._exit(3)\n", "exit code 3"),
+    "samples NaN": (
+        "import torch\nclass G:\n    def sample(self, n, rng):\n        return torch.full((n, 1, 8, 8), float('nan'))\n"
+        "def edit(g, task, budget):\n    return G()\n",
+        "NaN",
+    ),
+    "samples too few": (
+        "import torch\nclass G:\n    def sample(self, n, rng):\n"
+        "        return torch.zeros(1, 1, 8, 8, dtype=torch.uint8)\n"
+        "def edit(g, task, budget):\n    return G()\n",
+        "wanted uint8 (2000, 1, 8, 8)",
+    ),
+    "reads what is hidden": ("def edit(g, task, budget):\n    return task.guide\n", 'add "classifier"'),
+    "does not import": ("import no_such_module\n", "no_such_module"),
+}
+
+
+def test_broken_methods_leave_a_record_that_says_why_and_the_others_go_on(submissions, capsys):
+    for name, (body, _) in BROKEN.items():
+        write(submissions, name.replace(" ", "-").lower(), body)
+    write(submissions, "sound", "def edit(g, task, budget):\n    return g\n")
+    names = sorted(folder.name for folder in submissions.iterdir())
+    assert main(["run", *names, "--instance", INSTANCE, "--seed", "0", "--workers", "2"]) == 1
+    for name, (_, reason) in BROKEN.items():
+        found = records.read(submissions / name.replace(" ", "-").lower() / f"records/tiny/{INSTANCE}/default.0.json")
+        assert found.status == "failed" and found.goal is None
+        assert reason.replace('"', "'") in found.reason.replace('"', "'"), found.reason
+        assert "\x1b" not in found.reason and "\x00" not in found.reason
+    assert records.read(submissions / f"sound/records/tiny/{INSTANCE}/default.0.json").status == "ok"
+    assert "failed" in capsys.readouterr().out
+
+
+def test_past_the_budget_the_checkpoint_counts_or_the_run_is_over_budget(submissions, monkeypatch):
+    monkeypatch.setattr("benchmark.coordinate.GRACE", 0.5)
+    endless = "import time\ndef edit(g, task, budget):\n{}    while True:\n        time.sleep(0.1)\n"
+    write(submissions, "late", endless.format(""), more="[params]")
+    write(submissions, "safe", endless.format("    budget.checkpoint(g)\n"))
+    track = tracks.load("tiny")
+    short = track.model_copy(update={"max_minutes": 0.05})
+    late, safe = (run.execute(plan.plan([submissions / name], short, instances=[INSTANCE], seeds=[0])[0])
+                  for name in ("late", "safe"))  # fmt: skip
+    assert late.status == "over_budget" and "budget.checkpoint" in late.reason
+    assert safe.status == "ok" and safe.cost.cut
+
+
+def test_budget_steps_end_by_themselves(submissions):
+    write(submissions, "m", ENDLESS)
+    short = tracks.load("tiny").model_copy(update={"max_minutes": 0.03})
+    found = run.execute(plan.plan([submissions / "m"], short, instances=[INSTANCE], seeds=[0])[0])
+    assert found.status == "ok" and found.cost.cut and found.cost.seconds < 4
+
+
+def test_a_destroyed_generator_has_no_goal(submissions):
+    write(submissions, "m", ZEROED)
+    found = one(submissions)
+    assert found.status == "below_floor" and found.goal is None and found.score is None and "floor" in found.reason
+
+
+def test_resume_skips_what_is_done_and_runs_again_what_changed(submissions):
+    folder = write(submissions, "m", "def edit(g, task, budget):\n    return g\n")
+    track = tracks.load("tiny")
+    runs = plan.plan([folder], track, instances=[INSTANCE], seeds=[0])
+    assert runs[0].record() is None
+    made = run.execute(runs[0])
+    assert runs[0].record() == made
+    (folder / "method.py").write_text("def edit(g, task, budget):\n    return g  # another version\n")
+    assert plan.plan([folder], track, instances=[INSTANCE], seeds=[0])[0].record() is None
+
+
+def test_two_submissions_with_the_same_module_names_do_not_meet(submissions):
+    for name, steps in (("a", 1), ("b", 2)):
+        folder = write(submissions, name, "from helper import STEPS\n" + "def edit(g, task, budget):\n"
+                       "    for _ in budget.steps(STEPS):\n        pass\n    return g\n")  # fmt: skip
+        (folder / "helper.py").write_text(f"STEPS = {steps}\n")
+    assert [one(submissions, name).cost.gradient_steps for name in "ab"] == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_killed_coordinator_leaves_whole_records_and_the_next_call_goes_on(submissions, cache):
+    write(submissions, "m", "import time\ndef edit(g, task, budget):\n    time.sleep(0.5)\n    return g\n")
+    command = [sys.executable, "-m", "benchmark.cli", "run", "m", "--instance", INSTANCE, "--workers", "1"]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    first = subprocess.Popen(command, cwd=submissions.parent, env=environment, stdout=subprocess.DEVNULL)
+    folder = submissions / f"m/records/tiny/{INSTANCE}"
+    until = time.monotonic() + 120
+    while not list(folder.glob("*.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    done = sorted(folder.glob("*.json"))
+    assert 1 <= len(done) < 3
+    stamps = {file: records.read(file).provenance.time for file in done}  # whole and valid
+    subprocess.run(command, cwd=submissions.parent, env=environment, check=True, stdout=subprocess.DEVNULL)
+    after, rejected = records.read_all(submissions)
+    assert {record.seed for record in after} == {0, 1, 2} and not rejected
+    assert all(records.read(file).provenance.time == stamps[file] for file in done)
+
+
+def test_unknown_names_get_the_nearest(submissions, capsys):
+    write(submissions, "mine", "")
+    for arguments, hint in (
+        (["run", "mien"], "mine"),
+        (["run", "mine", "--track", "tinny"], "tiny"),
+        (["run", "mine", "--instance", "category_redaction/digit-gan"], INSTANCE),
+        (["run", "mine", "--task", "redaction"], "category_redaction"),
+        (["run", "mine", "--point", "strong"], "default"),
+        (["pretrain", "digits-gun"], "digits-gan"),
+    ):
+        assert main(arguments) == 2
+        assert hint in capsys.readouterr().err
+
+
+def test_broken_manifests_are_errors_with_the_file_and_the_field(submissions, capsys):
+    folder = write(submissions, "m", "")
+    (folder / "submission.toml").write_text("title = \n")
+    assert main(["run", "m"]) == 2
+    assert "submission.toml is not TOML" in capsys.readouterr().err
+    (folder / "submission.toml").write_text('title = "x"\nauthors = []\nfamilies = ["vae"]\ntasks = []\nentry = "x"\n')
+    with pytest.raises(ValueError) as error:
+        submission.read(folder)
+    for field in ("authors", "families", "tasks", "entry"):
+        assert field in str(error.value)
+
+
+def test_plan_lists_and_starts_nothing(submissions, capsys):
+    write(submissions, "m", "def edit(g, task, budget):\n    return g\n")
+    assert main(["run", "m", "--plan"]) == 0
+    assert "3 of 3 runs are missing" in capsys.readouterr().out
+    assert not (submissions / "m/records").exists()
+
+
+def test_status_and_export(submissions, capsys):
+    write(submissions, "m", "def edit(g, task, budget):\n    return g\n")
+    assert main(["status"]) == 0
+    assert "nothing has run yet" in capsys.readouterr().out
+    main(["run", "m", "--instance", INSTANCE, "--seed", "0"])
+    capsys.readouterr()
+    main(["status"])
+    assert "1 done, 0 not ok, 0 left" in capsys.readouterr().out
+    pandas = pytest.importorskip("pandas")
+    assert main(["export", "out"]) == 0
+    table = pandas.read_parquet("out/records.parquet")
+    assert table.loc[0, "submission"] == "m" and 0 <= table.loc[0, "metric.invalidity"] <= 1
+    assert len(pandas.read_csv("out/records.csv")) == 1

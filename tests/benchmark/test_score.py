@@ -1,0 +1,83 @@
+"""Laws of scoring, over every task of the tiny track: an oracle scores 1, order does not matter, the scale is exact."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import metrics
+from benchmark import score, tasks, tracks
+from benchmark.records import Scaled, harmonic
+
+TRACK = tracks.load("tiny")
+ONE_A_TASK = {instance.task: instance for instance in TRACK.instances if instance.family == "gan"}
+
+
+def oracle(instance) -> np.ndarray:
+    """Real images as the output should be, as many as are asked for, in a fixed shuffle."""
+    images = tasks.module(instance.task).reference(instance).images
+    rng = np.random.default_rng(0)
+    return images[rng.permutation(np.resize(rng.permutation(len(images)), instance.samples))]
+
+
+@pytest.mark.parametrize("instance", ONE_A_TASK.values(), ids=lambda one: one.task)
+def test_an_oracle_scores_one(instance):
+    found = score.score(TRACK.name, instance, {"samples": oracle(instance)})
+    assert found.goal.high == 1 and found.goal.value > 0.9
+    assert found.quality.value > 0.95
+
+
+@pytest.mark.parametrize("instance", ONE_A_TASK.values(), ids=lambda one: one.task)
+def test_the_order_of_samples_does_not_matter_beyond_the_jackknife(instance):
+    images = oracle(instance)
+    first = score.score(TRACK.name, instance, {"samples": images})
+    second = score.score(TRACK.name, instance, {"samples": images[::-1].copy()})
+    for name, one in first.metrics.items():
+        other = second.metrics[name]
+        assert abs(one.value - other.value) <= 0.6 * max(one.high - one.low, other.high - other.low, 1e-9), name
+
+
+@pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
+def test_every_instance_reveals_what_its_task_says_and_nothing_held_out(instance):
+    shown = tasks.module(instance.task).reveal(instance)
+    kinds = {"identity_removal": {"forget", "retain"}, "category_redaction": {"forget", "retain"},
+             "attribute_rebalancing": {"retain", "labelled"}, "output_diversity": {"retain"}}  # fmt: skip
+    assert set(shown) == kinds[instance.task]
+    held = {image.tobytes() for image in tasks.module(instance.task).reference(instance).images}
+    for name, images in shown.items():
+        assert len(images) > 0, name
+        overlap = sum(image.tobytes() in held for image in images.images)
+        assert overlap <= 0.02 * len(images), name  # a few 8x8 digits are alike to the last grey level
+    if instance.task == "identity_removal":
+        assert len(shown["forget"]) == instance.target["forget_images"]
+        assert set(shown["forget"].labels["identity"]) == {instance.target["values"][0]}
+
+
+@pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
+def test_the_scale_tells_the_controls_apart(instance):
+    anchors = score.scale(TRACK.name)[instance.name]
+    goal = tasks.module(instance.task).GOAL
+    low, high = anchors["unchanged"][goal], anchors["retrained"][goal]
+    assert abs(low["value"] - high["value"]) > 4 * np.hypot(low["se"], high["se"])
+
+
+@given(st.floats(-2, 2), st.floats(0, 1), st.floats(0, 1), st.booleans())
+def test_goal_is_linear_between_the_anchors_and_stays_in_range(value, below, above, falling):
+    unchanged, retrained = ({"value": v, "se": 0.01} for v in ((1.0, 0.0) if falling else (0.0, 1.0)))
+    found = score.on_scale(metrics.Estimate(value, value - below, value + above, 100), unchanged, retrained)
+    exact = 1 - value if falling else value
+    assert found.value == pytest.approx(np.clip(exact, 0, 1), abs=1e-6)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+@given(st.floats(-1, 50), st.floats(0, 10))
+def test_quality_falls_with_the_distance_and_never_leaves_its_range(fd, error):
+    unchanged = {"value": 2.0, "se": 0.3}
+    found = score.relative_quality(metrics.Estimate(fd, fd - error, fd + error, 100), unchanged, 5.0)
+    worse = score.relative_quality(metrics.Estimate(fd + 1, fd + 1 - error, fd + 1 + error, 100), unchanged, 5.0)
+    assert isinstance(found, Scaled) and worse.value <= found.value
+    assert found.value == pytest.approx(min(1, 7 / (max(fd, 0) + 5)), abs=1e-6)
+
+
+def test_harmonic_mean_by_hand():
+    assert harmonic(0.5, 1.0) == pytest.approx(2 / 3, abs=1e-6) and harmonic(0, 1) == 0 == harmonic(0, 0)

@@ -1,0 +1,88 @@
+"""Shipped weights: every card tells the truth, meets its bar, and an altered file is found."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from benchmark import data, pretrain, weights
+from benchmark.judges import Judge
+
+CARDS = {p.parent.name: json.loads(p.read_text()) for p in sorted(weights.ROOT.glob("*/card.json"))}
+GENERATORS = {name: card for name, card in CARDS.items() if card["family"] != "classifier"}
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_cards_match_weights_and_recipes(name):
+    card = weights.card(weights.folder(name))
+    recipe = pretrain.recipe(name)
+    assert card["recipe"] == recipe
+    if "config" in recipe:
+        assert card["config"] == recipe["config"]
+
+
+def test_every_recipe_has_its_weights():
+    import tomllib
+
+    assert set(tomllib.loads(pretrain.RECIPES.read_text())) == set(CARDS)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_category_and_over_represented_person_is_there_at_half_its_share(name):
+    measured = GENERATORS[name]["measured"]
+    if "category" in measured["shares"]:
+        shares = measured["shares"]["category"]
+        assert all(high >= 0.5 * share for high, share in zip(shares["high"], shares["data"], strict=True))
+    if "identities" in measured:
+        people = measured["identities"]
+        for person in (0, 1):
+            assert people["generated"][person] >= 0.5 * people["data"][person]
+
+
+def test_judges_meet_their_bars():
+    assert CARDS["digits-judge"]["measured"]["accuracy"]["category"] >= 0.98
+    faces = CARDS["faces-judge"]["measured"]
+    assert faces["true_accepts"] >= 0.9 and faces["false_accepts"] <= 0.0011
+    assert min(faces["accuracy"].values()) >= 0.97
+
+
+def test_a_judge_is_as_good_as_its_card_says():
+    judge = Judge.load(weights.folder("digits-judge"))
+    held = data.load({"name": "digits"}, "heldout")
+    right = (judge.look(held.images).labels["category"] == held.labels["category"]).mean()
+    assert right == pytest.approx(CARDS["digits-judge"]["measured"]["accuracy"]["category"], abs=0.005)
+
+
+@pytest.mark.parametrize("judge, guide", [("digits-judge", "digits-guide"), ("faces-judge", "faces-guide")])
+def test_a_guide_is_another_architecture_trained_on_other_images(judge, guide):
+    assert CARDS[judge]["config"]["trunk"] != CARDS[guide]["config"]["trunk"]
+    assert CARDS[judge]["recipe"]["split"] != CARDS[guide]["recipe"]["split"]
+
+
+def test_an_altered_or_missing_file_is_found(tmp_path):
+    copy = shutil.copytree(weights.folder("digits-gan"), tmp_path / "digits-gan")
+    file = copy / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(weights.WeightsError, match="sha256"):
+        weights.load(copy)
+    file.unlink()
+    with pytest.raises(weights.WeightsError, match="missing"):
+        weights.load(copy)
+    (copy / "card.json").write_text("{")
+    with pytest.raises(weights.WeightsError, match=r"card\.json is not JSON"):
+        weights.load(copy)
+    with pytest.raises(weights.WeightsError, match="digits-gan"):
+        weights.folder("digit-gan")
+
+
+def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "CHECKPOINT", 2)
+    whole = pretrain.pretrain("digits-gan", folder=tmp_path / "whole", steps=4)
+    pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=2)
+    parts = pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=4)
+    assert weights.sha256(whole) == weights.sha256(parts)
+    assert len(list((parts / "training").glob("*.png"))) == 2
+    assert np.isfinite(json.loads((parts / "card.json").read_text())["measured"]["fd"]["value"])
