@@ -19,6 +19,7 @@ from benchmark.files import write_atomically
 from leaderboard import frame
 
 VERSION = "1"  # of the cache's form
+CHUNK = 2000  # files that are read before they become a table
 Seen = dict[str, tuple[int, int]]  # record file, relative -> (modification time in ns, size)
 TAIL = re.compile(r" \[type=\w+(?:, input_value=(.*?), input_type=\w+)?\]")  # what pydantic puts after each message
 Progress = Callable[[int, int], None]
@@ -117,20 +118,28 @@ def read_folder(folder: Path, progress: Progress | None = None) -> Records:
     if old is not None and old.seen == seen:
         return Records(root, old.runs, old.rejected, manifests(root, names), seen)
     kept, rejected = _still_good(old, seen)
-    fresh: list[dict[str, Any]] = []
     todo = [name for name in seen if old is None or old.seen.get(name) != seen[name]]
-    for done, name in enumerate(todo, 1):
-        try:
-            fresh.append(read_one(root, name))
-        except (ValueError, OSError, RecursionError) as error:
-            rejected[name] = reason(error)
-        if progress and done % 500 == 0:
-            progress(done, len(todo))
-    parts = [part for part in (kept, frame.table(fresh)) if part is not None and len(part)]
+    parts = [kept] if kept is not None and len(kept) else []
+    for start in range(0, len(todo), CHUNK):  # a row is small as part of a table, and a hundred times that as a dict
+        part = _read_many(root, todo[start : start + CHUNK], rejected)
+        parts += [part] if len(part) else []
+        if progress:
+            progress(min(start + CHUNK, len(todo)), len(todo))
     runs = frame.table(pd.concat(parts, ignore_index=True) if parts else [])
     made = Records(root, runs, dict(sorted(rejected.items())), manifests(root, names), seen)
     _keep(folder, made)
     return made
+
+
+def _read_many(root: Path, names: list[str], rejected: dict[str, str]) -> pd.DataFrame:
+    """The rows of these record files; what is none is added to `rejected`."""
+    rows = []
+    for name in names:
+        try:
+            rows.append(read_one(root, name))
+        except (ValueError, OSError, RecursionError) as error:
+            rejected[name] = reason(error)
+    return frame.table(rows)
 
 
 def _still_good(old: Records | None, seen: Seen) -> tuple[pd.DataFrame | None, dict[str, str]]:
@@ -174,9 +183,15 @@ def _code() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
+def _own_name(name: str) -> str:
+    """A column of `retouch export` as this table calls it: metric.fd_low -> m:fd.low, cost.share -> share."""
+    name = re.sub(r"^metric\.", "m:", name).removeprefix("cost.")
+    return re.sub(r"^(goal|quality|m:.+)_(low|high)$", r"\1.\2", name)
+
+
 def read_parquet(file: Path) -> Records:
     """Runs from one Parquet with this table's columns; rows that break the rules are rejected like records."""
-    found = pd.read_parquet(file)
+    found = pd.read_parquet(file).rename(columns=_own_name)
     lacking = [name for name in (*frame.KEYS, "status") if name not in found]
     if lacking:
         raise ValueError(f"{file} has no column {', '.join(lacking)}: not the runs that `retouch export` writes")

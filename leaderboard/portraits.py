@@ -26,11 +26,9 @@ def _numbers(found: Any, n: int | None = None) -> np.ndarray | None:
 def _names(found: Mapping[str, Any], n: int) -> list[str]:
     """The classes' names, escaped and cut to a length; their numbers where there are none."""
     said = found.get("names")
-    return (
-        [esc(str(name))[:60] for name in said]
-        if isinstance(said, list) and len(said) == n
-        else [str(i) for i in range(n)]
-    )
+    if isinstance(said, list) and len(said) == n:
+        return [esc(str(name)[:40]) for name in said]
+    return [esc(words.label(str(found.get("attribute", "")), i)) for i in range(n)]
 
 
 def shares(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:

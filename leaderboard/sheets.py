@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from benchmark import records
-from leaderboard import frame
+from leaderboard import frame, words
 from leaderboard.load import Records
 from leaderboard.markup import esc, picture
 
@@ -47,7 +47,8 @@ def _layout(details: Mapping[str, Any]) -> tuple[int, list[str], list[list[str]]
         return None
     rows = [str(name)[:20] for name in said.get("rows") or []] if isinstance(said.get("rows"), list) else []
     verdicts = said.get("verdicts") if isinstance(said.get("verdicts"), list) else []
-    texts = [[str(v)[:24] for v in line] for line in verdicts if isinstance(line, list)]
+    attribute = str(said.get("attribute", ""))
+    texts = [[words.label(attribute, v)[:24] for v in line] for line in verdicts if isinstance(line, list)]
     return said["columns"], rows or ["base", "edited"], texts
 
 

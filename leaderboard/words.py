@@ -120,6 +120,16 @@ class Entry:
     source: str = ""
 
 
+def label(attribute: str, value: object) -> str:
+    """A class as a word: "glasses" for glasses 1, "person 0", "8"; anything that is no known number as it stands."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return str(value)
+    from benchmark.data.faces import NAMES
+
+    known = NAMES.get(attribute, ())
+    return known[value] if 0 <= value < len(known) else f"person {value}" if attribute == "identity" else str(value)
+
+
 def entry(name: str) -> Entry:
     """The text for a column or a raw metric; a metric without one is shown by its name."""
     if name in FIELDS:

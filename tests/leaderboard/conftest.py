@@ -16,14 +16,14 @@ import invented
 from leaderboard import board, launch
 from leaderboard.bench import BROWSER, free_port, wait_for
 
-MARKUP = '<img src=x onerror="document.title=1"> **bold** [link](https://example.org) $x^2$ :red[x] &amp;'
-
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Submissions of every kind, files that are no records, and a title that is markup."""
     root = invented.make(tmp_path_factory.mktemp("board") / "submissions")
-    invented.manifest(root / "self_conditioned_gan", "self_conditioned_gan", title=MARKUP, authors=(MARKUP,))
+    invented.manifest(
+        root / "self_conditioned_gan", "self_conditioned_gan", title=invented.MARKUP, authors=(invented.MARKUP,)
+    )
     invented.hostile(root)
     return root
 
@@ -50,7 +50,7 @@ def server(folder: Path) -> Iterator[str]:
     port = free_port()
     process = subprocess.Popen(launch.command(folder, port, headless=True), env=launch.environment())
     try:
-        wait_for(port, process, seconds=90)
+        wait_for(port, process, seconds=180)
         yield f"http://localhost:{port}"
     finally:
         process.terminate()

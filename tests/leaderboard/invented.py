@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 from benchmark import records, tracks
 from benchmark.records import Cost, Measured, Provenance, Record, Scaled, harmonic
 
+MARKUP = '<img src=x onerror="document.title=1"> **bold** [link](https://example.org) $x^2$ :red[x] &amp;'
 FAMILIES = ("flow", "gan", "diffusion")
 TASKS = records.TASKS
 SUBMISSIONS = {  # name: title, families, tasks, points, access, strength of goal, quality kept, share of pre-training
@@ -193,10 +194,8 @@ def details(task: str, goal: float, rng: np.random.Generator) -> dict[str, objec
         "sheet": {
             "columns": 12,
             "rows": ["base", "edited"],
-            "verdicts": [
-                [names[i % len(names)] for i in range(12)],
-                [names[(i + (i == 8)) % len(names)] for i in range(12)],
-            ],
+            "attribute": attribute,
+            "verdicts": [[i % len(names) for i in range(12)], [(i + (i == 8)) % len(names) for i in range(12)]],
         },
     }
     if task == "attribute_rebalancing":

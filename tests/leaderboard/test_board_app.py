@@ -15,7 +15,7 @@ PAGES = sorted(p.stem for p in VIEWS.glob("*.py"))
 def page(name: str, source: Path, monkeypatch: pytest.MonkeyPatch, /, **query: str) -> AppTest:
     """A page that has run once."""
     monkeypatch.setenv(SOURCE, str(source))
-    made = AppTest.from_file(str(VIEWS / f"{name}.py"), default_timeout=60)
+    made = AppTest.from_file(str(VIEWS / f"{name}.py"), default_timeout=120)
     for key, value in query.items():
         made.query_params[key] = value
     return made.run()

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import MARKUP
+from invented import MARKUP
 
+PATIENCE = 90_000  # milliseconds: how slow a loaded machine may be before it counts as broken
 DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 ADDRESSES = {
     "overview": "",
@@ -33,6 +34,7 @@ class Visit:
             browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options}),
         )
         self.page, self.errors = self.context.new_page(), []
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
             "console", lambda m: self.errors.append(m.text) if m.type == "error" and "404" not in m.text else None
@@ -50,13 +52,13 @@ class Visit:
     def open(self, address: str) -> "Visit":
         """Open an address and wait until the page stands."""
         self.page.goto(f"{self.server}/{address}")
-        self.page.wait_for_selector(".rt h1", timeout=30_000)
+        self.page.wait_for_selector(".rt h1")
         return self.settle()
 
     def settle(self) -> "Visit":
         """Wait until nothing runs."""
         self.page.wait_for_timeout(250)
-        self.page.wait_for_selector(DONE, timeout=30_000)
+        self.page.wait_for_selector(DONE)
         return self
 
     def rows(self) -> list[str]:
@@ -164,11 +166,11 @@ def test_pictures_load_with_verdicts(visit: Visit) -> None:
 
 def test_hovering_a_point_shows_its_contact_sheet(visit: Visit) -> None:
     visit.open("tradeoffs?tasks=category_redaction&families=gan")
-    visit.page.wait_for_selector("#rt-hover", state="attached", timeout=10_000)
+    visit.page.wait_for_selector("#rt-hover", state="attached")
     visit.page.wait_for_timeout(900)
     point = visit.page.locator(".js-plotly-plot .scatterlayer .trace .points path").first
     point.hover(force=True)
-    visit.page.wait_for_selector("#rt-hover", state="visible", timeout=5_000)
+    visit.page.wait_for_selector("#rt-hover", state="visible")
     assert visit.page.evaluate("document.querySelector('#rt-hover img').naturalWidth") > 100
     visit.check()
 
@@ -189,8 +191,8 @@ def test_a_dropped_zip_is_placed_among_the_others(visit: Visit, folder: Path, tm
     shutil.copytree(folder / "rejection", mine / "rejection")
     packed = shutil.make_archive(str(tmp_path / "mine"), "zip", mine)
     visit.open("submit").page.set_input_files('input[type="file"]', packed)
-    visit.page.wait_for_selector("text=records are valid", timeout=20_000)
-    visit.page.wait_for_selector("#overview tr.rt-loud", timeout=20_000)
+    visit.page.wait_for_selector("text=records are valid")
+    visit.page.wait_for_selector("#overview tr.rt-loud")
     visit.settle().check()
 
 
@@ -201,7 +203,7 @@ def test_keyboard_reaches_the_table(visit: Visit) -> None:
         if visit.page.evaluate("document.activeElement.closest('#overview') !== null"):
             break
     visit.page.keyboard.press("Enter")
-    visit.page.wait_for_url("**/method?**", timeout=10_000)
+    visit.page.wait_for_url("**/method?**")
 
 
 def test_static_page_draws_in_both_modes(browser: Any, view: Any, tmp_path: Path) -> None:

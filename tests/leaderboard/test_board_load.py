@@ -102,6 +102,18 @@ def test_parquet_gives_the_same_board(tmp_path: Path, view: board.View) -> None:
     pd.testing.assert_frame_equal(again.scores[columns], view.scores[columns], check_categorical=False)
 
 
+def test_export_gives_the_same_board(tmp_path: Path, folder: Path, view: board.View) -> None:
+    from benchmark.export import export
+
+    file = export(folder / "taming_flows", tmp_path)[0]
+    found = load.read_parquet(file).runs.sort_values(list(frame.KEYS)).reset_index(drop=True)
+    mine = view.runs[view.runs["submission"] == "taming_flows"].sort_values(list(frame.KEYS)).reset_index(drop=True)
+    for name in ("goal", "goal.low", "quality.high", "score", "share", "m:fd", "m:identity_share.low", "m:vendi_inf"):
+        if name in found:
+            assert found[name].equals(mine[name]), name
+    assert {"m:fd.high", "share", "goal.high"} <= set(found.columns) and found["family"].eq("flow").all()
+
+
 def test_hostile_parquet_rows_are_rejected(tmp_path: Path, view: board.View) -> None:
     runs = view.runs.head(6).copy()
     for name in ("submission", "instance"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import MARKUP
+from invented import MARKUP
 from PIL import Image
 
 from benchmark import records

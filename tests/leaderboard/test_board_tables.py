@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metrics
@@ -117,6 +117,7 @@ def test_overview_has_every_row_once_controls_last(view: board.View) -> None:
 points = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12)
 
 
+@settings(deadline=None, max_examples=60)
 @given(points, st.booleans(), st.booleans())
 def test_pareto_front_is_what_nobody_beats(values: list[tuple[int, int]], x_up: bool, y_up: bool) -> None:
     table = pd.DataFrame(values, columns=["x", "y"], dtype=float)
