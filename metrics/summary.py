@@ -71,7 +71,7 @@ def _alike(table: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     arrays = [_scores(scores, name) for name, scores in table.items()]
     for name, array in zip(table, arrays, strict=True):
         if array.shape != arrays[0].shape:
-            raise ValueError(f"{name}: found shape {array.shape}, wanted {arrays[0].shape}, the same instances and seeds for all")
+            raise ValueError(f"{name}: found shape {array.shape}, wanted {arrays[0].shape}, that of the first")
     return arrays
 
 
