@@ -161,8 +161,10 @@ def _board(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--static", type=Path, metavar="DIR", help="write a plain HTML snapshot instead")
 
     def verb(asked: argparse.Namespace) -> int:
-        try:
-            from leaderboard.launch import launch
+        from importlib import import_module
+
+        try:  # by name: the board knows the benchmark, the benchmark only starts the board
+            launch = import_module("leaderboard.launch").launch
         except ImportError as error:
             raise ValueError(f"the leaderboard needs {error.name}: pip install 'retouch-bench[board]'") from None
         return launch(asked.folder or submissions_folder(), port=asked.port, static=asked.static)
