@@ -29,7 +29,7 @@ REVEALED = {
 GOAL = {
     "identity_removal": "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)",
     "category_redaction": "goal: how far the category's share fell, from the base's (0) to the retrained model's (1)",
-    "attribute_rebalancing": "goal: how near the shares came to the target, from the base (0) to the retrained model (1)",
+    "attribute_rebalancing": "goal: how near the shares came to the target, from the base (0) to retraining (1)",
     "output_diversity": "goal: how far the Vendi score rose, from the base's (0) to the evenly trained model's (1)",
 }
 FAMILIES = {"flow": "Flows", "gan": "GANs", "diffusion": "Diffusion", "other": "Other"}
