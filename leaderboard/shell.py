@@ -93,6 +93,7 @@ def families_of(found: View, track_name: str) -> list[str]:
     return [f for f in words.FAMILIES if f in have]
 
 
+FORMATS = ("svg", "png")  # that a figure is saved as
 COSTS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, float("inf"))
 
 
@@ -128,8 +129,8 @@ def titles(found: View) -> dict[str, str]:
     return {str(name): found.records.title(str(name)) for name in found.runs["submission"].cat.categories}
 
 
-def downloads(name: str, shown: pd.DataFrame) -> None:
-    """Buttons that give exactly the rows shown."""
+def downloads(name: str, shown: pd.DataFrame, *, figures: bool = False) -> None:
+    """Buttons that give exactly the rows shown; for pages with figures, what the camera in their corner saves."""
     with st.container(horizontal=True):
         st.download_button(
             "CSV",
@@ -151,6 +152,8 @@ def downloads(name: str, shown: pd.DataFrame) -> None:
             on_click="ignore",
             type="tertiary",
         )
+        if figures:
+            state.choice("The camera on a figure saves", "figure", FORMATS, segmented=True)
 
 
 def _parquet(shown: pd.DataFrame) -> Callable[[], bytes]:
@@ -159,6 +162,7 @@ def _parquet(shown: pd.DataFrame) -> Callable[[], bytes]:
 
 def chart(figure: object, key: str, alt: str, **more: object) -> object:
     """A figure in the page's own look; the camera in its corner saves it as SVG or PNG."""
-    kind = st.session_state.get("figure-format", "svg")
+    kind = st.session_state.get("figure") or st.query_params.get("figure")
+    kind = kind if kind in FORMATS else FORMATS[0]
     config = {**CONFIG, "toImageButtonOptions": {"format": kind, "filename": key, "scale": 2}}
     return st.plotly_chart(figure, theme=None, key=key, config=config, alt=alt, **more)

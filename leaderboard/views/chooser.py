@@ -103,7 +103,7 @@ else:
             "sampling_relative",
         ]
     ]
-    shell.downloads("retouch-chooser", shown.astype({"submission": str, "point": str}))
+    shell.downloads("retouch-chooser", shown.astype({"submission": str, "point": str}), figures=True)
 if len(out):
     st.html(f'<div class="rt"><h2>{len(out)} ruled out</h2></div>')
     wrap = '<span style="white-space:normal">{}</span>'

@@ -59,7 +59,7 @@ if made:
         "difference.</div>"
     )
     table = pd.concat(made, ignore_index=True)[["a", "b", "instance", "axis", "value", "low", "high", "seeds"]]
-    shell.downloads("retouch-compare", table)
+    shell.downloads("retouch-compare", table, figures=True)
 st.html('<div class="rt"><h2>Side by side</h2></div>')
 keys = pd.MultiIndex.from_tuples([rows[key] for key in chosen])
 side = tables.add_ties(found.scores).loc[here.index]

@@ -125,6 +125,6 @@ with st.expander("The numbers as a table"):
                                  markup.esc(shell.task_title(r["task"])), markup.esc(shell.family_title(r["family"])),
                                  markup.number(r[x], 3), markup.number(r[y], 3), markup.percent(r["share"])]
                                 for r in table.head(400).to_dict("records")], numeric=(4, 5, 6)))  # fmt: skip
-shell.downloads("retouch-tradeoffs", table)
+shell.downloads("retouch-tradeoffs", table, figures=True)
 with st.expander("What these numbers mean"):
     st.html(markup.explain([x, y, "share"]))
