@@ -267,9 +267,9 @@ def test_a_rare_attribute_is_raised_by_forgetting_the_rest(tmp_path, flow, guide
     assert before + 0.04 < share_of_dark(task, edited) < 0.5
 
 
-def test_a_stall_shows_in_the_log(identity, flow):
+def test_a_stall_shows_in_the_log(flow):
     near = bpd(flow, DARK[:8]).mean().item()
-    shares = [int(re.search(r"slope (\d+)%", pull(flow, DARK[:8], near + d, identity))[1]) for d in (1.0, 4.0)]
+    shares = [int(re.search(r"slope (\d+)%", pull(flow, DARK[:8], near + d, rng()))[1]) for d in (1.0, 4.0)]
     assert shares[0] > 60 and shares[1] < 5
 
 
@@ -295,6 +295,7 @@ def test_bad_settings_are_named(identity, flow, params):
      ("attribute_rebalancing", {"attribute": "tone", "shares": [0.5, 0.6]}, "sum to 1"),
      ("attribute_rebalancing", {"attribute": "tone", "shares": [-0.5, 1.5]}, "at least 0"),
      ("attribute_rebalancing", {"attribute": "tone", "shares": [0.2, 0.3, 0.5]}, "values 0 to 1"),
+     ("attribute_rebalancing", {"attribute": "tone", "shares": [1.0]}, "value 1 of tone, which has no share"),
      ("output_diversity", {"attribute": "tone"}, "output_diversity")],
 )  # fmt: skip
 def test_bad_targets_are_named(tmp_path, flow, guide, kind, target, message):
