@@ -90,7 +90,7 @@ def edit_validity(
 
 
 def edit_classifier(
-    generator: Gan, task: Task, budget: Budget, *, tau: float = 0.5, share: float = 0.5, lr: float = 1.0,
+    generator: Gan, task: Task, budget: Budget, *, tau: float = 0.9, share: float = 0.5, lr: float = 1.0,
     ema: float = 0.98,
 ) -> Gan:  # fmt: skip
     """Redact what f finds unlikely to be valid: f(x) = 1 - the guide's probability of the unwanted values.
