@@ -24,7 +24,8 @@ Deviations:
 - The mixture enters as its expectation, two batches weighed with lambda and 1 - lambda, so that none lacks Omega.
 - The result is the average of G's weights over the edit (a base is the average over its pre-training); `ema = 0` hands
   out the last weights, as the paper does.
-- alpha+, alpha-, T and tau are our choice.
+- alpha+, alpha-, T and tau are our choice. Where f is close to 0, g is alpha- whatever D says and f's gradient is small:
+  a classifier that is very sure of itself steers weakly, and a high tau makes up for part of it.
 """
 
 from collections.abc import Callable
