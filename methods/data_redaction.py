@@ -23,9 +23,10 @@ Deviations:
 - G minimises -log g, not log(1 - g), whose gradient vanishes where D is sure.
 - The mixture enters as its expectation, two batches weighed with lambda and 1 - lambda, so that none lacks Omega.
 - The result is the average of G's weights over the edit (a base is the average over its pre-training); `ema = 0` hands
-  out the last weights, as the paper does.
-- alpha+, alpha-, T and tau are our choice. Where f is close to 0, g is alpha- whatever D says and f's gradient is small:
-  a classifier that is very sure of itself steers weakly, and a high tau makes up for part of it.
+  out the last weights instead.
+- alpha+, alpha-, T and tau are our choice. Where f is close to 0, g is alpha- whatever D says, and f's gradient is
+  small: a classifier that is very sure of itself steers weakly; a high tau makes up for part of it.
+- Written from a summary of the paper's algorithms; details were not checked against its full text.
 """
 
 from collections.abc import Callable
