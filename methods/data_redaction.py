@@ -1,0 +1,199 @@
+"""Data redaction from pre-trained GANs (Kong and Chaudhuri, arXiv 2206.14389, SaTML 2023).
+
+The GAN game goes on from the pre-trained G *and* D, with what must not be made, Omega, on the fake side:
+
+    max_D min_G  E_{x ~ X minus Omega}[log D(x)] + E_{x ~ p_fake}[log(1 - D(x))],
+    p_fake = lambda p_G + (1 - lambda) p_Omega,
+
+D's labels smoothed to alpha+ and alpha-. At the optimum p_G has no mass on Omega and matches the data elsewhere. Three
+forms, a function each, by how Omega is described; each uses that description alone:
+
+    edit_data        p_Omega is uniform over given images;
+    edit_validity    a black box v(x) in {0, 1}: every T steps draw from G and keep what is invalid; p_Omega is uniform
+                     over all that was kept so far. No images to redact are given, v has no gradient;
+    edit_classifier  a differentiable f(x), the probability that x is valid, and a threshold tau: in both losses
+                     g(x) = D(x) if f(x) >= tau, else alpha- + (D(x) - alpha-) f(x) / tau  replaces D.
+
+The paper compares with retraining on X minus Omega: here the `retrained` control. It released no code.
+
+Deviations:
+- The base's D has no sigmoid; it was trained with the hinge loss. Its score s becomes the paper's D = sigmoid(a s + b),
+  a and b such that the hinge's margins s = -1 and s = 1 fall on alpha- and alpha+: both losses then ask for the same
+  scores, and the game starts where the pre-training ended. From there it is the paper's: log loss, smoothed labels.
+- G minimises -log g, not log(1 - g), whose gradient vanishes where D is sure.
+- The mixture enters as its expectation, two batches weighed with lambda and 1 - lambda, so that none lacks Omega.
+- The result is the average of G's weights over the edit (a base is the average over its pre-training); `ema = 0` hands
+  out the last weights instead.
+- alpha+, alpha-, T and tau are our choice. Where f is close to 0, g is alpha- whatever D says, and f's gradient is
+  small: a classifier that is very sure of itself steers weakly; a high tau makes up for part of it.
+- Written from a summary of the paper's algorithms; details were not checked against its full text.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from benchmark.budget import Budget
+from benchmark.generators.gan import Gan, to_float
+from benchmark.task import Task
+
+BATCH = 64  # images of each kind in a step
+ALPHA_PLUS, ALPHA_MINUS = 0.9, 0.1  # D's labels of real and of fake images
+
+Probability = Callable[[Tensor], Tensor]  # images in [-1, 1], (N, C, H, W) -> (N,) in (0, 1)
+Omega = Callable[[int], Tensor | None]  # step -> uint8 images drawn from p_Omega, or None while there are none
+
+
+def edit_data(
+    generator: Gan, task: Task, budget: Budget, *, lam: float = 0.9, share: float = 0.5, lr: float = 1.0,
+    ema: float = 0.98,
+) -> Gan:  # fmt: skip
+    """Redact what is like task.forget.
+
+    Args:
+        lam: lambda, the share of G's own images in p_fake, in (0, 1); the lower, the stronger the redaction.
+        share: of the budget's training steps, in (0, 1]; below 1 leaves room for a slower moment of the machine.
+        lr: step sizes relative to the pre-training's, above 0.
+        ema: decay of the average of G's weights, per step, in [0, 1).
+    """
+    images = task.forget
+    _check(0 < lam < 1, "lam must lie between 0 and 1", lam)
+    _check(len(images) > 0, "task.forget must hold 1 image at least", len(images))
+
+    def omega(step: int) -> Tensor:
+        return _draw(images, task.rng)
+
+    return play(generator, task, budget, probability(generator), omega, lam, share, lr, ema)
+
+
+def edit_validity(
+    generator: Gan, task: Task, budget: Budget, *, lam: float = 0.9, every: int = 10, draws: int = 256,
+    share: float = 0.5, lr: float = 1.0, ema: float = 0.98,
+) -> Gan:  # fmt: skip
+    """Redact what v finds invalid: v(x) = 0 where the guide's probability of the unwanted values exceeds one half.
+
+    Args:
+        lam, share, lr, ema: as in `edit_data`.
+        every: T, steps from one draw to the next, at least 1; draws: images in each, at least 1.
+    """
+    _check(0 < lam < 1, "lam must lie between 0 and 1", lam)
+    _check(every > 0, "every must be 1 step at least", every)
+    _check(draws > 0, "draws must be 1 image at least", draws)
+    attribute, values = _unwanted(task)
+
+    def v(images: Tensor) -> Tensor:
+        return task.guide.probs(images, attribute)[:, values].sum(1) <= 0.5
+
+    omega = collected(generator, v, every, draws, task.rng)
+    return play(generator, task, budget, probability(generator), omega, lam, share, lr, ema)
+
+
+def edit_classifier(
+    generator: Gan, task: Task, budget: Budget, *, tau: float = 0.9, share: float = 0.5, lr: float = 1.0,
+    ema: float = 0.98,
+) -> Gan:  # fmt: skip
+    """Redact what f finds unlikely to be valid: f(x) = 1 - the guide's probability of the unwanted values.
+
+    Args:
+        tau: threshold on f, in (0, 1); the higher, the stronger the redaction.
+        share, lr, ema: as in `edit_data`.
+    """
+    attribute, values = _unwanted(task)
+
+    def f(x: Tensor) -> Tensor:
+        return 1 - task.guide(x)[attribute].softmax(1)[:, values].sum(1)
+
+    g = guided(probability(generator), f, tau)
+    return play(generator, task, budget, g, lambda step: None, 1.0, share, lr, ema)
+
+
+def probability(gan: Gan) -> Probability:
+    """The paper's D from the base's score: sigmoid(a s + b), alpha- at s = -1 and alpha+ at s = 1."""
+    if not hasattr(gan, "discriminator"):
+        raise ValueError("data redaction continues a GAN's game; this generator has no discriminator: take a Gan")
+    low, high = torch.tensor([ALPHA_MINUS, ALPHA_PLUS]).logit().tolist()
+    return lambda x: torch.sigmoid(low + (high - low) * (gan.discriminator(x) + 1) / 2)
+
+
+def guided(d: Probability, f: Probability, tau: float) -> Probability:
+    """g: D(x) where f(x) >= tau; below, drawn to the fake label in proportion to f(x) / tau."""
+    _check(0 < tau < 1, "tau must lie between 0 and 1", tau)
+    return lambda x: ALPHA_MINUS + (d(x) - ALPHA_MINUS) * (f(x) / tau).clamp(max=1)
+
+
+def collected(gan: Gan, v: Callable[[Tensor], Tensor], every: int, draws: int, rng: torch.Generator) -> Omega:
+    """p_Omega of the validity form: batches from all invalid images that G made up to now."""
+    kept: list[Tensor] = []
+
+    def omega(step: int) -> Tensor | None:
+        if step % every == 0:
+            images = gan.sample(draws, rng)
+            kept.append(images[~v(images)])
+        pool = torch.cat(kept)
+        return _draw(pool, rng) if len(pool) else None
+
+    return omega
+
+
+def play(
+    gan: Gan, task: Task, budget: Budget, g: Probability, omega: Omega, lam: float, share: float, lr: float, ema: float
+) -> Gan:
+    """Continue the game: as in pre-training, one step of D and one of G each time, Adam (0, 0.9), D at twice G's lr."""
+    _check(0 < share <= 1, "share must lie in (0, 1]", share)
+    _check(lr > 0, "lr must be positive", lr)
+    _check(0 <= ema < 1, "ema must lie in [0, 1)", ema)
+    _check(len(task.retain) > 1, "task.retain must hold 2 images at least", len(task.retain))
+    g_adam = torch.optim.Adam(gan.module.parameters(), lr * gan.lr, (0.0, 0.9))
+    d_adam = torch.optim.Adam(gan.discriminator.parameters(), 2 * lr * gan.lr, (0.0, 0.9))
+    average = AveragedModel(gan.module, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
+    for step in budget.steps(max(1, round(share * budget.train_steps))):
+        redacted = omega(step)
+        gan.module.train()
+        real = to_float(_draw(task.retain, task.rng).to(gan.device))
+        fake = gan.module(gan.latent(len(real), task.rng).to(gan.device))
+        x_omega = None if redacted is None else to_float(redacted.to(gan.device))
+        _descend(d_adam, d_loss(g, real, fake.detach(), x_omega, lam))
+        _descend(g_adam, -g(fake).log().mean())
+        average.update_parameters(gan.module)
+    gan.module.load_state_dict(average.module.state_dict())
+    return gan
+
+
+def d_loss(g: Probability, real: Tensor, fake: Tensor, omega: Tensor | None, lam: float) -> Tensor:
+    """The discriminator's log loss, labels smoothed: X minus Omega against lambda p_G + (1 - lambda) p_Omega."""
+    loss = cross_entropy(g(real), ALPHA_PLUS)
+    if omega is None:
+        return loss + cross_entropy(g(fake), ALPHA_MINUS)
+    return loss + lam * cross_entropy(g(fake), ALPHA_MINUS) + (1 - lam) * cross_entropy(g(omega), ALPHA_MINUS)
+
+
+def cross_entropy(p: Tensor, label: float) -> Tensor:
+    """-E[label log p + (1 - label) log(1 - p)]."""
+    return F.binary_cross_entropy(p, torch.full_like(p, label))
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def _draw(images: Tensor, rng: torch.Generator) -> Tensor:
+    return images[torch.randint(len(images), (min(BATCH, len(images)),), generator=rng)]
+
+
+def _unwanted(task: Task) -> tuple[str, list[int]]:
+    attribute, values = task.target["attribute"], task.target.get("values")
+    if attribute not in task.guide.attributes:
+        raise ValueError(f"the guide knows {', '.join(task.guide.attributes)}, not {attribute!r}: change the target")
+    if not values:
+        raise ValueError("the target names no values to redact: this method is for redactions and removals")
+    return attribute, values
+
+
+def _check(good: bool, rule: str, value: float) -> None:
+    if not good:
+        raise ValueError(f"{rule}, not {value}")

@@ -1,0 +1,75 @@
+"""A task folder as the harness lays it out, a small GAN, a small guide, and images of two kinds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from benchmark import weights
+from benchmark.budget import Budget
+from benchmark.generators.gan import Gan, to_float
+from benchmark.judges import Classifier, Judge
+from benchmark.task import Task
+
+HEADS = {"trunk": "plain", "channels": 1, "size": 8, "heads": {"category": 2}, "width": 4, "features": 6}
+
+
+def small_gan(lr=1e-3):
+    torch.manual_seed(0)
+    return Gan({"channels": 1, "size": 8, "latent": 8, "width": 16}, lr)
+
+
+def kind(which, n):
+    """uint8 (n, 1, 8, 8): the left half bright (0) or the right half (1)."""
+    rng = np.random.default_rng(which)
+    images = rng.integers(0, 60, (n, 1, 8, 8))
+    images[..., slice(4 * which, 4 * which + 4)] += 150
+    return torch.from_numpy(images.astype(np.uint8))
+
+
+def share_of_right(images):
+    return (images[..., 4:].float().mean((1, 2, 3)) > images[..., :4].float().mean((1, 2, 3))).float().mean().item()
+
+
+def random_guide(bias=0.0):
+    """A classifier with random weights, its decisions pushed towards category 1 by `bias`."""
+    torch.manual_seed(1)
+    network = Classifier(**HEADS)
+    network.heads["category"].bias.data += torch.tensor([0.0, bias])
+    return network
+
+
+def trained_guide():
+    """A classifier that tells the kinds apart."""
+    network = random_guide()
+    images, labels = torch.cat([kind(0, 50), kind(1, 50)]), torch.arange(2).repeat_interleave(50)
+    optimizer = torch.optim.Adam(network.parameters(), 1e-2)
+    for _ in range(40):
+        optimizer.zero_grad()
+        F.cross_entropy(network(to_float(images))["category"], labels).backward()
+        optimizer.step()
+    return network
+
+
+def write_task(folder: Path, *, retain=None, forget=None, guide=None, target=None, seed=0) -> Task:
+    """Lay out FOLDER with what is given, reveal that and no more, and open it."""
+    folder.mkdir()
+    given = {"training_data": retain, "forget_images": forget, "classifier": guide}
+    told = {"kind": "category_redaction", "target": target or {"attribute": "category", "values": [1]}}
+    told |= {"device": "cpu", "seed": seed, "access": [need for need, value in given.items() if value is not None]}
+    (folder / "task.json").write_text(json.dumps(told))
+    for name, images in (("retain", retain), ("forget", forget)):
+        if images is not None:
+            np.save(folder / f"{name}.npy", images.numpy())
+    if guide is not None:
+        Judge(guide, {}).save(folder / "guide")
+        card = {"config": HEADS, "sha256": weights.sha256(folder / "guide")}
+        (folder / "guide" / "card.json").write_text(json.dumps(card))
+    return Task(folder)
+
+
+def steps(n):
+    """A budget for n training steps that no slow machine cuts."""
+    return Budget(1e9, n, 0.01)
