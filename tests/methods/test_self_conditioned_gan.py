@@ -112,23 +112,16 @@ def test_labels_are_the_distances_of_inverted_training_images_and_the_guide_neve
 
 
 def test_normals_part_what_the_guide_parts(task):
-    gan = task.base()
-    task.guide.network.heads["category"] = head = nn.Linear(64, 2)
-    ten = Guide(weights_of_guide(task)).network.heads["category"]
-    with torch.no_grad():  # zeros against sevens, two values: one boundary, up is the second
-        head.weight.copy_(ten.weight[[0, 7]])
-        head.bias.copy_(ten.bias[[0, 7]])
+    gan, ten = task.base(), task.guide.network.heads["category"]
+    z = gan.latent(500, rng(9))
+    digit = task.guide.probs(gan.decode(z), "category").argmax(1)
+    two = nn.Linear(ten.in_features, 2)  # zeros against sevens: two values have one boundary, up is the second
+    two.load_state_dict({"weight": ten.weight[[0, 7]], "bias": ten.bias[[0, 7]]})
+    task.guide.network.heads["category"] = two
     axes = find_boundaries(gan, task, 3)
     assert axes.n.shape == (1, 32) and axes.n.norm() == pytest.approx(1)
-    z = gan.latent(500, rng(9))
-    seven = task.guide.probs(gan.decode(z), "category")[:, 1] > 0.5
-    assert ((axes.distance(z)[:, 0] > 0) == seven).float().mean() > 0.85
-
-
-def weights_of_guide(task):
-    from benchmark.judges import Judge
-
-    return Judge.load(task.folder / "guide").network
+    up = axes.distance(z)[:, 0] > 0
+    assert up[digit == 7].float().mean() > 0.8 and up[digit == 0].float().mean() < 0.2
 
 
 def test_principal_axes_are_orthonormal_and_keep_the_functions():
@@ -136,8 +129,9 @@ def test_principal_axes_are_orthonormal_and_keep_the_functions():
     axes = principal(w, b, 5)
     assert torch.allclose(axes.n @ axes.n.T, torch.eye(5), atol=1e-5)
     z = torch.randn(20, 8, generator=rng(2))
-    back = torch.linalg.lstsq(axes.distance(z), z @ w.T + b).residuals  # the axes span all that the functions say
-    assert principal(w, b, 2).n.shape == (2, 8) and (back.numel() == 0 or back.max() < 1e-6)
+    said = axes.distance(z) @ (axes.n @ w.T)  # with all five axes nothing of the five functions is lost
+    assert torch.allclose(said - said.mean(0), (z @ w.T) - (z @ w.T).mean(0), atol=1e-4)
+    assert torch.equal(principal(w, b, 2).n, axes.n[:2])
     one = principal(w[:1], b[:1], 3)
     assert torch.allclose(one.distance(z)[:, 0], (z @ w[0] + b[0]) / w[0].norm(), atol=1e-5)
 
@@ -153,14 +147,12 @@ def test_labels_are_clipped_at_the_percentiles():
 
 
 def test_resampling_is_uniform_in_the_joint_label_space_and_picks_among_the_ten_nearest():
-    labels = torch.distributions.Beta(2.0, 6.0)
     torch.manual_seed(0)
-    labels = labels.sample((4000, 2))
+    labels = torch.distributions.Beta(2.0, 4.0).sample((4000, 2))
     rows = sc.resample(labels, 5000, rng(4))
-    assert kstest(labels[:, 0], "uniform").statistic > 0.3
-    inside = labels.amax(0)  # nobody lies beyond
-    joint = np.histogram2d(*labels[rows].T.numpy(), bins=2, range=[[0, 0.6], [0, 0.6]])[0]
-    assert joint.min() > 0.6 * joint.max(), (joint, inside)
+    counts = [np.histogram2d(*some.T.numpy(), bins=3, range=[[0, 0.9]] * 2)[0] for some in (labels, labels[rows])]
+    assert counts[0].max() > 20 * counts[0].min()
+    assert counts[1].max() < 3 * counts[1].min(), counts
     queries = torch.rand(5000, 2, generator=rng(4))
     rank = (torch.cdist(queries, labels) <= (queries - labels[rows]).norm(dim=1, keepdim=True) + 1e-6).sum(1)
     assert rank.max() <= 10 and rank.float().mean() == pytest.approx(5.5, abs=0.2)  # any of the ten, not the nearest
@@ -169,7 +161,7 @@ def test_resampling_is_uniform_in_the_joint_label_space_and_picks_among_the_ten_
 def test_training_draws_the_resampled_images(task, given):
     sc.edit(task.base(), task, budget(40), latent_steps=0, directions=1)
     drawn = torch.cat([labels for _, labels in given]).squeeze(1)
-    assert len(drawn) == 16 * 64
+    assert len(drawn) == 14 * 64
     assert kstest(drawn, "uniform").statistic < 0.08
 
 
@@ -256,7 +248,8 @@ def test_a_step_moves_every_weight_and_keeps_the_mid_constants():
     made.step(*batch(), rng())
     for n, part in parts.items():
         for k, p in part.named_parameters():
-            assert not torch.equal(p, before[f"{n}.{k}"]), f"{n}.{k}"
+            idle = (n, k) == ("d", "head.bias")  # while all scores lie inside the hinge its two gradients cancel
+            assert idle or not torch.equal(p, before[f"{n}.{k}"]), f"{n}.{k}"
     moved = made.conditioned.bank.flatten(1).abs().sum(1) > 0
     assert moved.tolist() == [True, True, False, True, True, False, True]
     assert made.conditioned.bank.abs().max() <= 1e-3 * sc.BOOST * 1.01
@@ -282,7 +275,7 @@ def test_it_fine_tunes_the_trained_generator(task):
 
 
 def test_values_steer_the_image_and_the_latent_the_rest(task):
-    edited = sc.edit(task.base(), task, budget(150), share=0.4, inversion=0.2, directions=1, aim=False)
+    edited = sc.edit(task.base(), task, budget(100), share=0.4, inversion=0.2, directions=1, aim=False)
     z = edited.generator.latent(200, rng(1))
     shares = [task.guide.probs(edited.edit_attribute(z, v), "category").mean(0) for v in (0.0, 1.0)]
     assert (shares[1] - shares[0]).abs().sum() > 0.5
