@@ -6,7 +6,7 @@ A GAN neglects the tails of its data, so that walking its latents along an attri
 GAN is therefore fine-tuned to take the attribute as a condition, on data in which the tails are as frequent as the
 core; the labels come from its own latent space:
 
-1. n, b: a linear boundary of each attribute in the latent space.  Every training image x is inverted, G(z) ~ x; its
+1. n, b: a linear boundary of each attribute in the latent space. Every training image x is inverted, G(z) ~ x; its
    label is the signed distance d = n.z + b, from the 0.5 to the 99.5 percentile scaled to [0, 1] and clipped.
 2. Queries uniform in [0, 1]^k; for each one of the 10 images whose labels are nearest. Training draws these.
 3. Three modes for each attribute, (low, mid, high): v interpolates linearly between neighbours, their sum is 1.
@@ -20,15 +20,17 @@ All weights of the trained G and D are fine-tuned. To edit: keep z, change v.
 Deviations, and why:
 - G has no learned constant: the bank is added to its first feature map and starts as copies of the constant that the
   old G has there, 0. The edited G starts as the old one, whatever v.
-- The encoder (the paper has e4e, pre-trained) is D's trunk with a linear layer, trained on pairs (G(z), z); a few steps
-  on the latents follow. D has seen the data, and the budget pays the encoder.
+- The encoder (the authors': e4e, pre-trained) is D's trunk with a linear layer, trained on pairs (G(z), z); one step on
+  each image's latent follows. D has seen the data, and the budget pays for the encoder.
 - Some hundred steps instead of some ten thousand: the bank and the new head learn `BOOST` times faster, 20,000 queries
-  instead of 250,000 (more than training draws), EMA over the last tenth instead of 10,000 images.
-- The base's hinge loss instead of the logistic one, for which its D was not trained; no R1, as spectral norms bound D's
-  gradient everywhere; no path length, as there is no mapping network and its running mean would not settle.
-- One axis an attribute, not three attributes at once; an attribute of many values (the categories of output_diversity)
-  has the principal directions of its boundaries' normals as its axes.
-- v is uniform only if that gives the shares that the task asks for, or if it asks for none: see `Editor.aim`.
+  instead of 250,000 (more than training draws), EMA over about ten steps instead of 10,000 images.
+- The base's own game instead of StyleGAN2's, for which its D was not trained: hinge loss instead of the logistic one,
+  one batch of fakes for both updates. No R1, as spectral norms bound D's gradient everywhere; no path length, as there
+  is no mapping network and its running mean would not settle in a hundred steps.
+- One attribute, the task's, instead of three at once. One of many values (the categories of output_diversity) has the
+  principal directions of its boundaries' normals as axes.
+- v is uniform only if that gives the shares that the task asks for, or if it asks for none: see `Editor.aim`. Training
+  always draws it uniformly.
 - KL is a mean over images; the released code's is also divided by the number of modes, 3.
 """
 
