@@ -252,7 +252,7 @@ def test_a_step_moves_every_weight_and_keeps_the_mid_constants():
             assert idle or not torch.equal(p, before[f"{n}.{k}"]), f"{n}.{k}"
     moved = made.conditioned.bank.flatten(1).abs().sum(1) > 0
     assert moved.tolist() == [True, True, False, True, True, False, True]
-    assert made.conditioned.bank.abs().max() <= 1e-3 * sc.BOOST * 1.01
+    assert made.conditioned.bank.abs().max() <= 1e-3 * sc.BANK * 1.01
 
 
 def test_the_average_follows_the_weights_and_the_batch_statistics():
