@@ -98,14 +98,16 @@ class Editor:
         return self.decode(z, values)
 
     def aim(self, task: Task) -> None:
-        """Choose the values' distribution such that the guide finds the target's shares.
+        """Choose the values' distribution such that the guide finds the target's shares, even ones if none are stated.
 
         Of all that do, the one nearest to uniform: q(cell) ~ exp(theta . shares(cell)); uniform if that is right.
         """
         cells = torch.arange(len(self.cells)).repeat_interleave(CELL_PROBES)
         z = self.generator.latent(len(cells), task.rng)
         probs = task.guide.probs(self.decode(z, self.within(cells, task.rng)), task.target["attribute"])
-        self.q = tilt(probs.view(len(self.cells), CELL_PROBES, -1).mean(1), torch.tensor(task.target["shares"]))
+        shares = probs.view(len(self.cells), CELL_PROBES, -1).mean(1)
+        even = [1 / shares.shape[1]] * shares.shape[1]
+        self.q = tilt(shares, torch.tensor(task.target.get("shares", even)))
 
 
 def tilt(shares: Tensor, target: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ Value v in [0, 1] stands for a signed distance, as in the self-conditioned GAN: 
 of what sampled latents have, and alpha is whatever takes z there, alpha = d(v) - (n.z + b).
 
 Deviations:
-- the paper edits single images. Here whole outputs are asked for: v is uniform in [0, 1] or, where the task states
-  shares, as near to uniform as gives these shares by the guide (`Editor.aim`).
+- the paper edits single images. Here whole outputs are asked for: v is as near to uniform in [0, 1] as gives the
+  target's shares by the guide (`Editor.aim`), even shares where none are stated.
 - an attribute of more than two values is walked along the principal directions of its normals.
 """
 
@@ -34,7 +34,7 @@ def edit(
     Args:
         directions: axes of an attribute with more than two values, at least 1.
         reach: half-width of the walk relative to the distances that sampled latents have, above 0.
-        aim: choose the values' distribution such that the guide finds the target's shares, where the task states some.
+        aim: choose the values' distribution such that the guide finds the target's shares (even ones if unstated).
     """
     if reach <= 0:
         raise ValueError(f"reach must be positive, not {reach}")
@@ -45,6 +45,6 @@ def edit(
     generator.module.eval()
     draw = lambda z, values: generator.decode(walk(z, values, boundaries, low, high))  # noqa: E731
     editor = Editor(generator, draw, len(boundaries.n))
-    if aim and "shares" in task.target:
+    if aim:
         editor.aim(task)
     return editor

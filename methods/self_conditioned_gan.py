@@ -29,8 +29,8 @@ Deviations, and why:
   is no mapping network and its running mean would not settle in a hundred steps.
 - One attribute, the task's, instead of three at once. One of many values (the categories of output_diversity) has the
   principal directions of its boundaries' normals as axes.
-- v is uniform only if that gives the shares that the task asks for, or if it asks for none: see `Editor.aim`. Training
-  always draws it uniformly.
+- The paper samples v uniformly. Here the output's shares are asked for (even ones where none are stated), and v is as
+  near to uniform as gives them by the guide: `Editor.aim`. Training always draws v uniformly; aim=False samples so too.
 - KL is a mean over images; the released code's is also divided by the number of modes, 3.
 """
 
@@ -175,7 +175,7 @@ def edit(
         latent_steps: for each image after the encoder, at least 0.
         directions: axes of an attribute with more than two values, at least 1.
         lr: step size relative to the pre-training's, above 0.
-        aim: choose the values' distribution such that the guide finds the target's shares, where the task states some.
+        aim: choose the values' distribution such that the guide finds the target's shares (even ones if unstated).
     """
     check(task, strength, share, inversion, latent_steps, lr)
     boundaries = find_boundaries(generator, task, directions)
@@ -191,7 +191,7 @@ def edit(
     edited, device = trainer.average.eval(), generator.device
     draw = lambda z, v: to_uint8(edited(z.to(device), soft_labels(v).to(device)))  # noqa: E731
     editor = Editor(generator, draw, labels.shape[1])
-    if aim and "shares" in task.target:
+    if aim:
         editor.aim(task)
     return editor
 

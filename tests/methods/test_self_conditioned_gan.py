@@ -311,6 +311,17 @@ def test_the_walk_takes_latents_to_the_stated_distance_and_leaves_the_other_axes
     assert rest.abs().max() < 1e-5
 
 
+def test_even_shares_are_aimed_at_where_none_are_stated(task):
+    edited = boundary_walk.edit(task.base(), task, budget(), directions=1, aim=False)
+    assert torch.equal(edited.q, torch.full((32,), 1 / 32))
+    found = []
+    for target in ({"attribute": "category", "shares": EVEN}, {"attribute": "category"}):
+        task.target, task.rng = target, rng(4)
+        edited.aim(task)
+        found.append(edited.q)
+    assert torch.equal(*found)
+
+
 def test_the_walk_gives_the_shares_that_are_asked_for(task):
     task.target["shares"] = [0.28] + [0.08] * 9
     edited = boundary_walk.edit(task.base(), task, budget())
