@@ -1,0 +1,50 @@
+"""Boundary walk: edit by moving latents along the normal of an attribute's boundary; the weights do not change.
+
+InterFaceGAN (Shen, Gu, Tang, Zhou: Interpreting the Latent Space of GANs for Semantic Face Editing, CVPR 2020, arXiv
+1907.10786), the editor with which Self-Conditioned GANs (arXiv 2202.04040) are compared. z' = z + alpha n.
+
+Value v in [0, 1] stands for a signed distance, as in the self-conditioned GAN: 0 and 1 are the 0.5 and 99.5 percentiles
+of what sampled latents have, and alpha is whatever takes z there, alpha = d(v) - (n.z + b).
+
+Deviations:
+- the paper edits single images. Here whole outputs are asked for: v is as near to uniform in [0, 1] as gives the
+  target's shares by the guide (`Editor.aim`), even shares where none are stated.
+- an attribute of more than two values is walked along the principal directions of its normals.
+"""
+
+from torch import Tensor
+
+from benchmark.budget import Budget
+from benchmark.generators.gan import Gan
+from benchmark.task import Task
+from methods.boundaries import PERCENTILES, PROBES, Boundaries, Editor, check_target, find_boundaries
+
+
+def walk(z: Tensor, values: Tensor, boundaries: Boundaries, low: Tensor, high: Tensor) -> Tensor:
+    """z' = z + alpha n: latents (N, Z) moved to the signed distances that values (N, k) stand for."""
+    alpha = low + values * (high - low) - boundaries.distance(z)
+    return z + alpha @ boundaries.n  # the normals are orthonormal: moving along one leaves the others' distances
+
+
+def edit(
+    generator: Gan, task: Task, budget: Budget, *, directions: int = 3, reach: float = 1.0, aim: bool = True
+) -> Editor:
+    """Wrap the base.
+
+    Args:
+        directions: axes of an attribute with more than two values, at least 1.
+        reach: half-width of the walk relative to the distances that sampled latents have, above 0.
+        aim: choose the values' distribution such that the guide finds the target's shares (even ones if unstated).
+    """
+    if reach <= 0:
+        raise ValueError(f"reach must be positive, not {reach}")
+    check_target(task)
+    boundaries = find_boundaries(generator, task, directions)
+    low, high = boundaries.distance(generator.latent(PROBES, task.rng)).quantile(Tensor(PERCENTILES), dim=0)
+    low, high = (low + high) / 2 - reach * (high - low) / 2, (low + high) / 2 + reach * (high - low) / 2
+    generator.module.eval()
+    draw = lambda z, values: generator.decode(walk(z, values, boundaries, low, high))  # noqa: E731
+    editor = Editor(generator, draw, len(boundaries.n))
+    if aim:
+        editor.aim(task)
+    return editor

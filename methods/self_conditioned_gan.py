@@ -1,0 +1,207 @@
+"""Self-Conditioned GANs for Image Editing (Liu, Gal, Bermano, Chen, Cohen-Or; SIGGRAPH 2022, arXiv 2202.04040).
+
+Not the CVPR 2020 paper of nearly the same name, which clusters a discriminator's features.
+
+A GAN neglects the tails of its data, so that walking its latents along an attribute soon leaves what it can draw. The
+GAN is therefore fine-tuned to take the attribute as a condition, on data in which the tails are as frequent as the
+core; the labels come from its own latent space:
+
+1. n, b: a linear boundary of each attribute in the latent space. Every training image x is inverted, G(z) ~ x; its
+   label is the signed distance d = n.z + b, from the 0.5 to the 99.5 percentile scaled to [0, 1] and clipped.
+2. Queries uniform in [0, 1]^k; for each one of the 10 images whose labels are nearest. Training draws these.
+3. Three modes for each attribute, (low, mid, high): v interpolates linearly between neighbours, their sum is 1.
+4. G's input becomes a weighted sum of a bank of constants, all of them copies of the old one; weights: the base's 1,
+   and for each attribute (low, 0, high).
+5. D's trunk gets a second head for the modes. Its adversarial head is not told them.
+6. L_D = adversarial + lambda sum_a KL(modes of x_a || head_a(x)), x real, resampled
+   L_G = adversarial + lambda sum_a KL(modes of v_a || head_a(G(z, v))), v uniform in [0, 1]^k, lambda = 0.5.
+All weights of the trained G and D are fine-tuned. To edit: keep z, change v.
+
+Deviations, and why:
+- G has no learned constant: the bank is added to its first feature map and starts as copies of the constant that the
+  old G has there, 0. The edited G starts as the old one, whatever v.
+- The encoder (the authors': e4e, pre-trained) is D's trunk with a linear layer, trained on pairs (G(z), z); one step on
+  each image's latent follows. D has seen the data, and the budget pays for the encoder.
+- Some hundred steps instead of some ten thousand: the bank learns 20 times faster than the old weights and the new head
+  5 times; 20,000 queries instead of 250,000 (more than training draws); EMA over a tenth of the steps.
+- The base's own game instead of StyleGAN2's, for which its D was not trained: hinge loss instead of the logistic one,
+  one batch of fakes for both updates. No R1, as spectral norms bound D's gradient everywhere; no path length, as there
+  is no mapping network and its running mean would not settle in a hundred steps.
+- One attribute, the task's, instead of three at once. One of many values (the categories of output_diversity) has the
+  principal directions of its boundaries' normals as axes.
+- The paper samples v uniformly. Here the output's shares are asked for (even ones where none are stated), and v is as
+  near to uniform as gives them by the guide: `Editor.aim`. Training always draws v uniformly; aim=False samples so too.
+- KL is a mean over images; the released code's is also divided by the number of modes, 3.
+"""
+
+from collections.abc import Iterable
+from copy import deepcopy
+
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmark.budget import Budget
+from benchmark.generators.gan import Gan, Synthesis, to_float, to_uint8
+from benchmark.task import Task
+from methods.boundaries import PERCENTILES, Editor, check_target, find_boundaries
+from methods.inversion import invert, train_encoder
+
+QUERIES, NEIGHBOURS, MODES = 20_000, 10, 3
+BATCH = 64  # images in a training step
+BANK, HEAD = 20.0, 5.0  # step size of the bank and of the new head over that of the old weights
+
+
+class Conditioned(nn.Module):
+    """G(z, v): the old synthesis network with a bank of constants at its first feature map."""
+
+    def __init__(self, synthesis: Synthesis, attributes: int) -> None:
+        super().__init__()
+        self.synthesis = synthesis
+        shape = synthesis.linear.out_features // synthesis.start**2, synthesis.start, synthesis.start
+        self.bank = nn.Parameter(torch.zeros(1 + MODES * attributes, *shape))  # [1 | 3 per attribute]
+
+    def forward(self, z: Tensor, modes: Tensor) -> Tensor:
+        """Images in [-1, 1] from latents (N, Z) and soft labels (N, k, 3)."""
+        constant = torch.einsum("nj,jchw->nchw", input_weights(modes), self.bank)
+        return self.synthesis.rest(self.synthesis.first(z) + constant)
+
+
+def input_weights(modes: Tensor) -> Tensor:
+    """Weights (N, 1 + 3k) of the bank: the base's constant 1; low and high as in the soft label, mid 0."""
+    ends = modes * modes.new_tensor([1.0, 0.0, 1.0])
+    return torch.cat([modes.new_ones(len(modes), 1), ends.flatten(1)], 1)
+
+
+def soft_labels(v: Tensor) -> Tensor:
+    """Values (N, k) in [0, 1] to modes (N, k, 3), low at 0, mid at 0.5, high at 1, linear between them."""
+    return (1 - 2 * (v[..., None] - v.new_tensor([0.0, 0.5, 1.0])).abs()).clamp(min=0)
+
+
+def mode_loss(logits: Tensor, modes: Tensor) -> Tensor:
+    """sum_a KL(modes_a || head_a), mean over images; logits (N, 3k), modes (N, k, 3)."""
+    log_q = logits.view_as(modes).log_softmax(-1)
+    return F.kl_div(log_q, modes, reduction="sum") / len(modes)
+
+
+def normalise(distance: Tensor) -> Tensor:
+    """Signed distances (N, k) to labels in [0, 1]: from the 0.5 to the 99.5 percentile, clipped."""
+    low, high = distance.quantile(distance.new_tensor(PERCENTILES), dim=0)
+    return ((distance - low) / (high - low)).clamp(0, 1)
+
+
+def resample(labels: Tensor, queries: int, rng: torch.Generator) -> Tensor:
+    """Rows (queries,) of labels (N, k): one of the 10 nearest neighbours of each of the uniform queries."""
+    asked = torch.rand(queries, labels.shape[1], generator=rng)
+    near = torch.from_numpy(cKDTree(labels).query(asked, k=min(NEIGHBOURS, len(labels)))[1]).view(queries, -1)
+    return near.gather(1, torch.randint(near.shape[1], (queries, 1), generator=rng)).squeeze(1)
+
+
+def adam(old: Iterable[nn.Parameter], new: Iterable[nn.Parameter], lr: float, faster: float) -> torch.optim.Adam:
+    """The base's Adam (0, 0.9); the new weights learn faster."""
+    return torch.optim.Adam([{"params": old}, {"params": new, "lr": faster * lr}], lr, betas=(0.0, 0.9))
+
+
+class Trainer:
+    """G(z, v) and D with its second head; `step` is one step of each, on resampled images with their labels."""
+
+    def __init__(self, generator: Gan, attributes: int, lr: float, strength: float, steps: int) -> None:
+        self.generator, self.attributes, self.strength = generator, attributes, strength
+        self.conditioned = Conditioned(generator.module, attributes).to(generator.device).train()
+        self.discriminator = generator.discriminator
+        width = self.discriminator.feature_dim
+        head = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, MODES * attributes))
+        self.head = head.to(generator.device)
+        self.g_step = adam(self.conditioned.synthesis.parameters(), [self.conditioned.bank], lr, BANK)
+        self.d_step = adam(self.discriminator.parameters(), self.head.parameters(), 2 * lr, HEAD)
+        self.average, self.decay = deepcopy(self.conditioned), max(0.0, 1 - 10 / steps)
+
+    def step(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[float, float]:
+        """Update D, then G, then the average; uint8 images, labels (B, k). Returns both losses."""
+        device = self.generator.device
+        real, real_modes = to_float(images.to(device)), soft_labels(labels).to(device)
+        fake_modes = soft_labels(torch.rand(len(images), self.attributes, generator=rng)).to(device)
+        fake = self.conditioned(self.generator.latent(len(images), rng).to(device), fake_modes)
+        d_loss = self.d_loss(real, real_modes, fake.detach())
+        self.d_step.zero_grad()
+        d_loss.backward()
+        self.d_step.step()
+        g_loss = self.g_loss(fake, fake_modes)
+        self.g_step.zero_grad()
+        g_loss.backward()
+        self.g_step.step()
+        self.accumulate()
+        return d_loss.item(), g_loss.item()
+
+    def d_loss(self, real: Tensor, modes: Tensor, fake: Tensor) -> Tensor:
+        """Hinge loss + lambda sum_a KL(modes_a || head_a(real))."""
+        features = self.discriminator.features(real)
+        score = self.discriminator.head(features).squeeze(1)
+        adversarial = F.relu(1 - score).mean() + F.relu(1 + self.discriminator(fake)).mean()
+        return adversarial + self.strength * mode_loss(self.head(features), modes)
+
+    def g_loss(self, fake: Tensor, modes: Tensor) -> Tensor:
+        """-D(fake) + lambda sum_a KL(modes_a || head_a(fake))."""
+        features = self.discriminator.features(fake)
+        return -self.discriminator.head(features).mean() + self.strength * mode_loss(self.head(features), modes)
+
+    @torch.no_grad()
+    def accumulate(self) -> None:
+        """The exponential moving average of all weights and batch statistics."""
+        for mean, now in zip(self.average.state_dict().values(), self.conditioned.state_dict().values(), strict=True):
+            mean.lerp_(now, 1 - self.decay) if mean.is_floating_point() else mean.copy_(now)
+
+
+def edit(
+    generator: Gan,
+    task: Task,
+    budget: Budget,
+    *,
+    strength: float = 0.5,
+    share: float = 0.35,
+    inversion: float = 0.4,
+    latent_steps: int = 1,
+    directions: int = 3,
+    lr: float = 1.0,
+    aim: bool = True,
+) -> Editor:
+    """Fine-tune the base to take the task's attribute as a condition.
+
+    Args:
+        strength: lambda, the weight of the KL terms, at least 0; the paper's is 0.5.
+        share: of the budget's training steps spent on fine-tuning, in (0, 1).
+        inversion: steps of the encoder over the budget's training steps, in (0, 1); each costs about a third of one.
+        latent_steps: for each image after the encoder, at least 0.
+        directions: axes of an attribute with more than two values, at least 1.
+        lr: step size relative to the pre-training's, above 0.
+        aim: choose the values' distribution such that the guide finds the target's shares (even ones if unstated).
+    """
+    check(task, strength, share, inversion, latent_steps, lr)
+    boundaries = find_boundaries(generator, task, directions)
+    encoder = train_encoder(generator, task, budget, max(1, round(inversion * budget.train_steps)), generator.lr)
+    z = invert(generator, task.retain, encoder, budget, latent_steps)
+    labels = normalise(boundaries.distance(z))
+    rows = resample(labels, QUERIES, task.rng)
+    steps = max(1, round(share * budget.train_steps))
+    trainer = Trainer(generator, labels.shape[1], generator.lr * lr, strength, steps)
+    for _ in budget.steps(steps):
+        batch = rows[torch.randint(len(rows), (BATCH,), generator=task.rng)]
+        trainer.step(task.retain[batch], labels[batch], task.rng)
+    edited, device = trainer.average.eval(), generator.device
+    draw = lambda z, v: to_uint8(edited(z.to(device), soft_labels(v).to(device)))  # noqa: E731
+    editor = Editor(generator, draw, labels.shape[1])
+    if aim:
+        editor.aim(task)
+    return editor
+
+
+def check(task: Task, strength: float, share: float, inversion: float, latent_steps: int, lr: float) -> None:
+    """A ValueError for settings that make no sense."""
+    check_target(task)
+    if strength < 0 or latent_steps < 0:
+        raise ValueError(f"strength and latent_steps must not be negative, not {strength} and {latent_steps}")
+    if lr <= 0 or not (0 < share < 1 and 0 < inversion < 1):
+        raise ValueError(f"lr must be positive, share and inversion in (0, 1), not {lr}, {share} and {inversion}")
+    if len(task.retain) < 10 * NEIGHBOURS:
+        raise ValueError(f"{len(task.retain)} images are too few: resampling needs at least {10 * NEIGHBOURS}")

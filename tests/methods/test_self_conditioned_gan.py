@@ -1,0 +1,369 @@
+"""What must stay of Self-Conditioned GANs, on the shipped digits and on small GANs with random weights."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import entropy, kstest, spearmanr
+from torch import nn
+
+from benchmark import data, weights
+from benchmark.budget import Budget
+from benchmark.generators.gan import Gan, to_float, to_uint8
+from benchmark.task import Guide, Task
+from methods import boundary_walk, inversion
+from methods import self_conditioned_gan as sc
+from methods.boundaries import Boundaries, Editor, find_boundaries, principal, tilt
+
+SMALL = {"channels": 1, "size": 8, "latent": 8, "width": 16}
+EVEN = [0.1] * 10
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def budget(train_steps=100):
+    return Budget(1e9, train_steps, 1.0)
+
+
+def small(steps=3):
+    torch.manual_seed(0)
+    gan = Gan(SMALL, lr=1e-3)
+    for _ in range(steps):
+        gan.train_step(torch.randint(0, 256, (16, 1, 8, 8), dtype=torch.uint8, generator=rng(3)))
+    return gan
+
+
+class Watched(Guide):
+    """A guide that remembers what it was asked about."""
+
+    def __init__(self, network):
+        super().__init__(network)
+        self.seen = []
+
+    def probs(self, images, attribute):
+        self.seen.append(images)
+        return super().probs(images, attribute)
+
+
+@pytest.fixture
+def task(tmp_path):
+    """The digits as the harness reveals them, with a guide that remembers."""
+    told = {"kind": "attribute_rebalancing", "target": {"attribute": "category", "shares": EVEN}, "device": "cpu"}
+    (tmp_path / "task.json").write_text(json.dumps(told | {"seed": 0, "access": []}))
+    for name in ("guide", "gan"):
+        (tmp_path / {"gan": "base"}.get(name, name)).symlink_to(weights.folder(f"digits-{name}"))
+    np.save(tmp_path / "retain.npy", data.load({"name": "digits"}, "train").images)
+    made = Task(tmp_path)
+    made.guide = Watched(made.guide.network)
+    torch.manual_seed(0)
+    return made
+
+
+class Recorded(sc.Trainer):
+    """The trainer, which remembers what it was given."""
+
+    def step(self, images, labels, rng):
+        Recorded.given.append((images, labels))
+        return super().step(images, labels, rng)
+
+
+@pytest.fixture
+def given(monkeypatch):
+    """(images, labels) of every training step."""
+    Recorded.given = []
+    monkeypatch.setattr(sc, "Trainer", Recorded)
+    return Recorded.given
+
+
+# ---- labels: latent distances of inverted data ---------------------------------------------------------------------
+def test_inversion_finds_latents_whose_signed_distance_is_the_images_own(task):
+    gan = task.base()
+    axes = find_boundaries(gan, task, 3)
+    z = gan.latent(300, rng(5))
+    images = gan.decode(z)
+    encoder = inversion.train_encoder(gan, task, budget(), 60, gan.lr)
+    rough, fine = (inversion.invert(gan, images, encoder, budget(), steps) for steps in (0, 20))
+    error = [(to_float(gan.decode(found)) - to_float(images)).square().mean() for found in (rough, fine)]
+    assert error[1] < 0.7 * error[0] and error[1] < 0.2 * to_float(images).var()
+    for axis in range(3):
+        assert spearmanr(axes.distance(fine)[:, axis], axes.distance(z)[:, axis]).statistic > 0.8
+
+
+def test_labels_are_the_distances_of_inverted_training_images_and_the_guide_never_sees_these(task, given, monkeypatch):
+    kept = {}
+    for name in ("find_boundaries", "invert"):
+        original = getattr(sc, name)
+        monkeypatch.setattr(sc, name, lambda *a, f=original, n=name, **k: kept.setdefault(n, f(*a, **k)))
+    sc.edit(task.base(), task, budget(40), latent_steps=1)
+    axes, z = kept["find_boundaries"], kept["invert"]
+    assert z.shape == (1000, 32) and z.std() > 0.1
+    distance = z.numpy() @ axes.n.numpy().T + axes.b.numpy()
+    low, high = np.percentile(distance, [0.5, 99.5], axis=0)
+    expected = np.clip((distance - low) / (high - low), 0, 1)
+    row = {image.numpy().tobytes(): i for i, image in enumerate(task.retain)}
+    for images, labels in given:
+        rows = [row[image.numpy().tobytes()] for image in images]
+        assert np.allclose(labels.numpy(), expected[rows], atol=1e-4)
+    asked = {image.numpy().tobytes() for batch in task.guide.seen for image in batch}
+    assert asked and not asked & set(row)
+
+
+def test_normals_part_what_the_guide_parts(task):
+    gan, ten = task.base(), task.guide.network.heads["category"]
+    z = gan.latent(500, rng(9))
+    digit = task.guide.probs(gan.decode(z), "category").argmax(1)
+    two = nn.Linear(ten.in_features, 2)  # zeros against sevens: two values have one boundary, up is the second
+    two.load_state_dict({"weight": ten.weight[[0, 7]], "bias": ten.bias[[0, 7]]})
+    task.guide.network.heads["category"] = two
+    axes = find_boundaries(gan, task, 3)
+    assert axes.n.shape == (1, 32) and axes.n.norm() == pytest.approx(1)
+    up = axes.distance(z)[:, 0] > 0
+    assert up[digit == 7].float().mean() > 0.8 and up[digit == 0].float().mean() < 0.2
+
+
+def test_principal_axes_are_orthonormal_and_keep_the_functions():
+    w, b = torch.randn(5, 8, generator=rng()), torch.randn(5, generator=rng(1))
+    axes = principal(w, b, 5)
+    assert torch.allclose(axes.n @ axes.n.T, torch.eye(5), atol=1e-5)
+    z = torch.randn(20, 8, generator=rng(2))
+    said = axes.distance(z) @ (axes.n @ w.T)  # with all five axes nothing of the five functions is lost
+    assert torch.allclose(said - said.mean(0), (z @ w.T) - (z @ w.T).mean(0), atol=1e-4)
+    assert torch.equal(principal(w, b, 2).n, axes.n[:2])
+    one = principal(w[:1], b[:1], 3)
+    assert torch.allclose(one.distance(z)[:, 0], (z @ w[0] + b[0]) / w[0].norm(), atol=1e-5)
+
+
+# ---- percentile clip, resampling, soft labels ----------------------------------------------------------------------
+def test_labels_are_clipped_at_the_percentiles():
+    distance = torch.cat([torch.arange(1000.0), torch.tensor([-1e6, 1e6])])[:, None]
+    labels = sc.normalise(distance)
+    low, high = np.percentile(distance.numpy(), [0.5, 99.5])
+    assert labels[-2] == 0 and labels[-1] == 1  # an outlier does not stretch the scale
+    assert labels[:5].max() == 0 and labels[995:1000].min() == 1
+    assert labels[500].item() == pytest.approx((500 - low) / (high - low), abs=1e-6)
+
+
+def test_resampling_is_uniform_in_the_joint_label_space_and_picks_among_the_ten_nearest():
+    torch.manual_seed(0)
+    labels = torch.distributions.Beta(2.0, 4.0).sample((4000, 2))
+    rows = sc.resample(labels, 5000, rng(4))
+    counts = [np.histogram2d(*some.T.numpy(), bins=3, range=[[0, 0.9]] * 2)[0] for some in (labels, labels[rows])]
+    assert counts[0].max() > 20 * counts[0].min()
+    assert counts[1].max() < 3 * counts[1].min(), counts
+    queries = torch.rand(5000, 2, generator=rng(4))
+    rank = (torch.cdist(queries, labels) <= (queries - labels[rows]).norm(dim=1, keepdim=True) + 1e-6).sum(1)
+    assert rank.max() <= 10 and rank.float().mean() == pytest.approx(5.5, abs=0.2)  # any of the ten, not the nearest
+
+
+def test_training_draws_the_resampled_images(task, given):
+    sc.edit(task.base(), task, budget(40), latent_steps=0, directions=1)
+    drawn = torch.cat([labels for _, labels in given]).squeeze(1)
+    assert len(drawn) == 14 * 64
+    assert kstest(drawn, "uniform").statistic < 0.08
+
+
+def test_soft_labels_interpolate_between_three_modes():
+    v = torch.tensor([[0.0, 1.0], [0.25, 0.5], [0.9, 0.1]])
+    expected = [[[1, 0, 0], [0, 0, 1]], [[0.5, 0.5, 0], [0, 1, 0]], [[0, 0.2, 0.8], [0.8, 0.2, 0]]]
+    assert torch.allclose(sc.soft_labels(v), torch.tensor(expected), atol=1e-6)
+    assert torch.allclose(sc.soft_labels(torch.rand(50, 3)).sum(-1), torch.ones(50, 3))
+
+
+# ---- the bank of constants, the second head ------------------------------------------------------------------------
+def test_the_bank_starts_from_the_old_constant_so_nothing_changes_at_first():
+    gan = small()
+    gan.module.eval()
+    conditioned = sc.Conditioned(gan.module, 2).eval()
+    assert conditioned.bank.shape == (7, 16, 2, 2)
+    z = gan.latent(6, rng())
+    for v in (0.0, 0.3, 1.0):
+        assert torch.equal(conditioned(z, sc.soft_labels(torch.full((6, 2), v))), gan.module(z))
+
+
+def test_the_input_is_the_weighted_sum_base_1_low_0_high():
+    gan = small()
+    gan.module.eval()
+    conditioned = sc.Conditioned(gan.module, 2).eval()
+    with torch.no_grad():
+        conditioned.bank.copy_(torch.randn(7, 16, 2, 2, generator=rng()))
+    z, v = gan.latent(1, rng()), torch.tensor([[0.25, 0.8]])
+    c = conditioned.bank
+    constant = c[0] + 0.5 * c[1] + 0.6 * c[6]  # low of the first attribute, high of the second; mid weighs 0
+    assert torch.allclose(conditioned(z, sc.soft_labels(v)), gan.module.rest(gan.module.first(z) + constant), atol=1e-6)
+
+
+def trainer(strength=0.5):
+    gan = small()
+    torch.manual_seed(1)
+    return sc.Trainer(gan, 2, 1e-3, strength, 10)
+
+
+def batch():
+    images = torch.randint(0, 256, (12, 1, 8, 8), dtype=torch.uint8, generator=rng(8))
+    return images, torch.rand(12, 2, generator=rng(6))
+
+
+def kl_by_hand(made, x, v):
+    """lambda sum_a KL(modes_a || head_a(x)), by scipy."""
+    made.discriminator.eval()
+    q = made.head(made.discriminator.features(x)).view(-1, 2, 3).softmax(-1).detach().numpy()
+    p = sc.soft_labels(v).numpy()
+    return made.strength * sum(entropy(p[:, a], q[:, a], axis=1).mean() for a in range(2))
+
+
+def test_d_pays_the_kl_on_real_images_beside_the_hinge_loss_and_its_score_is_not_told_the_label():
+    made = trainer()
+    made.discriminator.eval()  # no power iteration between the two evaluations
+    images, v = batch()
+    real, fake = to_float(images), made.generator.module(made.generator.latent(12, rng())).detach()
+    hinge = lambda: (1 - made.discriminator(real)).relu().mean() + (1 + made.discriminator(fake)).relu().mean()  # noqa: E731
+    loss = made.d_loss(real, sc.soft_labels(v), fake)
+    assert loss.item() == pytest.approx(hinge().item() + kl_by_hand(made, real, v), abs=1e-5)
+    other = made.d_loss(real, sc.soft_labels(1 - v), fake)
+    assert (other - loss).item() == pytest.approx(kl_by_hand(made, real, 1 - v) - kl_by_hand(made, real, v), abs=1e-5)
+    parts = torch.autograd.grad(loss - hinge(), [made.head[0].weight, made.discriminator.trunk[0].bias])
+    assert all(part.abs().sum() > 0 for part in parts)  # the head stands on the shared trunk
+
+
+def test_g_pays_the_kl_on_its_own_images():
+    made = trainer()
+    made.discriminator.eval()
+    _, v = batch()
+    fake = made.conditioned(made.generator.latent(12, rng()), sc.soft_labels(v))
+    loss = made.g_loss(fake, sc.soft_labels(v))
+    by_hand = -made.discriminator(fake).mean().item() + kl_by_hand(made, fake, v)
+    assert loss.item() == pytest.approx(by_hand, abs=1e-5)
+    made.strength = 0.0
+    gap = loss - made.g_loss(fake, sc.soft_labels(v))
+    assert torch.autograd.grad(gap, made.conditioned.bank)[0][1].abs().sum() > 0
+
+
+def test_a_step_moves_every_weight_and_keeps_the_mid_constants():
+    made = trainer()
+    parts = {"g": made.conditioned, "d": made.discriminator, "head": made.head}
+    before = {f"{n}.{k}": p.clone() for n, part in parts.items() for k, p in part.named_parameters()}
+    made.step(*batch(), rng())
+    for n, part in parts.items():
+        for k, p in part.named_parameters():
+            idle = (n, k) == ("d", "head.bias")  # while all scores lie inside the hinge its two gradients cancel
+            assert idle or not torch.equal(p, before[f"{n}.{k}"]), f"{n}.{k}"
+    moved = made.conditioned.bank.flatten(1).abs().sum(1) > 0
+    assert moved.tolist() == [True, True, False, True, True, False, True]
+    assert made.conditioned.bank.abs().max() <= 1e-3 * sc.BANK * 1.01
+
+
+def test_the_average_follows_the_weights_and_the_batch_statistics():
+    made = trainer()
+    made.decay = 0.75
+    key = "synthesis.blocks.0.0.running_mean"
+    before = made.average.state_dict()[key].clone()
+    made.step(*batch(), rng())
+    now = made.conditioned.state_dict()[key]
+    assert torch.allclose(made.average.state_dict()[key], 0.75 * before + 0.25 * now)
+
+
+# ---- the whole edit ------------------------------------------------------------------------------------------------
+def test_it_fine_tunes_the_trained_generator(task):
+    gan = task.base()
+    twin = gan.copy()
+    edited = sc.edit(gan, task, budget(10), latent_steps=0, lr=1e-7, aim=False)
+    theirs, ours = to_float(twin.sample(64, rng(2))), to_float(edited.sample(64, rng(2)))
+    assert (theirs - ours).square().mean() < 0.05 * theirs.var()
+
+
+def test_values_steer_the_image_and_the_latent_the_rest(task):
+    edited = sc.edit(task.base(), task, budget(100), share=0.4, inversion=0.2, directions=1, aim=False)
+    z = edited.generator.latent(200, rng(1))
+    shares = [task.guide.probs(edited.edit_attribute(z, v), "category").mean(0) for v in (0.0, 1.0)]
+    assert (shares[1] - shares[0]).abs().sum() > 0.5
+    images = to_float(edited.edit_attribute(z, 0.5))
+    near = to_float(edited.edit_attribute(z, 0.6))
+    assert (images - near).square().mean() < 0.5 * (images - images.roll(1, 0)).square().mean()
+    assert torch.equal(edited.sample(7, rng()), edited.sample(7, rng()))
+    assert edited.sample(7, rng()).dtype == torch.uint8
+
+
+# ---- values, aiming, the walk --------------------------------------------------------------------------------------
+def test_values_are_uniform_until_aimed():
+    editor = Editor(small(), None, 3)
+    values = editor.within(torch.multinomial(editor.q, 6000, replacement=True, generator=rng()), rng(1))
+    assert all(kstest(values[:, a], "uniform").statistic < 0.025 for a in range(3))
+
+
+def test_tilt_meets_the_target_and_stays_uniform_if_that_does():
+    shares = torch.stack([torch.linspace(0.9, 0.1, 32), torch.linspace(0.1, 0.9, 32)], 1)
+    q = tilt(shares, torch.tensor([0.3, 0.7]))
+    assert torch.allclose(q @ shares, torch.tensor([0.3, 0.7]), atol=1e-3) and q.sum() == pytest.approx(1)
+    assert (q.log().diff().diff().abs() < 1e-3).all()  # exponential in the shares
+    assert torch.allclose(tilt(shares, torch.tensor([0.5, 0.5])), torch.full((32,), 1 / 32), atol=1e-4)
+    assert (tilt(shares, torch.tensor([0.0, 1.0])) @ shares)[1] > 0.85  # cannot be met: as near as can be
+
+
+def test_the_walk_takes_latents_to_the_stated_distance_and_leaves_the_other_axes():
+    axes = Boundaries(torch.linalg.qr(torch.randn(8, 2, generator=rng()))[0].T, torch.tensor([0.3, -0.2]))
+    z, low, high = torch.randn(50, 8, generator=rng(1)), torch.tensor([-2.0, -3.0]), torch.tensor([2.0, 1.0])
+    moved = boundary_walk.walk(z, torch.tensor([[0.75, 0.25]]).expand(50, 2), axes, low, high)
+    assert torch.allclose(axes.distance(moved), torch.tensor([1.0, -2.0]).expand(50, 2), atol=1e-5)
+    rest = moved - z - ((moved - z) @ axes.n.T) @ axes.n
+    assert rest.abs().max() < 1e-5
+
+
+def test_even_shares_are_aimed_at_where_none_are_stated(task):
+    edited = boundary_walk.edit(task.base(), task, budget(), directions=1, aim=False)
+    assert torch.equal(edited.q, torch.full((32,), 1 / 32))
+    found = []
+    for target in ({"attribute": "category", "shares": EVEN}, {"attribute": "category"}):
+        task.target, task.rng = target, rng(4)
+        edited.aim(task)
+        found.append(edited.q)
+    assert torch.equal(*found)
+
+
+def test_the_walk_gives_the_shares_that_are_asked_for(task):
+    task.target["shares"] = [0.28] + [0.08] * 9
+    edited = boundary_walk.edit(task.base(), task, budget())
+    uniform = boundary_walk.edit(task.base(), task, budget(), aim=False)
+    found = [task.guide.probs(one.sample(800, rng(3)), "category").mean(0)[0] for one in (edited, uniform)]
+    assert found[0] > found[1] + 0.05
+    assert not boundary_walk.edit(task.base(), task, budget(), aim=False).generator.module.training
+
+
+BAD = {
+    "strength": ({"strength": -1.0}, {}, "strength"),
+    "share": ({"share": 0.0}, {}, "share"),
+    "inversion": ({"inversion": 1.5}, {}, "inversion"),
+    "latent steps": ({"latent_steps": -1}, {}, "latent_steps"),
+    "step size": ({"lr": 0.0}, {}, "lr must be positive"),
+    "directions": ({"directions": 0}, {}, "directions"),
+    "sum": ({}, {"shares": [0.2] * 10}, "sum to 1"),
+    "length": ({}, {"shares": [0.5, 0.5]}, "10 shares"),
+    "negative": ({}, {"shares": [-0.1, 1.1] + [0.0] * 8}, "from 0 up"),
+    "attribute": ({}, {"attribute": "hat"}, "does not know 'hat'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_settings_are_refused(task, case):
+    params, target, message = BAD[case]
+    task.target.update(target)
+    with pytest.raises(ValueError, match=message):
+        sc.edit(task.base(), task, budget(), **params)
+    if not params or case == "directions":
+        with pytest.raises(ValueError, match=message):
+            boundary_walk.edit(task.base(), task, budget(), **params)
+
+
+def test_too_few_images_one_value_and_values_out_of_range_are_refused(task):
+    task.retain = task.retain[:20]
+    with pytest.raises(ValueError, match="20 images are too few"):
+        sc.edit(task.base(), task, budget())
+    with pytest.raises(ValueError, match="reach must be positive"):
+        boundary_walk.edit(task.base(), task, budget(), reach=0.0)
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+        Editor(small(), lambda z, v: to_uint8(z), 1).edit_attribute(torch.zeros(2, 8), 1.5)
+    task.guide.network.heads["category"].bias[3] = 1e6
+    with pytest.raises(ValueError, match="sees one value"):
+        find_boundaries(task.base(), task, 1)
