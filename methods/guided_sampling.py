@@ -104,3 +104,10 @@ def _shares(task: Task, name: str, shares: list[float]) -> Tensor:
             f"the shares of {name} must be above 0, not {shares}: give 0.01 for a value to be all but gone"
         )
     return torch.tensor(shares, device=task.device)
+
+
+def assigned(p: Tensor, n: int, rng: torch.Generator) -> Tensor:
+    """A class for each of n images, int64 (n,): each class's count within one of its share p (K,), in random order."""
+    position = (torch.arange(n) + torch.rand(1, generator=rng)) / n
+    classes = torch.searchsorted(p.cpu().cumsum(0), position).clamp(max=len(p) - 1)
+    return classes[torch.randperm(n, generator=rng)].to(p.device)

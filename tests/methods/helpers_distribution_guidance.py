@@ -17,9 +17,9 @@ def make_task(folder: Path, generator: Generator, guide: Classifier, retain: Ten
     generator.save(folder / "base", half=False)
     _card(folder / "base", family=generator.family, config=generator.config, recipe={"lr": generator.lr})
     Judge(guide, {}).save(folder / "guide")
-    heads = {name: head.out_features for name, head in guide.heads.items()}
-    channels, size = retain.shape[1:3]
-    _card(folder / "guide", config={"trunk": "plain", "channels": channels, "size": size, "heads": heads})
+    config = {"trunk": "plain", "channels": retain.shape[1], "size": retain.shape[2]}
+    config |= {"width": guide.trunk[0].out_channels, "features": guide.trunk[-1].out_features}
+    _card(folder / "guide", config=config | {"heads": {name: one.out_features for name, one in guide.heads.items()}})
     np.save(folder / "retain.npy", retain.numpy())
     told = {"kind": "attribute_rebalancing", "target": target, "access": ["training_data", "classifier"], "seed": 0}
     (folder / "task.json").write_text(json.dumps(told | {"device": "cpu"}))
