@@ -20,8 +20,12 @@ Deviations from the paper
       where the images do not fill the last batch, the guidance must not change.
     - How many images are inverted is what `share` of the budget pays for, at most 1,000 of a value (paper: 1,000 to
       2,000), and the default number of DDIM steps is the base's own (paper: 50): they multiply to the cost.
+    - The submission's default T is 1 (paper: 8, a point of its own and the default of `edit`): the logits of a small h
+      are small, and T = 8 makes q all but even whatever the batch holds.
+    - `scale` is our own, as h is: its effect depends on the size of h and on the predictors' weights.
     - Inversion takes the image for the least noisy level, where noise has a standard deviation of about 0.01.
     - Optimiser and epochs of the ADP are ours (Adam, 1e-3, 20).
+    - `inversion=False` is a variant of our own: h of images with fresh noise instead (see h_space for the reason).
 """
 
 from collections.abc import Callable
@@ -94,8 +98,9 @@ class DistributionGuided(Guided):
 
 
 def edit(
-    generator: Diffusion, task: Task, budget: Budget, *, scale: float = 1.0, temperature: float = 8.0, batch: int = 100,
-    loss: str = "chi_square", steps: int | None = None, eta: float = 1.0, share: float = 0.5, joint: bool = False,
+    generator: Diffusion, task: Task, budget: Budget, *, scale: float = 100.0, temperature: float = 8.0, batch: int = 100,
+    loss: str = "chi_square", steps: int | None = None, eta: float = 1.0, share: float = 0.5,
+    inversion: bool = True, joint: bool = False,
 ) -> DistributionGuided:  # fmt: skip
     """Fit the predictors and wrap the base; its weights are not touched.
 
@@ -104,9 +109,10 @@ def edit(
         batch: images that share a distribution, at least 1; below some tens they cannot carry one.
         loss: "chi_square" or "kl".
         steps: DDIM steps, at least 2; None for the base's own number. eta: noise of the DDIM steps, in [0, 1].
-        share: of the budget's training steps, in (0, 1], for the inversion.
+        share: of the budget's training steps, in (0, 1], for collecting h.
+        inversion: True, the paper's, collects h along DDIM inversions; False from images with fresh noise.
         joint: guide all attributes by one predictor, over the combinations of their values.
     """
     guidance, sampling = Guidance(scale, temperature, loss), Sampling.of(generator, steps, eta, batch)
-    heads = learn(generator, task, budget, sampling.steps, share, joint)
+    heads = learn(generator, task, budget, sampling.steps, share, inversion=inversion, joint=joint)
     return DistributionGuided(generator, sampling, heads, guidance)

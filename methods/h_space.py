@@ -2,6 +2,8 @@
 
 h is the output of the UNet's middle block (Kwon et al., arXiv 2210.10960). The predictors are those of Parihar et al.
 (arXiv 2402.18206): one linear layer a timestep, pseudo-labels from a classifier, h of real images by DDIM inversion.
+Inverted images are no fair sample of what the sampler meets at high noise: they carry the image's attributes in full,
+where noise carries none. `inversion=False`, our variant, adds noise to the images instead.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,12 +64,13 @@ def edited_h(generator: Diffusion, edit: Callable[[Tensor], Tensor]) -> Iterator
 
 
 def learn(
-    generator: Diffusion, task: Task, budget: Budget, steps: int, share: float, joint: bool = False
+    generator: Diffusion, task: Task, budget: Budget, steps: int, share: float, *, inversion: bool, joint: bool = False
 ) -> dict[str, Head]:
     """A predictor and a target for each attribute that the task names; prints how well they predict at each timestep.
 
     Args:
-        steps: of the sampler; share: of the budget's training steps, in (0, 1], that the inversion may cost.
+        steps: of the sampler; share: of the budget's training steps, in (0, 1], that collecting h may cost.
+        inversion: h along the images' DDIM inversion; else h of the images with fresh noise at every step.
         joint: one head over all combinations of values instead, with the product of the marginals as target.
     """
     if not 0 < share <= 1:
@@ -80,10 +83,10 @@ def learn(
     heads = {}
     for name, p in targets.items():
         chosen = draw(labels[name], len(p), room, task.rng)
-        h = invert(generator, task.retain[chosen], steps)
+        h = collect(generator, task.retain[chosen], steps, None if inversion else task.rng)
         heads[name] = fit(h, labels[name][chosen].to(h.device), len(p), task, budget), p
         levels = zip(generator.scheduler.timesteps.tolist(), heads[name][0].accuracy, strict=True)
-        print(f"{name}: {len(chosen)} images inverted; accuracy by timestep", *(f"{t}: {a:.2f}" for t, a in levels))
+        print(f"{name}: {len(chosen)} images; accuracy by timestep", *(f"{t}: {a:.2f}" for t, a in levels))
     return heads
 
 
@@ -114,25 +117,37 @@ def draw(labels: Tensor, classes: int, n: int, rng: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def invert(generator: Diffusion, images: Tensor, steps: int) -> Tensor:
-    """h (S, N, F) of uint8 images (N, C, H, W) along their DDIM inversion, eta 0; the noisiest step comes first."""
+def collect(generator: Diffusion, images: Tensor, steps: int, rng: torch.Generator | None) -> Tensor:
+    """h (S, N, F) of uint8 images (N, C, H, W) at every step of the sampler, the noisiest first.
+
+    Along their DDIM inversion (eta 0) if rng is None, else with noise from it, drawn anew for every step.
+    """
     generator.module.eval()
     generator.scheduler.set_timesteps(steps)
-    return torch.cat([_invert(generator, part) for part in images.split(BATCH)], dim=1)
+    caught: list[Tensor] = []
+    with edited_h(generator, lambda h: caught.append(h.flatten(1))):  # None: h stays as it is
+        for part in images.split(BATCH):
+            x = to_float(part.to(generator.device))
+            _invert(generator, x) if rng is None else _noise(generator, x, rng)
+    levels = [torch.cat(caught[i::steps]) for i in range(steps)]
+    return torch.stack(levels[::-1])
 
 
-def _invert(generator: Diffusion, images: Tensor) -> Tensor:
+def _invert(generator: Diffusion, x: Tensor) -> None:
     """x_{t+1} = sqrt(a_{t+1}) x0(x_t) + sqrt(1 - a_{t+1}) epsilon(x_t): the sampler's own update, backwards."""
     levels = generator.scheduler.timesteps.flip(0)  # from the image to the noise
     alphas = generator.scheduler.alphas_cumprod[levels].tolist()
-    x, path = to_float(images.to(generator.device)), []
-    for i, (t, a) in enumerate(zip(levels, alphas, strict=True)):
-        with edited_h(generator, lambda h: path.append(h.flatten(1))):  # None: h stays as it is
-            epsilon = generator.module(x, t).sample
-        following = alphas[min(i + 1, len(alphas) - 1)]
+    for t, a, following in zip(levels, alphas, [*alphas[1:], alphas[-1]], strict=True):
+        epsilon = generator.module(x, t).sample
         x0 = (x - (1 - a) ** 0.5 * epsilon) / a**0.5
         x = following**0.5 * x0 + (1 - following) ** 0.5 * epsilon
-    return torch.stack(path[::-1])
+
+
+def _noise(generator: Diffusion, x: Tensor, rng: torch.Generator) -> None:
+    """x_t = sqrt(a_t) x + sqrt(1 - a_t) z."""
+    for t in generator.scheduler.timesteps.flip(0):
+        z = torch.randn(x.shape, generator=rng).to(x.device)
+        generator.module(generator.scheduler.add_noise(x, z, t), t)
 
 
 def fit(h: Tensor, labels: Tensor, classes: int, task: Task, budget: Budget) -> Predictor:
