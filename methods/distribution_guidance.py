@@ -98,8 +98,8 @@ class DistributionGuided(Guided):
 
 
 def edit(
-    generator: Diffusion, task: Task, budget: Budget, *, scale: float = 100.0, temperature: float = 8.0, batch: int = 100,
-    loss: str = "chi_square", steps: int | None = None, eta: float = 1.0, share: float = 0.5,
+    generator: Diffusion, task: Task, budget: Budget, *, scale: float = 100.0, temperature: float = 8.0,
+    batch: int = 100, loss: str = "chi_square", steps: int | None = None, eta: float = 1.0, share: float = 0.5,
     inversion: bool = True, joint: bool = False,
 ) -> DistributionGuided:  # fmt: skip
     """Fit the predictors and wrap the base; its weights are not touched.

@@ -50,7 +50,7 @@ class SampleGuided(Guided):
 
 
 def edit(
-    generator: Diffusion, task: Task, budget: Budget, *, scale: float = 3.0, temperature: float = 1.0,
+    generator: Diffusion, task: Task, budget: Budget, *, scale: float = 100.0, temperature: float = 1.0,
     batch: int = 100, steps: int | None = None, eta: float = 1.0, share: float = 0.5, inversion: bool = True,
 ) -> SampleGuided:  # fmt: skip
     """Fit the predictors and wrap the base; its weights are not touched.
