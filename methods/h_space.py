@@ -1,0 +1,171 @@
+"""Attribute Distribution Predictors: linear layers that read attributes off the h-space of a frozen diffusion model.
+
+h is the output of the UNet's middle block (Kwon et al., arXiv 2210.10960). The predictors are those of Parihar et al.
+(arXiv 2402.18206): one linear layer a timestep, pseudo-labels from a classifier, h of real images by DDIM inversion.
+Inverted images are no fair sample of what the sampler meets at high noise: they carry the image's attributes in full,
+where noise carries none. `inversion=False`, our variant, adds noise to the images instead.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from benchmark.budget import Budget
+from benchmark.generators.diffusion import Diffusion
+from benchmark.generators.gan import to_float
+from benchmark.task import Task
+from methods.guided_sampling import read_target
+
+BATCH = 64
+FORWARDS = 3 * BATCH  # images through the UNet for the price of one training step: a batch, there and back
+FEWEST = 20  # images that a class needs
+MOST = 1000  # images of a class that are inverted, where the budget has room
+HELD_OUT = 5  # one image in so many measures the accuracy
+EPOCHS, LR = 20, 1e-3
+
+
+class Predictor(nn.Module):
+    """ADP: a linear layer for each timestep on the flattened h.
+
+    Attributes:
+        accuracy: at each step of the sampler, the share of held-out inverted images, as many of every class, that it
+            gets right.
+    """
+
+    def __init__(self, steps: int, features: int, classes: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(steps, features, classes))
+        self.bias = nn.Parameter(torch.zeros(steps, 1, classes))
+        self.accuracy: list[float] = []
+
+    def forward(self, h: Tensor, step: int) -> Tensor:
+        """Logits (B, K) from h (B, C', H', W') at a step of the sampler; step 0 is the noisiest."""
+        return h.flatten(1) @ self.weight[step] + self.bias[step]
+
+    def every_step(self, h: Tensor) -> Tensor:
+        """Logits (S, B, K) from h (S, B, F) at all steps."""
+        return torch.baddbmm(self.bias, h, self.weight)
+
+
+Head = tuple[Predictor, Tensor]  # and the target shares (K,)
+
+
+@contextmanager
+def edited_h(generator: Diffusion, edit: Callable[[Tensor], Tensor]) -> Iterator[None]:
+    """Within it the UNet goes on with edit(h) in the place of h; its skip connections stay as they are."""
+    hook = generator.module.mid_block.register_forward_hook(lambda _module, _inputs, h: edit(h))
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def learn(
+    generator: Diffusion, task: Task, budget: Budget, steps: int, share: float, *, inversion: bool, joint: bool = False
+) -> dict[str, Head]:
+    """A predictor and a target for each attribute that the task names; prints how well they predict at each timestep.
+
+    Args:
+        steps: of the sampler; share: of the budget's training steps, in (0, 1], that collecting h may cost.
+        inversion: h along the images' DDIM inversion; else h of the images with fresh noise at every step.
+        joint: one head over all combinations of values instead, with the product of the marginals as target.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share must lie in (0, 1], not {share}")
+    targets = read_target(task)
+    labels = {name: task.guide.probs(task.retain, name).argmax(1) for name in targets}
+    if joint:
+        labels, targets = combined(labels, targets)
+    room = round(share * budget.train_steps * FORWARDS / steps / len(targets))  # images for each attribute
+    heads = {}
+    for name, p in targets.items():
+        chosen = draw(labels[name], len(p), room, task.rng)
+        h = collect(generator, task.retain[chosen], steps, None if inversion else task.rng)
+        heads[name] = fit(h, labels[name][chosen].to(h.device), len(p), task, budget), p
+        levels = zip(generator.scheduler.timesteps.tolist(), heads[name][0].accuracy, strict=True)
+        print(f"{name}: {len(chosen)} images; accuracy by timestep", *(f"{t}: {a:.2f}" for t, a in levels))
+    return heads
+
+
+def combined(labels: dict[str, Tensor], targets: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Labels of, and the product distribution over, all combinations of the attributes' values."""
+    label, p = torch.zeros((), dtype=torch.int64), torch.ones(1, device=next(iter(targets.values())).device)
+    for name, shares in targets.items():
+        label, p = label * len(shares) + labels[name], torch.outer(p, shares).flatten()
+    name = " x ".join(targets)
+    return {name: label}, {name: p}
+
+
+def draw(labels: Tensor, classes: int, n: int, rng: torch.Generator) -> Tensor:
+    """Indices, shuffled, of at most n images and 1,000 a class; as many of every class as far as there are.
+
+    Raises:
+        ValueError: a class with fewer than 20 images to draw.
+    """
+    found, each = torch.bincount(labels, minlength=classes), min(n // classes, MOST)
+    if min(int(found.min()), each) < FEWEST:
+        raise ValueError(
+            f"every value needs {FEWEST} images; the guide finds {found.tolist()}, and {each} of each can be paid for: "
+            "raise `share`, or choose an attribute that the training images show"
+        )
+    of_class = [torch.nonzero(labels == k)[:, 0] for k in range(classes)]
+    chosen = torch.cat([one[torch.randperm(len(one), generator=rng)[:each]] for one in of_class])
+    return chosen[torch.randperm(len(chosen), generator=rng)]
+
+
+@torch.no_grad()
+def collect(generator: Diffusion, images: Tensor, steps: int, rng: torch.Generator | None) -> Tensor:
+    """h (S, N, F) of uint8 images (N, C, H, W) at every step of the sampler, the noisiest first.
+
+    Along their DDIM inversion (eta 0) if rng is None, else with noise from it, drawn anew for every step.
+    """
+    generator.module.eval()
+    generator.scheduler.set_timesteps(steps)
+    caught: list[Tensor] = []
+    with edited_h(generator, lambda h: caught.append(h.flatten(1))):  # None: h stays as it is
+        for part in images.split(BATCH):
+            x = to_float(part.to(generator.device))
+            _invert(generator, x) if rng is None else _noise(generator, x, rng)
+    levels = [torch.cat(caught[i::steps]) for i in range(steps)]
+    return torch.stack(levels[::-1])
+
+
+def _invert(generator: Diffusion, x: Tensor) -> None:
+    """x_{t+1} = sqrt(a_{t+1}) x0(x_t) + sqrt(1 - a_{t+1}) epsilon(x_t): the sampler's own update, backwards."""
+    levels = generator.scheduler.timesteps.flip(0)  # from the image to the noise
+    alphas = generator.scheduler.alphas_cumprod[levels].tolist()
+    for t, a, following in zip(levels, alphas, [*alphas[1:], alphas[-1]], strict=True):
+        epsilon = generator.module(x, t).sample
+        x0 = (x - (1 - a) ** 0.5 * epsilon) / a**0.5
+        x = following**0.5 * x0 + (1 - following) ** 0.5 * epsilon
+
+
+def _noise(generator: Diffusion, x: Tensor, rng: torch.Generator) -> None:
+    """x_t = sqrt(a_t) x + sqrt(1 - a_t) z."""
+    for t in generator.scheduler.timesteps.flip(0):
+        z = torch.randn(x.shape, generator=rng).to(x.device)
+        generator.module(generator.scheduler.add_noise(x, z, t), t)
+
+
+def fit(h: Tensor, labels: Tensor, classes: int, task: Task, budget: Budget) -> Predictor:
+    """Cross-entropy at all steps at once, on h (S, N, F) and labels (N,); a fifth of the images is held out."""
+    predictor = Predictor(len(h), h.shape[2], classes).to(h.device)
+    optimizer = torch.optim.Adam(predictor.parameters(), LR)
+    held = len(labels) // HELD_OUT
+    batches = -(-(len(labels) - held) // BATCH)
+    for step in budget.steps(EPOCHS * batches):
+        if step % batches == 0:
+            parts = (held + torch.randperm(len(labels) - held, generator=task.rng)).split(BATCH)
+        part = parts[step % batches]
+        logits = predictor.every_step(h[:, part])  # (S, B, K)
+        loss = F.cross_entropy(logits.flatten(0, 1), labels[part].repeat(len(h)))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    predictor.requires_grad_(False)
+    right = (predictor.every_step(h[:, :held]).argmax(2) == labels[:held]).float().mean(1)
+    predictor.accuracy = right.tolist()
+    return predictor

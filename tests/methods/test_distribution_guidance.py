@@ -1,0 +1,389 @@
+"""What makes distribution guidance that method and no other, on tiny generators."""
+
+import math
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from helpers_distribution_guidance import make_task
+from torch.nn import functional as F
+
+from benchmark import submission, weights
+from benchmark.budget import Budget
+from benchmark.data import load
+from benchmark.generators import family
+from benchmark.generators.gan import to_float, to_uint8
+from benchmark.judges import Classifier, Judge
+from methods.distribution_guidance import DistributionGuided, Guidance, edit
+from methods.guided_sampling import Sampling
+from methods.h_space import Predictor, collect, combined, draw, fit
+
+SUBMISSION = Path(__file__).parents[2] / "submissions" / "distribution_guidance"
+UNET = {
+    "channels": 1, "size": 8, "sampling_steps": 4, "block_out_channels": [8, 16], "layers_per_block": 1,
+    "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
+    "attention_head_dim": 8,
+}  # fmt: skip
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def budget(train_steps=60):
+    return Budget(1e9, train_steps, 1.0)
+
+
+def images(n=400, rare=0.3):
+    """Dim bars on a dark ground, across or, more rarely, down; `tone`: the bar's three grey levels."""
+    bar = torch.rand(n, generator=rng(1)) < rare
+    tone = torch.randint(0, 3, (n,), generator=rng(2))
+    made = torch.full((n, 1, 8, 8), 20, dtype=torch.uint8)
+    made[~bar, :, 3:5, :] = (120 + 60 * tone[~bar]).to(torch.uint8)[:, None, None, None]
+    made[bar, :, :, 3:5] = (120 + 60 * tone[bar]).to(torch.uint8)[:, None, None, None]
+    return made, {"down": bar.long(), "tone": tone}
+
+
+@pytest.fixture(scope="module")
+def base():
+    """A diffusion model that is hardly trained."""
+    torch.manual_seed(0)
+    made = family("diffusion")(UNET)
+    for _ in range(5):
+        made.train_step(images(64)[0])
+    return made
+
+
+@pytest.fixture(scope="module")
+def guide():
+    """A classifier that has learnt to tell the bars apart."""
+    torch.manual_seed(0)
+    network = Classifier("plain", 1, 8, {"down": 2, "tone": 3}, width=8, features=16)
+    bars, labels = images()
+    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
+    for _ in range(150):
+        logits = network(to_float(bars))
+        optimizer.zero_grad()
+        sum(F.cross_entropy(logits[name], labels[name]) for name in labels).backward()
+        optimizer.step()
+    return network
+
+
+@pytest.fixture
+def task(tmp_path, base, guide):
+    def make(target, retain=None):
+        retain = images()[0] if retain is None else retain
+        return make_task(tmp_path / f"task{len(list(tmp_path.iterdir()))}", base, guide, retain, target)
+
+    return make
+
+
+def guided(base, *, classes=2, scale=1.0, temperature=8.0, loss="chi_square", p=None, steps=4, eta=1.0, batch=100):
+    """The base with random predictors on its 16 x 4 x 4 values of h."""
+    torch.manual_seed(5)
+    predictor = Predictor(steps, 256, classes)
+    predictor.weight.data.normal_(std=0.3)
+    predictor.bias.data.normal_()
+    p = torch.full((classes,), 1 / classes) if p is None else torch.tensor(p)
+    heads = {"a": (predictor.requires_grad_(False), p)}
+    return DistributionGuided(base, Sampling(steps, eta, batch), heads, Guidance(scale, temperature, loss))
+
+
+def some_h(n=100):
+    return torch.randn(n, 16, 4, 4, generator=rng(7))
+
+
+# ---- the loss and its gradient ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", ["chi_square", "kl"])
+@pytest.mark.parametrize("temperature", [1.0, 8.0])
+def test_the_step_in_h_is_the_gradient_worked_out_by_hand(base, loss, temperature):
+    p = torch.tensor([0.2, 0.5, 0.3])
+    one = guided(base, classes=3, scale=0.7, temperature=temperature, loss=loss, p=p.tolist())
+    h, predictor = some_h(), one.heads["a"][0]
+    s = ((h.flatten(1) @ predictor.weight[2] + predictor.bias[2]) / temperature).softmax(1)
+    q = s.mean(0)
+    slope = 2 * (q - p) / p if loss == "chi_square" else (q / p).log() + 1  # dL/dq
+    by_logit = s * (slope - (s @ slope)[:, None]) / temperature / 100  # (B, K), softmax's Jacobian, the mean's 1/B
+    gradient = 300 * by_logit @ predictor.weight[2].T
+    assert torch.allclose(one.moved(h, 2), h - 0.7 * gradient.view_as(h), atol=1e-5)
+    assert gradient.abs().max() > 1e-3
+
+
+def test_a_batch_that_has_the_target_as_a_whole_is_left_alone(base):
+    """Each image is far from an even guess: a loss of single images would move them all."""
+    one = guided(base, p=[0.5, 0.5], temperature=1.0)
+    predictor = one.heads["a"][0]
+    predictor.weight[..., 1] = -predictor.weight[..., 0]
+    predictor.bias.zero_()
+    h = torch.cat([some_h(50), -some_h(50)])
+    each = predictor(h, 1).softmax(1)
+    assert (each - 0.5).abs().mean() > 0.2
+    assert torch.allclose(one.moved(h, 1), h, atol=1e-5)
+    assert not torch.allclose(one.moved(h[each[:, 0] > 0.5], 1), h[each[:, 0] > 0.5], atol=1e-2)
+
+
+def test_the_step_of_an_image_does_not_depend_on_how_many_there_are(base):
+    one, h = guided(base, p=[0.2, 0.8]), some_h(10)
+    assert torch.allclose(one.moved(h.repeat(3, 1, 1, 1), 1), one.moved(h, 1).repeat(3, 1, 1, 1), atol=1e-5)
+
+
+def test_a_step_brings_the_batch_nearer_to_the_target_that_was_given(base):
+    for p in ([0.5, 0.5], [0.1, 0.9], [0.9, 0.1]):
+        one, h = guided(base, scale=0.01, temperature=1.0, p=p), some_h()
+        predictor, target = one.heads["a"]
+        before, after = (one.q(predictor, value, 1) for value in (h, one.moved(h, 1)))
+        assert (after - target).abs().sum() < (before - target).abs().sum()
+
+
+def test_every_timestep_has_its_own_predictor(base):
+    one, h = guided(base, p=[0.2, 0.8]), some_h()
+    assert not torch.allclose(one.moved(h, 1), one.moved(h, 2))
+    one.heads["a"][0].weight[2] = 0
+    assert torch.allclose(one.moved(h, 2), h) and not torch.allclose(one.moved(h, 1), h)
+
+
+def test_gradients_of_several_attributes_are_summed(base):
+    one, two, h = guided(base, p=[0.2, 0.8]), guided(base, classes=3, p=[0.2, 0.5, 0.3]), some_h()
+    both = DistributionGuided(base, one.sampling, one.heads | {"b": two.heads["a"]}, one.guidance)
+    assert torch.allclose(both.moved(h, 1) - h, one.moved(h, 1) + two.moved(h, 1) - 2 * h, atol=1e-5)
+
+
+# ---- where it acts ---------------------------------------------------------------------------------------------------
+
+
+def up_block_inputs(base, run):
+    """What the first block after h receives: h itself, and the skip connections."""
+    seen = []
+    hook = base.module.up_blocks[0].register_forward_pre_hook(lambda _module, given: seen.extend(given))
+    out = run()
+    hook.remove()
+    return seen[0], seen[1], out
+
+
+def test_h_alone_is_edited_and_the_rest_of_the_unet_goes_on_from_it(base):
+    one, x, t = guided(base, scale=5.0, p=[0.1, 0.9]), torch.randn(6, 1, 8, 8, generator=rng()), torch.tensor(500)
+    with torch.no_grad():
+        h, skips, plain = up_block_inputs(base, lambda: base.module(x, t).sample)
+        edited, same_skips, epsilon = up_block_inputs(base, lambda: one.epsilon(x, 2, t))
+    assert torch.allclose(edited, one.moved(h, 2)) and not torch.allclose(edited, h)
+    assert all(torch.equal(a, b) for a, b in zip(skips, same_skips, strict=True))
+    assert not torch.allclose(epsilon, plain)
+    with torch.no_grad():  # and nothing stays behind
+        assert torch.equal(base.module(x, t).sample, plain)
+
+
+def test_the_first_step_is_not_guided(base):
+    one, x, t = guided(base, scale=5.0, p=[0.1, 0.9]), torch.randn(6, 1, 8, 8, generator=rng()), torch.tensor(750)
+    with torch.no_grad():
+        assert torch.equal(one.epsilon(x, 0, t), base.module(x, t).sample)
+        assert not torch.equal(one.epsilon(x, 1, t), base.module(x, t).sample)
+
+
+def test_the_unet_is_frozen(base, task):
+    before = {name: value.clone() for name, value in base.module.state_dict().items()}
+    twin = base.copy()
+    one = edit(twin, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(), scale=5.0)
+    one.sample(5, rng())
+    assert all(torch.equal(value, before[name]) for name, value in twin.module.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in twin.module.parameters())
+
+
+# ---- sampling --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("eta", [0.0, 0.6, 1.0])
+def test_ddim_with_the_guided_noise_is_the_papers_update(base, eta):
+    """Song et al. 2021, equations 12 and 16, written out; x0 clipped as the base's own sampler does."""
+    one = guided(base, scale=2.0, p=[0.1, 0.9], eta=eta)
+    draws = rng(3)
+    x = torch.randn(6, 1, 8, 8, generator=draws)
+    z = torch.randn(6, 4, 1, 8, 8, generator=draws) if eta else torch.zeros(6, 4, 1, 8, 8)
+    alphas = [*base.scheduler.alphas_cumprod[[750, 500, 250, 0]].tolist(), 1.0]
+    with torch.no_grad():
+        for step, (a, b) in enumerate(pairwise(alphas)):
+            epsilon = one.epsilon(x, step, torch.tensor([750, 500, 250, 0][step]))
+            x0 = ((x - math.sqrt(1 - a) * epsilon) / math.sqrt(a)).clamp(-1, 1)
+            sigma = eta * math.sqrt((1 - b) / (1 - a) * (1 - a / b))
+            x = math.sqrt(b) * x0 + math.sqrt(1 - b - sigma**2) * epsilon + sigma * z[:, step]
+    assert (one.sample(6, rng(3)).int() - to_uint8(x).int()).abs().max() <= 1  # a rounding may fall to the other side
+
+
+def test_without_guidance_and_noise_it_is_the_base(base):
+    assert torch.equal(guided(base, scale=0.0, eta=0.0).sample(9, rng()), base.sample(9, rng()))
+
+
+def test_the_seed_decides_and_guidance_acts_within_batches_of_the_methods_own_size(base):
+    one = guided(base, scale=20.0, temperature=1.0, p=[0.1, 0.9], batch=8)
+    assert torch.equal(one.sample(16, rng()), one.sample(16, rng()))
+    assert not torch.equal(one.sample(16, rng()), one.sample(16, rng(1)))
+    sizes = []
+    hook = base.module.mid_block.register_forward_hook(lambda _m, _i, h: sizes.append(len(h)))
+    images = one.sample(20, rng())
+    hook.remove()
+    assert images.shape == (20, 1, 8, 8) and set(sizes) == {6, 7}  # as even as can be, at most 8
+    whole = guided(base, scale=20.0, temperature=1.0, p=[0.1, 0.9], batch=16)
+    assert not torch.equal(one.sample(16, rng()), whole.sample(16, rng()))
+
+
+def test_batch_size_is_in_every_record():
+    assert tomllib.loads((SUBMISSION / "submission.toml").read_text())["params"]["batch"] == 100
+
+
+# ---- the predictors --------------------------------------------------------------------------------------------------
+
+
+def test_inversion_is_the_sampler_backwards(base):
+    bars = images(6)[0]
+    x, alphas = to_float(bars), base.scheduler.alphas_cumprod
+    path = []
+    with torch.no_grad():
+        for t, following in ((0, 250), (250, 500), (500, 750), (750, 750)):
+            path.append(base.h_space(x, t).flatten(1))
+            epsilon = base.module(x, t).sample
+            x0 = (x - (1 - alphas[t]).sqrt() * epsilon) / alphas[t].sqrt()
+            x = alphas[following].sqrt() * x0 + (1 - alphas[following]).sqrt() * epsilon
+    assert torch.allclose(collect(base, bars, 4, None), torch.stack(path[::-1]), atol=1e-4)
+
+
+def test_noised_images_have_the_samplers_noise_levels(base):
+    bars, draws, alphas = images(6)[0], rng(4), base.scheduler.alphas_cumprod
+    x, path = to_float(bars), []
+    for t in (0, 250, 500, 750):
+        z = torch.randn(x.shape, generator=draws)
+        with torch.no_grad():
+            path.append(base.h_space(alphas[t].sqrt() * x + (1 - alphas[t]).sqrt() * z, t).flatten(1))
+    assert torch.allclose(collect(base, bars, 4, rng(4)), torch.stack(path[::-1]), atol=1e-4)
+
+
+def test_the_fit_finds_what_differs_from_step_to_step(task):
+    """Step 0 holds no information, step 1 shows the class in the first value of h, step 2 in the second."""
+    labels = torch.arange(400) % 2
+    h = torch.randn(3, 400, 8, generator=rng())
+    h[1, :, 0] += 5.0 * (2 * labels - 1)
+    h[2, :, 1] -= 5.0 * (2 * labels - 1)
+    found = fit(h, labels, 2, task({}), budget())
+    assert found.accuracy[0] < 0.7 and min(found.accuracy[1:]) > 0.95
+    slope = found.weight[..., 1] - found.weight[..., 0]
+    assert slope[1, 0] > 0 > slope[2, 1]
+    assert slope[1].abs().argmax() == 0 and slope[2].abs().argmax() == 1
+
+
+def test_accuracy_is_of_images_that_were_not_fitted(task):
+    """Random labels can be learnt by heart, and say nothing about others."""
+    found = fit(
+        torch.randn(2, 200, 400, generator=rng()), torch.randint(0, 2, (200,), generator=rng()), 2, task({}), budget()
+    )
+    assert max(found.accuracy) < 0.75
+
+
+def test_every_class_is_drawn_alike_and_no_more_than_is_paid_for(base, task, capsys):
+    labels = (torch.rand(1000, generator=rng()) < 0.1).long()
+    chosen = draw(labels, 2, 150, rng())
+    assert torch.bincount(labels[chosen]).tolist() == [75, 75] and len(set(chosen.tolist())) == 150
+    through = []
+    hook = base.module.register_forward_pre_hook(lambda _m, given: through.append(len(given[0])))
+    edit(base, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(8), share=0.25)
+    hook.remove()
+    assert 0 < sum(through) <= 0.25 * 8 * 64 * 3
+    assert "down: 96 images; accuracy by timestep 750: " in capsys.readouterr().out
+
+
+def test_joint_head_covers_all_combinations():
+    labels, p = combined(
+        {"a": torch.tensor([0, 1, 1]), "b": torch.tensor([2, 0, 2])},
+        {"a": torch.tensor([0.2, 0.8]), "b": torch.tensor([0.5, 0.3, 0.2])},
+    )
+    assert labels["a x b"].tolist() == [2, 3, 5]
+    assert torch.allclose(p["a x b"], torch.tensor([0.1, 0.06, 0.04, 0.4, 0.24, 0.16]))
+
+
+# ---- end to end ------------------------------------------------------------------------------------------------------
+
+
+def test_the_share_of_a_trained_generator_follows_the_target(tmp_path):
+    """The shipped digits: ones and zeros rare, then frequent; a judge that the method never saw counts."""
+    digits, guide = weights.load(weights.folder("digits-diffusion")), Judge.load(weights.folder("digits-guide"))
+    judge, retain = (
+        Judge.load(weights.folder("digits-judge")),
+        torch.from_numpy(load({"name": "digits"}, "train").images),
+    )
+    many, few = [0.3, 0.3] + [0.05] * 8, [0.02, 0.02] + [0.12] * 8
+    task = make_task(tmp_path / "task", digits, guide.network, retain, {"attribute": "category", "shares": many})
+    one = edit(task.base(), task, budget(60), scale=300.0)
+    (predictor, p) = one.heads["category"]
+    assert predictor.accuracy[-1] > 0.9 and torch.allclose(p, torch.tensor(many))
+
+    def share(generator):
+        return (judge.look(generator.sample(150, rng()).numpy()).labels["category"] < 2).mean()
+
+    found = [share(task.base()), share(one)]
+    one.heads["category"] = predictor, torch.tensor(few)
+    found.append(share(one))
+    assert found[2] + 0.06 < found[0] < found[1] - 0.15, found
+    assert abs(found[1] - 0.6) < 0.2 and abs(found[2] - 0.04) < 0.08, found
+
+
+@pytest.mark.parametrize("joint", [False, True])
+def test_a_pair_of_attributes(base, task, joint):
+    pair = task({"attribute": ["down", "tone"], "shares": [[0.5, 0.5], [0.6, 0.2, 0.2]]})
+    one = edit(base.copy(), pair, budget(), joint=joint)
+    rows = [p.tolist() for _predictor, p in one.heads.values()]
+    assert list(one.heads) == (["down x tone"] if joint else ["down", "tone"])
+    wanted = [[0.3, 0.1, 0.1, 0.3, 0.1, 0.1]] if joint else [[0.5, 0.5], [0.6, 0.2, 0.2]]
+    assert all(row == pytest.approx(other) for row, other in zip(rows, wanted, strict=True))
+    assert one.sample(12, rng()).shape == (12, 1, 8, 8)
+
+
+# ---- bad settings ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"scale": -1.0}, "scale must be at least 0"), ({"temperature": 0.0}, "temperature above 0"),
+        ({"loss": "mse"}, "chi_square, kl"), ({"batch": 0}, "a batch of 1"), ({"steps": 1}, "at least 2 steps"),
+        ({"eta": 1.5}, "eta must lie"), ({"share": 0.0}, "share must lie"), ({"share": 0.001}, "raise `share`"),
+    ],
+)  # fmt: skip
+def test_bad_settings_say_what_to_do(base, task, params, says):
+    with pytest.raises(ValueError, match=says):
+        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(), **params)
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ({"attribute": "hat", "shares": [0.5, 0.5]}, "knows down, tone"),
+        ({"attribute": "down", "shares": [0.5, 0.6]}, "sum to 1"),
+        ({"attribute": "tone", "shares": [0.5, 0.5]}, "has 3 values"),
+        ({"attribute": "down", "shares": [0.0, 1.0]}, "above 0"),
+        ({"attribute": "down", "values": [0]}, "attribute, shares"),
+        ({"attribute": ["down", "down"], "shares": [[0.5, 0.5], [0.5, 0.5]]}, "named once"),
+        ({"attribute": ["down", "tone"], "shares": [[0.5, 0.5]]}, "with its shares"),
+    ],
+)
+def test_bad_targets_say_what_to_do(base, task, target, says):
+    with pytest.raises(ValueError, match=says):
+        edit(base.copy(), task(target), budget())
+
+
+def test_too_few_images_and_other_families_are_refused(base, task):
+    bars, labels = images()
+    with pytest.raises(ValueError, match="the guide finds"):
+        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}, bars[labels["down"] == 0]), budget())
+    gan = family("gan")({"channels": 1, "size": 8, "latent": 8, "width": 16})
+    with pytest.raises(ValueError, match="needs a diffusion generator"):
+        edit(gan, task({"attribute": "down", "shares": [0.5, 0.5]}), budget())
+
+
+def test_the_manifest_is_valid_and_its_points_are_settings_that_edit_takes(base, task):
+    manifest = submission.read(SUBMISSION)
+    assert manifest.families == ["diffusion"] and manifest.access == ["weights", "training_data", "classifier"]
+    for point in manifest.points:
+        edit(
+            base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(), **manifest.params, **point.params
+        )
