@@ -7,9 +7,13 @@ export RETOUCH_DATA ?= $(wildcard ../shared/data)
 demo: $(VENV)/demo  ## controls and baselines on every task of the tiny track, one seed, and the table
 	$(VENV)/bin/retouch run $(DEMO) --track tiny --seed 0
 
-test: $(VENV)/test  ## lint and the fast tests
+test: $(VENV)/test chromium  ## lint and the fast tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/python -m pytest
+
+chromium:  ## the browser that the leaderboard's tests drive: the system's package, or Playwright's own
+	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 \
+	|| $(VENV)/bin/playwright install chromium
 
 lowest: ## the fast tests with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)-lowest
@@ -29,4 +33,4 @@ $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
 	touch $@
 
-.PHONY: demo test lowest
+.PHONY: demo test chromium lowest

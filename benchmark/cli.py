@@ -12,6 +12,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse, run the verb, return the exit code; an error that the user can mend is one line, not a traceback."""
     parser = _parser()
     asked = parser.parse_args(arguments)
+    if getattr(asked, "download", False):
+        os.environ["RETOUCH_DOWNLOAD"] = "1"
     try:
         return asked.verb(asked) or 0
     except (ValueError, FileNotFoundError) as error:
@@ -60,6 +62,7 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
     parser.add_argument("--workers", type=int, default=0, help="runs at a time; default: one a core, or one on a GPU")
     parser.add_argument("--again", action="store_true", help="run also what has a valid record")
+    parser.add_argument("--download", action="store_true", help="allow torchvision to download MNIST and Fashion-MNIST")
     parser.add_argument(
         "--plan", action="store_true", help="list the runs with minutes, memory and disk; start nothing"
     )
@@ -124,6 +127,7 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, help="another number of steps than the recipe's, for trials")
+    parser.add_argument("--download", action="store_true", help="allow torchvision to download MNIST and Fashion-MNIST")
     parser.add_argument("--into", type=Path, help="folder for weights and card; default: the package's own")
 
     def verb(asked: argparse.Namespace) -> None:
@@ -157,8 +161,10 @@ def _board(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--static", type=Path, metavar="DIR", help="write a plain HTML snapshot instead")
 
     def verb(asked: argparse.Namespace) -> int:
-        try:
-            from leaderboard.launch import launch
+        from importlib import import_module
+
+        try:  # by name: the board knows the benchmark, the benchmark only starts the board
+            launch = import_module("leaderboard.launch").launch
         except ImportError as error:
             raise ValueError(f"the leaderboard needs {error.name}: pip install 'retouch-bench[board]'") from None
         return launch(asked.folder or submissions_folder(), port=asked.port, static=asked.static)

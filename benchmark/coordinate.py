@@ -64,7 +64,7 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
                     "budget.steps(n), or call budget.checkpoint(generator) on the way",
                     "over_budget",
                 ) from None
-            cost |= {"edited": cost["budget"], "steps": 0, "cut": True}
+            cost |= {"edited": cost["budget"], "wall": cost["budget"], "steps": 0, "cut": True}
             _session(run, folder, cost, on_progress)
         return Answers(_collect(run, folder / "answers"), cost)
     finally:

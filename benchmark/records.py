@@ -49,7 +49,8 @@ class Scaled(_Model):
 class Cost(_Model):
     """What the edit took, and what a sample costs now."""
 
-    seconds: Finite = Field(ge=0, description="wall-clock seconds inside `edit`")
+    seconds: Finite = Field(ge=0, description="wall-clock seconds inside `edit`, and what it charged")
+    charged_seconds: Finite = Field(0.0, ge=0, description="of these, for training that was done before the run")
     share: Finite = Field(ge=0, description="seconds over those of the base's whole pre-training on this machine")
     yardstick_seconds: Finite = Field(
         ge=0, description="seconds of one train_step of the base, measured before the edit"
@@ -58,6 +59,8 @@ class Cost(_Model):
     peak_memory_mb: Finite = Field(ge=0, description="of the worker; of the accelerator where one was used")
     device: str = Field(max_length=200)
     sampling_relative: Finite = Field(ge=0, description="images per second of the edited generator over the base's")
+    sampling_seconds: Finite = Field(0.0, ge=0, description="wall-clock seconds that the answers took")
+    harness_seconds: Finite = Field(0.0, ge=0, description="the rest of the run: start, yardstick, scoring")
     cut: bool = Field(False, description="the clock ended the edit, so another machine may give another result")
 
 

@@ -49,9 +49,10 @@ def execute(
 ) -> Record:
     """One run to its record, written beside its contact sheet; one that fails leaves a record that says why."""
     on_start(run)
+    began = time.perf_counter()
     try:
         given = _answers(run, on_progress)
-        record = _scored(run, given)
+        record = _scored(run, given, began)
     except RunFailed as failure:
         record = _record(run, failure.status, str(failure)[:4000], {})
     records.write(run.folder, record)
@@ -76,7 +77,7 @@ def _answers(run: Run, on_progress: Progress) -> Answers:
     return given
 
 
-def _scored(run: Run, given: Answers) -> Record:
+def _scored(run: Run, given: Answers, began: float) -> Record:
     base = base_answers(run, [name for name in given.arrays if name.startswith("log_prob")])
     scores = scoring.score(run.track.name, run.instance, {**given.arrays, **base})
     status, reason = "ok", scores.reason
@@ -86,6 +87,8 @@ def _scored(run: Run, given: Answers) -> Record:
         reason = reason or f"quality {quality} is below the track's floor of {run.track.floor}: no goal is scored"
     ranked = {"goal": scores.goal, "score": scores.score} if status == "ok" else {}
     details = scores.details | _contact_sheet(run, given.arrays["paired"], base["base_paired"])
+    elsewhere = given.cost["wall"] + given.cost["sampling"]
+    given.cost["harness"] = max(0.0, time.perf_counter() - began - elsewhere)
     return _record(
         run, status, reason, given.cost, quality=scores.quality, metrics=scores.metrics, details=details, **ranked
     )
@@ -149,12 +152,15 @@ def _cost(run: Run, took: dict[str, Any]) -> Cost:
     recipe = weights.card(weights.folder(run.instance.base))["recipe"]
     return Cost(
         seconds=round(took["edited"], 3),
+        charged_seconds=round(took["edited"] - took["wall"], 3),
         share=round(took["edited"] / (took["yardstick"] * recipe["steps"]), 5),
         yardstick_seconds=round(took["yardstick"], 5),
         gradient_steps=took["steps"],
         peak_memory_mb=round(took["memory"], 1),
         device=_device(run.device),
         sampling_relative=round(took["answered"], 4),
+        sampling_seconds=round(took["sampling"], 3),
+        harness_seconds=round(took["harness"], 3),
         cut=took["cut"],
     )
 

@@ -1,11 +1,12 @@
 """Measure what `unchanged` and `retrained` score on every instance: the anchors of goal and quality.
 
-`python -m benchmark.scale TRACK` samples base and control with three seeds that no run uses and writes
+`python -m benchmark.scale TRACK [INSTANCE ...]` samples base and control with three seeds that no run uses and writes
 benchmark/tracks/TRACK.scale.json. It is part of the track's version: a score cannot move without it.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -53,16 +54,17 @@ def anchors(instance: Instance) -> dict[str, Any]:
     return {"counts": counts, "unit": unit, "unchanged": unchanged, "retrained": retrained}
 
 
-def main(track: str) -> None:
-    """Measure every instance of a track and write its scale."""
+def main(track: str, *names: str) -> None:
+    """Measure every instance of a track, or those named, and write its scale."""
     torch.set_num_threads(1)
-    instances = tracks.load(track).instances
+    file, plan = scoring.scale_file(track), tracks.load(track)
+    found = json.loads(file.read_text()) if names and file.exists() else {}
+    chosen = [plan.instance(name) for name in names] or plan.instances
     with ThreadPoolExecutor(2) as pool:
-        found = {}
-        for instance, one in zip(instances, pool.map(anchors, instances), strict=True):
+        for instance, one in zip(chosen, pool.map(anchors, chosen), strict=True):
             found[instance.name] = one
+            write_json(file, found)
             print(instance.name, {name: one[name] for name in ("unchanged", "retrained")}, flush=True)
-    write_json(scoring.scale_file(track), found)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -71,47 +70,47 @@ def show_plan(runs: list[Run], missing: list[Run]) -> int:
 
 def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: bool = False) -> int:
     """Run what is missing with one display for the whole grid, then show the results; 1 if a run failed."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from benchmark.cache import cache_folder
+
+    for one in missing if again else ():
+        (cache_folder() / "answers" / f"{one.key()}.npz").unlink(missing_ok=True)
+    new = _watch(missing, workers)
+    show_records([found for one in runs if (found := one.record() or _any(one))])
+    costs = [record.cost for record in new if record.cost]
+    if costs:
+        work = sum(c.seconds - c.charged_seconds + c.sampling_seconds for c in costs)
+        harness = sum(c.harness_seconds for c in costs)
+        console.print(f"{work:.0f} s in edits and samples, {harness:.0f} s in the harness itself")
+    return int(any(record.status == "failed" for record in new))
+
+
+def _watch(missing: list[Run], workers: int) -> list[Record]:
+    """Work through the runs under one progress display; a line for each that is not ok, or for all into a log."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from benchmark import run as runner
 
-    if again:
-        for one in missing:
-            (runner.cache_folder() / "answers" / f"{one.key()}.npz").unlink(missing_ok=True)
-    status = runner.Status(missing)
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-                   TimeRemainingColumn(), console=console)  # fmt: skip
-    began, failed = time.monotonic(), 0
-    with bar:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    status, found, lines = runner.Status(missing), [], {}
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         whole = bar.add_task(f"{len(missing)} runs, {workers} at a time", total=len(missing))
-        lines: dict[str, int] = {}
 
         def started(one: Run) -> None:
             status.started(one)
             lines[one.label] = bar.add_task(f"  {one.label}", total=None)
 
-        for record in runner.grid(
-            missing, workers, started, lambda one, i, n: bar.update(lines[one.label], completed=i, total=n)
-        ):
+        def moved(one: Run, step: int, of: int) -> None:
+            bar.update(lines[one.label], completed=step, total=of)
+
+        for record in runner.grid(missing, workers, started, moved):
+            found.append(record)
             status.finished(record)
             bar.advance(whole)
             label = f"{record.submission} {record.point} on {record.instance} seed {record.seed}"
-            with contextlib.suppress(KeyError):
-                bar.remove_task(lines.pop(label))
-            failed += record.status == "failed"
+            bar.remove_task(lines.pop(label))
             if not console.is_terminal or record.status != "ok":
-                console.print(
-                    f"{time.monotonic() - began:6.1f} s  {record.status}: {label} {record.reason}", markup=False
-                )
-    show_records([found for one in runs if (found := one.record() or _any(one))])
-    return int(failed > 0)
+                console.print(f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {label} {record.reason}", markup=False)
+    return found
 
 
 def _any(run: Run) -> Record | None:

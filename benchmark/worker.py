@@ -75,9 +75,11 @@ def _work(root: Path, pipe: Connection) -> None:
         budget = Budget(seconds, told["train_steps"], timed, root, lambda step, of: _progress(root, step, of))
         tell(pipe, began=seconds, yardstick=timed)
         generator = _edit(method, base, task, budget, told["params"], pipe)
+    began = time.perf_counter()
     for question in json.loads(pipe.recv_bytes()):
         answer(generator, question, root)
-    tell(pipe, answered=_speed(generator, task), memory=_memory(task.device))
+    sampling = time.perf_counter() - began
+    tell(pipe, answered=_speed(generator, task), sampling=sampling, memory=_memory(task.device))
 
 
 def _edit(method: Any, base: Generator, task: Task, budget: Budget, params: dict[str, Any], pipe: Connection) -> Any:
@@ -86,11 +88,12 @@ def _edit(method: Any, base: Generator, task: Task, budget: Budget, params: dict
     if task.device.startswith("cuda"):
         torch.cuda.synchronize()
     spent = budget.spent
+    wall = spent - budget.charged
     if not hasattr(generator, "sample"):
         raise TypeError(
             f"edit returned {type(generator).__name__}; it must return a generator, or an object with .sample"
         )
-    tell(pipe, edited=spent, steps=budget.gradient_steps, cut=budget.cut)
+    tell(pipe, edited=spent, wall=wall, steps=budget.gradient_steps, cut=budget.cut)
     return generator
 
 

@@ -1,6 +1,7 @@
 """What an array must be before it is measured. Each error says which array, what was found, what is wanted."""
 import numpy as np
 
+LIMITS = {"float32": 1e6, "float64": 1e24}
 
 def as_features(array: np.ndarray, name: str, least: int = 2) -> np.ndarray:
     """`array` as a finite (n, d) float array of at least `least` rows; float32 stays float32, all else float64."""
@@ -16,7 +17,7 @@ def as_features(array: np.ndarray, name: str, least: int = 2) -> np.ndarray:
     if len(array) < least:
         raise ValueError(f"{name}: found {len(array)} rows, wanted at least {least}")
     array = np.ascontiguousarray(array, dtype=np.float32 if array.dtype == np.float32 else np.float64)
-    return _finite(array, name)
+    return _small_enough(_finite(array, name), name)
 
 
 def as_pair(generated: np.ndarray, reference: np.ndarray, least: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -86,10 +87,19 @@ def as_images(images: np.ndarray, name: str = "images") -> np.ndarray:
     return images
 
 
+def _small_enough(array: np.ndarray, name: str) -> np.ndarray:
+    """The kernel takes sixth powers: beyond these sizes they overflow, and the result would be no number."""
+    limit, most = LIMITS[array.dtype.name], max(array.max(), -array.min())
+    if most > limit:
+        raise ValueError(f"{name}: found a value of size {most:.3g}, wanted {array.dtype} features below {limit:g}")
+    return array
+
+
 def _finite(array: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(array.sum()):  # one pass without a mask; overflow of huge finite values is caught below
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             where = tuple(int(i) for i in bad[0])
-            raise ValueError(f"{name}: found {len(bad)} NaN or infinite values, the first at {where}; wanted finite ones")
+            raise ValueError(f"{name}: found {len(bad)} NaN or infinite values, the first at {where}; wanted finite "
+                             f"ones")
     return array

@@ -1,8 +1,9 @@
 """The weights under which a data set is most diverse, with a proof of how close they are.
 
-ln VS(p) is concave in p, so with s_i = -x_i^T ln(S) x_i no weights at all reach more than ln VS(p) + max_i s_i - ln VS(p):
-the certificate. The multiplicative update p_i <- p_i exp(step * s_i) / Z needs no tuning and never leaves the simplex.
-The paper's own objective b * VS + (1 - b) * entropy (Berns et al. 2023) is below; its Adam optimiser is the method's.
+ln VS(p) is concave in p, so with s_i = -x_i^T ln(S) x_i no weights at all reach more than ln VS(p) + max_i s_i - ln
+VS(p): the certificate. The multiplicative update p_i <- p_i exp(step * s_i) / Z needs no tuning and never leaves the
+simplex. The paper's own objective b * VS + (1 - b) * entropy (Berns et al. 2023) is below; its Adam optimiser is the
+method's.
 """
 from dataclasses import dataclass, field
 
@@ -33,14 +34,16 @@ def optimal_vendi_weights(features: np.ndarray, tolerance: float = 0.01, steps: 
         raise ValueError(f"tolerance: found {tolerance}, wanted a number above 0")
     x = normalised(features)
     p = np.full(len(x), 1 / len(x))
-    for step in range(1, steps + 1):
+    taken = 0
+    while True:
+        taken += 1
         values, vectors = np.linalg.eigh(second_moment(x, p))
         score, gain = log_vendi(values, 1), _surprise(x, values, vectors)
-        if gain.max() - score <= np.log1p(tolerance):
+        if gain.max() - score <= np.log1p(tolerance) or taken >= steps:
             break
         p = p * np.exp(gain - gain.max())
         p /= p.sum()
-    return Optimum(p, float(np.exp(score)), float(np.exp(gain.max())), step)
+    return Optimum(p, float(np.exp(score)), float(np.exp(gain.max())), taken)
 
 
 def diversity_objective(features: np.ndarray, weights: np.ndarray, balance: float = 0.5) -> tuple[float, np.ndarray]:

@@ -24,7 +24,8 @@ def identity_curve(similarity: np.ndarray, change: np.ndarray, bins: int | np.nd
     """
     similarity, change = as_vector(similarity, "similarity"), as_vector(change, "change")
     if len(similarity) != len(change):
-        raise ValueError(f"similarity and change: found {len(similarity)} and {len(change)} values, wanted one pair an image")
+        raise ValueError(f"similarity and change: found {len(similarity)} and {len(change)} values, wanted one pair "
+                         f"an image")
     edges = np.histogram_bin_edges(change, bins)
     if len(edges) < 2 or np.any(np.diff(edges) <= 0):
         raise ValueError(f"bins: found {bins!r}, wanted a positive number or increasing edges")

@@ -2,8 +2,8 @@
 
 A judge assigns class j to an image of class i with probability A[i, j], so the assigned shares are q = A^T p. A is not
 known either: it is counted on held-out images, and that uncertainty is part of every interval here.
-Two classes: p = (q + a0 - 1) / (a1 + a0 - 1) (Rogan and Gladen 1978), the interval by inverting the score test, which is
-Wilson's interval when the judge is perfect. More classes: maximum likelihood on the simplex by EM.
+Two classes: p = (q + a0 - 1) / (a1 + a0 - 1) (Rogan and Gladen 1978), the interval by inverting the score test, which
+is Wilson's interval when the judge is perfect. More classes: maximum likelihood on the simplex by EM.
 """
 from dataclasses import dataclass, field
 
@@ -44,8 +44,8 @@ class Shares:
 def share(judged: np.ndarray, confusion: np.ndarray | None = None, *, level: float = 0.95) -> Estimate:
     """Share of class 1 among N images.
 
-    judged: counts (2,), or one label 0/1 for each image (N,). confusion: counts (2, 2) on held-out images, rows = truth,
-    columns = assigned; None takes the judge at its word. `plain` is the uncorrected share.
+    judged: counts (2,), or one label 0/1 for each image (N,). confusion: counts (2, 2) on held-out images, rows =
+    truth, columns = assigned; None takes the judge at its word. `plain` is the uncorrected share.
     """
     counts = _counts(judged, confusion, classes=2)
     n, q = counts.sum(), counts[1] / counts.sum()
@@ -75,7 +75,8 @@ def shares(judged: np.ndarray, confusion: np.ndarray | None = None, *, level: fl
     """Shares of all C classes among N images.
 
     judged: counts (C,), or a label 0..C-1 for each image (N,) (then confusion gives C). confusion: counts (C, C).
-    Intervals: counts and confusion are drawn from their posteriors (Dirichlet, prior weight 1 in all), each draw corrected.
+    Intervals: counts and confusion are drawn from their posteriors (Dirichlet, prior weight 1 in all), each draw
+    corrected.
     """
     counts = _counts(judged, confusion)
     classes, n = len(counts), counts.sum()
@@ -123,7 +124,8 @@ def _class_estimate(value: float, drawn: np.ndarray, raw: float, n: float, perfe
                     se=float(drawn.std()))
 
 
-def _score_interval(q: float, n: float, a0: float, a1: float, var0: float, var1: float, z: float) -> tuple[float, float]:
+def _score_interval(q: float, n: float, a0: float, a1: float, var0: float, var1: float,
+                    z: float) -> tuple[float, float]:
     """All p with (q - c - g p)^2 <= z^2 [(c + g p)(1 - c - g p)/n + p^2 var1 + (1 - p)^2 var0]: a quadratic in p."""
     c, g, w = 1 - a0, a1 + a0 - 1, z * z
     square = g * g * (1 + w / n) - w * (var1 + var0)
@@ -138,12 +140,13 @@ def _score_interval(q: float, n: float, a0: float, a1: float, var0: float, var1:
 
 
 def _judge(confusion: np.ndarray) -> tuple[float, float, float, float]:
-    """Correct rates a0, a1 of the two classes and their variances (from smoothed rates: 100 of 100 is not certainty)."""
+    """Correct rates a0, a1 of the two classes and their variances (smoothed: 100 of 100 is not certainty)."""
     table = _confusion(confusion, 2)
     totals, right = table.sum(1), np.diag(table)
     rates, smooth = right / totals, (right + 0.5) / (totals + 1)
     if rates.sum() <= 1:
-        raise ValueError(f"confusion: found correct rates {rates.round(3)}, wanted a judge better than chance (sum above 1)")
+        raise ValueError(f"confusion: found correct rates {rates.round(3)}, wanted a judge better than chance (sum "
+                         f"above 1)")
     var = smooth * (1 - smooth) / totals
     return float(rates[0]), float(rates[1]), float(var[0]), float(var[1])
 
@@ -155,12 +158,14 @@ def _row_draws(table: np.ndarray, draws: int, rng: np.random.Generator) -> np.nd
 def _confusion(confusion: np.ndarray, classes: int) -> np.ndarray:
     table = np.asarray(confusion, dtype=np.float64)
     if table.shape != (classes, classes):
-        raise ValueError(f"confusion: found shape {table.shape}, wanted ({classes}, {classes}): rows truth, columns assigned")
+        raise ValueError(f"confusion: found shape {table.shape}, wanted ({classes}, {classes}): rows truth, columns "
+                         f"assigned")
     if not np.isfinite(table).all() or table.min() < 0 or np.any(table != np.round(table)):
         raise ValueError("confusion: found values that are no counts, wanted whole numbers >= 0 (counts, not rates: "
                          "the judge's own uncertainty depends on how many images it was tested on)")
     if table.sum(1).min() == 0:
-        raise ValueError(f"confusion: found no held-out image of class {int(table.sum(1).argmin())}, wanted some of each")
+        raise ValueError(f"confusion: found no held-out image of class {int(table.sum(1).argmin())}, wanted some of "
+                         f"each")
     return table
 
 

@@ -1,22 +1,26 @@
 """Kernel distance (KID of Bińkowski et al. 2018): squared MMD with (x.y/d + 1)^3, all pairs, unbiased at every n.
 
-Known difference to the peers: they average over random subsets of 1,000, and call the spread over subsets "std"; here every
-pair counts once, and the interval is that of the estimate: the variance of a U-statistic to second order (Hoeffding),
-V = 4 Var a(x)/n + 4 Var b(y)/m + 2 Vxx/n(n-1) + 2 Vyy/m(m-1) + 4 Vxy/nm. The first two vanish when both sets agree.
+Known difference to the peers: they average over random subsets of 1,000, and call the spread over subsets "std"; here
+every pair counts once, and the interval is that of the estimate: the variance of a U-statistic to second order
+(Hoeffding), V = 4 Var a(x)/n + 4 Var b(y)/m + 2 Vxx/n(n-1) + 2 Vyy/m(m-1) + 4 Vxy/nm. The first two vanish when both
+sets agree.
 """
 import numpy as np
 
 from metrics.checks import as_features, same_width
-from metrics.estimate import Estimate, around
+from metrics.estimate import Estimate, z_value
 from metrics.reference import Reference
 from metrics.sweep import Cross, Own, cross_pass, own_pass
 
+LEAST = 4  # rows: below that there is no variance to speak of
 SAMPLE = 1000  # points from which the second-order terms are taken: 1% is enough for a variance
 
 
-def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float = 0.95, device: str = "cpu") -> Estimate:
+def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float = 0.95,
+       device: str = "cpu") -> Estimate:
     """Kernel distance of (n, d) to (m, d) features; 0 = same distribution (third moments), may be slightly negative."""
-    generated, reference = as_features(generated, "generated"), Reference.of(reference)
+    generated, reference = as_features(generated, "generated", LEAST), Reference.of(reference)
+    as_features(reference.features, "reference", LEAST)
     same_width(generated, reference.features)
     x = own_pass(generated, reference.centre, 1, "generated", device)
     y = reference.own(1, device)
@@ -24,16 +28,31 @@ def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float
     return from_rows(generated, x, reference.features, y, cross, level)
 
 
-def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cross: Cross, level: float = 0.95) -> Estimate:
+def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cross: Cross,
+              level: float = 0.95) -> Estimate:
     """Kernel distance from the mean kernel values of each point (the one-pass suite's way in)."""
     n, m = len(generated), len(reference)
     value = x.kernel.mean() + y.kernel.mean() - cross.kernel_x.mean() - cross.kernel_y.mean()
     vxx, vyy, vxy = _second_order(generated, reference)
     var_a = np.var(x.kernel - cross.kernel_x, ddof=1) - vxx / n - vxy / m  # row means are noisy themselves
     var_b = np.var(y.kernel - cross.kernel_y, ddof=1) - vyy / m - vxy / n
-    variance = 4 * max(var_a, 0) / n + 4 * max(var_b, 0) / m
-    variance += 2 * vxx / (n * (n - 1)) + 2 * vyy / (m * (m - 1)) + 4 * vxy / (n * m)
-    return around(value, np.sqrt(variance), min(n, m), level=level)
+    first = 4 * max(var_a, 0) / n + 4 * max(var_b, 0) / m
+    second = 2 * vxx / (n * (n - 1)) + 2 * vyy / (m * (m - 1)) + 4 * vxy / (n * m)
+    low, high = score_interval(value, first, second, z_value(level))
+    return Estimate(value, low, high, min(n, m), se=np.sqrt(first + second))
+
+
+def score_interval(value: float, first: float, second: float, z: float) -> tuple[float, float]:
+    """All t with |value - t| <= z se(t), se(t)^2 = second + first * max(t, 0) / value, as Wilson's interval for a
+    share.
+
+    Variance of the first order goes with the distance itself, and is gone where both distributions agree.
+    """
+    slope = first / max(value, np.sqrt(second), np.finfo(float).tiny)
+    middle = value + z * z * slope / 2
+    half = z * np.sqrt(max(second + slope * value + z * z * slope * slope / 4, 0))
+    lowest = value - z * np.sqrt(second)
+    return (lowest if lowest < 0 else max(middle - half, 0.0)), max(middle + half, value + z * np.sqrt(second))
 
 
 def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -5,7 +5,9 @@ from metrics.estimate import Estimate, percentiles
 
 
 def quantiles(nll: np.ndarray, mu_sigma: tuple[float, float]) -> np.ndarray:
-    """q = 1 - Phi((nll - mu) / sigma): how typical each image is among the model's data; NLL and mu, sigma in one unit."""
+    """q = 1 - Phi((nll - mu) / sigma): how typical each image is among the model's data; NLL and mu, sigma in one
+    unit.
+    """
     from scipy.special import ndtr
 
     mu, sigma = float(mu_sigma[0]), float(mu_sigma[1])
@@ -19,8 +21,9 @@ def quantile_drop(nll_base: np.ndarray, nll_edited: np.ndarray, base_mu_sigma: t
                   seed: int = 0) -> Estimate:
     """Mean over images of q_base - q_edited, in [-1, 1]; up = the images have become less typical.
 
-    nll_*: (images,), or (noise draws, images), averaged over the draws first, as in the paper. mu and sigma: those of the
-    same model's NLL over its data. Interval: bootstrap over images, widened by sqrt(n / (n - 1)); one image has none.
+    nll_*: (images,), or (noise draws, images), averaged over the draws first, as in the paper. mu and sigma: those of
+    the same model's NLL over its data. Interval: bootstrap over images, widened by sqrt(n / (n - 1)); one image has
+    none.
     """
     base, edited = _mean_nll(nll_base, "nll_base"), _mean_nll(nll_edited, "nll_edited")
     if len(base) != len(edited):

@@ -1,7 +1,8 @@
 """How far a mix of categories is from another: distances between corrected shares, freed of their noise floor.
 
-A distance is never below 0, so noise alone makes it positive: with N images the plain value of a perfect generator is about
-its `floor`. Squares add up (E|p + e - t|^2 = |p - t|^2 + E|e|^2), so the floor is taken off in squares; both are shown.
+A distance is never below 0, so noise alone makes it positive: with N images the plain value of a perfect generator is
+about its `floor`. Squares add up (E|p + e - t|^2 = |p - t|^2 + E|e|^2), so the floor is taken off in squares; both are
+shown.
 """
 from collections.abc import Callable
 
@@ -26,8 +27,8 @@ def total_variation(mix_a: Mix, mix_b: Mix, confusion: np.ndarray | None = None,
                     level: float = 0.95, seed: int = 0) -> Estimate:
     """Half the L1 distance between two mixes, in [0, 1].
 
-    Each mix: counts (C,), shares that sum to 1 (taken as exactly known), or `Shares`. `drop`: categories to leave out on
-    both sides before comparing (the redacted ones).
+    Each mix: counts (C,), shares that sum to 1 (taken as exactly known), or `Shares`. `drop`: categories to leave out
+    on both sides before comparing (the redacted ones).
     """
     a, b = _mix(mix_a, confusion, seed), _mix(mix_b, confusion, seed + 1)
     if len(a) != len(b):
@@ -45,7 +46,8 @@ def kl_to_target(judged: Mix, confusion: np.ndarray | None, target: np.ndarray, 
     mix = _mix(judged, confusion, seed)
     target = as_distribution(target, "target", len(mix))
     if target.min() == 0:
-        raise ValueError("target: found a class with probability 0, wanted all positive: the divergence would be infinite")
+        raise ValueError("target: found a class with probability 0, wanted all positive: the divergence would be "
+                         "infinite")
     plain, drawn = _kl(mix.values, target), _kl(mix.draws, target)
     floor = float(_kl(mix.draws, mix.values).mean())
     low, high = percentiles(drawn - drawn.mean(), level)  # the draws' spread; their own excess is the floor once more
@@ -55,7 +57,9 @@ def kl_to_target(judged: Mix, confusion: np.ndarray | None, target: np.ndarray, 
 
 
 def entropy(judged: Mix, confusion: np.ndarray | None = None, *, level: float = 0.95, seed: int = 0) -> Estimate:
-    """Shannon entropy of the corrected shares in nats, in [0, ln C]; the sampling bias (C - 1)/2N taken out by the draws."""
+    """Shannon entropy of the corrected shares in nats, in [0, ln C]; the sampling bias (C - 1)/2N taken out by the
+    draws.
+    """
     mix = _mix(judged, confusion, seed)
     plain, drawn = _entropy(mix.values), _entropy(mix.draws)
     bias, most = drawn.mean() - plain, np.log(len(mix))
@@ -65,7 +69,8 @@ def entropy(judged: Mix, confusion: np.ndarray | None = None, *, level: float = 
     return Estimate(value, float(min(ends[0], value)), float(max(ends[1], value)), mix.n, plain=float(plain))
 
 
-def _above_floor(gap: np.ndarray, drawn: np.ndarray, noise: np.ndarray, norm: Callable, n: int, level: float) -> Estimate:
+def _above_floor(gap: np.ndarray, drawn: np.ndarray, noise: np.ndarray, norm: Callable, n: int,
+                 level: float) -> Estimate:
     """Distance minus noise floor, in squares; the interval is the basic bootstrap of the squared distance."""
     plain, floor2 = float(norm(gap)), float(np.mean(norm(noise) ** 2))
     square = plain**2 - floor2

@@ -10,11 +10,12 @@ from metrics.sweep import cross_pass, own_pass
 
 
 def suite(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 5,
-          orders: tuple[float, ...] = (0.5, 1, 2, np.inf), device: str = "cpu", level: float = 0.95) -> dict[str, Estimate]:
+          orders: tuple[float, ...] = (0.5, 1, 2, np.inf), device: str = "cpu",
+          level: float = 0.95) -> dict[str, Estimate]:
     """"fd", "kd", "precision", "recall", "density", "coverage", "vendi", "vendi_0.5", "vendi_2", "vendi_inf".
 
-    generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept). With fewer than d
-    rows on either side FD has no honest value: "fd" is then missing, and "kd" is there.
+    generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept). With fewer
+    than d rows on either side FD has no honest value: "fd" is then missing, and "kd" is there.
     """
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     y = reference.features
@@ -23,7 +24,7 @@ def suite(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 
     x_own, y_own = own_pass(generated, reference.centre, k, "generated", device), reference.own(k, device)
     cross = cross_pass(generated, y, reference.centre, x_own.radii2, y_own.radii2, device=device)
     result = {"kd": kernel.from_rows(generated, x_own, y, y_own, cross, level)}
-    result |= neighbours.from_passes(generated, x_own, reference, y_own, cross, k, level=level, device=device)
+    result |= neighbours.from_passes(x_own, y_own, cross, k, level)
     if min(len(generated), len(y)) >= generated.shape[1]:
         fd = frechet.from_moments(moments(generated), reference.moments, generated, reference, level=level)
         result = {"fd": fd} | result

@@ -1,4 +1,6 @@
-"""The reference side of every comparison, computed once: moments, k-NN radii, kernel sums; kept on disk without pickle."""
+"""The reference side of every comparison, computed once: moments, k-NN radii, kernel sums; kept on disk without
+pickle.
+"""
 import hashlib
 from functools import cached_property
 from pathlib import Path
@@ -6,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from metrics.checks import as_features, as_weights
+from metrics.linear import root
 from metrics.moments import Moments, moments
 from metrics.sweep import Own, own_pass
 
@@ -13,7 +16,9 @@ VERSION = 1  # of the stored form
 
 
 class Reference:
-    """Features (m, d) of the images to compare with, weights (m,) or None; statistics are computed when first asked for."""
+    """Features (m, d) of the images to compare with, weights (m,) or None; statistics are computed when first asked
+    for.
+    """
 
     def __init__(self, features: np.ndarray, weights: np.ndarray | None = None) -> None:
         self.features = as_features(features, "reference")
@@ -39,12 +44,17 @@ class Reference:
         return moments(self.features, self.weights)
 
     @cached_property
+    def root(self) -> np.ndarray:
+        """L (d, d) with L L^T = covariance."""
+        return root(self.moments.mean_and_covariance()[1])
+
+    @cached_property
     def centre(self) -> np.ndarray:
         """The point about which distances and kernels are computed (d,), exact in the features' precision."""
         return self.features.mean(0, dtype=np.float64).astype(self.features.dtype).astype(np.float64)
 
     def own(self, k: int, device: str = "cpu") -> Own:
-        """k-NN radii, hub shares and kernel row sums of the reference among itself."""
+        """k-NN radii, neighbours and kernel row sums of the reference among itself."""
         if k not in self._own:
             self._own[k] = own_pass(self.features, self.centre, k, "reference", device)
         return self._own[k]
@@ -70,12 +80,13 @@ class Reference:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         if int(arrays.get("version", -1)) != VERSION:
-            raise ValueError(f"{path}: found version {arrays.get('version')}, wanted {VERSION}: compute the reference anew")
+            raise ValueError(f"{path}: found version {arrays.get('version')}, wanted {VERSION}: compute the reference "
+                             f"anew")
         reference = cls(arrays["features"], arrays.get("weights"))
         group = {name.removeprefix("moments."): value for name, value in arrays.items() if name.startswith("moments.")}
         if group:
             reference.__dict__["moments"] = Moments(**group | {"n": int(group["n"])})
         for k in {int(name.split(".")[1]) for name in arrays if name.startswith("own.")}:
             fields = {name.split(".")[2]: value for name, value in arrays.items() if name.startswith(f"own.{k}.")}
-            reference._own[k] = Own(**fields | {"hubs": float(fields["hubs"])})
+            reference._own[k] = Own(**fields)
         return reference

@@ -1,20 +1,22 @@
 """Vendi score: the effective number of different images (Friedman and Dieng 2023; orders q: Pasarkar and Dieng 2024).
 
 VS_q = exp of the order-q entropy of the eigenvalues of K/n, K the cosine kernel. These are the eigenvalues of the d x d
-second moment of the normalised features, S = sum_i p_i x_i x_i^T, which also serves weights p. The plain value grows with n;
-`value` is freed of the first-order part of that by a block jackknife of ln VS (up to width 512) or in closed form
-(wider). Compare equal n only, all the same. Known difference to vendi-score 0.0.3: its score_X ignores q.
+second moment of the normalised features, S = sum_i p_i x_i x_i^T, which also serves weights p. The plain value grows
+with n; `value` is freed of the first-order part of that by a block jackknife of ln VS (up to width 512) or in closed
+form (wider). Compare equal n only, all the same. Known difference to vendi-score 0.0.3: its score_X ignores q.
 """
 import numpy as np
 
 from metrics.checks import as_features, as_weights
 from metrics.estimate import Estimate, t_value, z_value
+from metrics.linear import eigh
 from metrics.moments import ROWS, WIDE, blocks, jackknife
 
 TINY = 1e-12  # eigenvalues below this share of the largest count as 0
 
 
-def vendi(features: np.ndarray, order: float = 1, weights: np.ndarray | None = None, *, level: float = 0.95) -> Estimate:
+def vendi(features: np.ndarray, order: float = 1, weights: np.ndarray | None = None, *,
+          level: float = 0.95) -> Estimate:
     """Vendi score of (n, d) features, in [1, min(n, d)]; order 1 is the usual one, small orders stress the rare."""
     return vendis(features, (order,), weights, level=level)[order]
 
@@ -25,11 +27,11 @@ def vendis(features: np.ndarray, orders: tuple[float, ...] = (0.5, 1, 2, np.inf)
     for order in orders:
         if not order > 0:
             raise ValueError(f"order: found {order}, wanted a number above 0 (infinity is allowed)")
-    x = normalised(features)
+    x = _narrow(as_features(features, "features"))
     p = as_weights(weights, len(x))
-    x = _narrow(x)
-    parts = _wide(x, p, orders) if x.shape[1] > WIDE else _jackknifed(x, p, orders)
-    return {order: _estimate(*part, n=len(x), most=x.shape[1], level=level) for order, part in zip(orders, parts, strict=True)}
+    parts = _wide(x, p, orders) if x.shape[1] > WIDE else _jackknifed(normalised(x), p, orders)
+    return {order: _estimate(*part, n=len(x), most=x.shape[1], level=level)
+            for order, part in zip(orders, parts, strict=True)}
 
 
 def weighted_vendi(features: np.ndarray, weights: np.ndarray, order: float = 1) -> float:
@@ -39,7 +41,9 @@ def weighted_vendi(features: np.ndarray, weights: np.ndarray, order: float = 1) 
 
 
 def vendi_gradient(features: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
-    """ln VS (order 1) and its gradient in the weights (n,): d ln VS / d p_i = -x_i^T (ln S + I) x_i, S = X^T diag(p) X."""
+    """ln VS (order 1) and its gradient in the weights (n,): d ln VS / d p_i = -x_i^T (ln S + I) x_i, S = X^T diag(p)
+    X.
+    """
     x = normalised(features).astype(np.float64)
     values, vectors = np.linalg.eigh(second_moment(x, as_weights(weights, len(x))))
     logs = np.log(np.maximum(values, TINY * values[-1]))
@@ -49,11 +53,15 @@ def vendi_gradient(features: np.ndarray, weights: np.ndarray) -> tuple[float, np
 def normalised(features: np.ndarray) -> np.ndarray:
     """Rows of length 1, in the input's precision."""
     features = as_features(features, "features")
-    length = np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
+    return features / _lengths(features)[:, None].astype(features.dtype)
+
+
+def _lengths(x: np.ndarray) -> np.ndarray:
+    length = np.sqrt(np.einsum("ij,ij->i", x, x, dtype=np.float64))
     if length.min() == 0:
-        raise ValueError(f"features: found a row of zeros ({int(length.argmin())}), wanted rows with a direction: the Vendi "
-                         "score compares angles")
-    return (features / length).astype(features.dtype)
+        raise ValueError(f"features: found a row of zeros ({int(length.argmin())}), wanted rows with a direction: the "
+                         "Vendi score compares angles")
+    return length
 
 
 def second_moment(x: np.ndarray, p: np.ndarray) -> np.ndarray:
@@ -80,7 +88,8 @@ def _narrow(x: np.ndarray) -> np.ndarray:
     """Fewer rows than columns: the same inner products in n columns."""
     if len(x) >= x.shape[1]:
         return x
-    values, vectors = np.linalg.eigh((x @ x.T).astype(np.float64))
+    x = normalised(x)
+    values, vectors = eigh((x @ x.T).astype(np.float64))
     return (vectors * np.sqrt(np.maximum(values, 0))).astype(x.dtype)
 
 
@@ -101,48 +110,62 @@ def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list
 
 
 def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple[float, float, float, float]]:
-    """The same in closed form. For g = tr f(S): influence f'(l).y^2, bias 1/2n sum_ij f'[l_i, l_j] Var(y_i y_j), y = V^T x."""
-    values, vectors = np.linalg.eigh(second_moment(x, p))
+    """The same in closed form: for g = tr f(S), influence f'(l).y^2, bias 1/2n sum f'[l_i, l_j] Var(y_i y_j), y = V^T
+    x.
+    """
+    inverse = 1 / _lengths(x) ** 2  # rows are normalised where they are used: no copy of all features
+    values, vectors = eigh(second_moment(x, p * inverse))
     use = values > 1e-7 * values[-1]
     values, basis = values[use], vectors[:, use].astype(x.dtype)
-    y2 = np.concatenate([(x[s:s + ROWS] @ basis) ** 2 for s in range(0, len(x), ROWS)])
-    root = y2 * np.sqrt(p)[:, None].astype(x.dtype)
-    spread = (root.T @ root).astype(np.float64)
-    spread[np.diag_indices(len(values))] -= values**2
-    share = float(p @ p)
-    return [(log_vendi(values, order), *_corrected(values, y2, p, spread, share, order), np.inf) for order in orders]
+    del vectors
+    slopes = np.stack([_slope(values, order) for order in orders], 1).astype(x.dtype)
+    spread, psi = np.zeros((len(values),) * 2, x.dtype), np.empty((len(x), len(orders)))
+    for start in range(0, len(x), ROWS):
+        y2 = np.square(x[start:start + ROWS] @ basis) * inverse[start:start + ROWS, None].astype(x.dtype)
+        psi[start:start + ROWS] = y2 @ slopes
+        y2 *= np.sqrt(p[start:start + ROWS, None]).astype(x.dtype)
+        spread += y2.T @ y2
+    spread[np.diag_indices(len(values))] -= (values**2).astype(x.dtype)
+    psi -= p @ psi
+    parts = []
+    for order, influence in zip(orders, psi.T, strict=True):
+        bend = np.vdot(_bend(values, order).astype(x.dtype), spread)
+        plain = log_vendi(values, order)
+        bias, variance = _on_log_scale(values, order, 0.5 * float(p @ p) * float(bend), float(p * p @ influence**2))
+        parts.append((plain, plain - bias, variance, np.inf))
+    return parts
 
 
-def _corrected(values: np.ndarray, y2: np.ndarray, p: np.ndarray, spread: np.ndarray, share: float,
-               order: float) -> tuple[float, float]:
-    """Bias-free ln VS and its variance."""
-    slope, bend = _derivatives(values, order)
-    psi = y2 @ slope.astype(y2.dtype)
-    variance = float(p * p @ (psi - p @ psi) ** 2)
-    bias = 0.5 * share * float(np.sum(bend * spread))
+def _on_log_scale(values: np.ndarray, order: float, bias: float, variance: float) -> tuple[float, float]:
+    """Bias and variance of ln VS from those of g: the entropy itself (order 1), the largest eigenvalue, or sum l^q."""
     if order == 1:
-        return log_vendi(values, 1) - bias, variance
+        return bias, variance
     g, outer = (values[-1], -1.0) if np.isinf(order) else (np.sum(values**order), 1 / (1 - order))
-    bias, variance = bias / g, variance / g**2  # ln VS = outer * ln g
-    return log_vendi(values, order) - outer * (bias - variance / 2), outer**2 * variance
+    return outer * (bias / g - variance / g**2 / 2), outer**2 * variance / g**2  # ln VS = outer * ln g
 
 
-def _derivatives(values: np.ndarray, order: float) -> tuple[np.ndarray, np.ndarray]:
-    """f'(l) (d,) and its divided differences f'[l_i, l_j] (d, d), for g = tr f(S), or for the largest eigenvalue."""
+def _slope(values: np.ndarray, order: float) -> np.ndarray:
+    """f'(l) (d,) of g = tr f(S); for order infinity, of the largest eigenvalue."""
     if np.isinf(order):
-        slope, bend = np.zeros(len(values)), np.zeros((len(values),) * 2)
-        slope[-1] = 1
-        gap = np.maximum(values[-1] - values[:-1], 1e-9)
-        bend[-1, :-1] = bend[:-1, -1] = 1 / gap
-        return slope, bend
-    if order == 1:
-        slope, second = -np.log(values) - 1, -1 / values
-    else:
-        slope, second = order * values ** (order - 1), order * (order - 1) * values ** (order - 2)
+        return np.eye(len(values))[-1]
+    return -np.log(values) - 1 if order == 1 else order * values ** (order - 1)
+
+
+def _bend(values: np.ndarray, order: float) -> np.ndarray:
+    """Divided differences f'[l_i, l_j] (d, d)."""
+    if np.isinf(order):
+        bend = np.zeros((len(values),) * 2)
+        bend[-1, :-1] = bend[:-1, -1] = 1 / np.maximum(values[-1] - values[:-1], 1e-9)
+        return bend
+    second = -1 / values if order == 1 else order * (order - 1) * values ** (order - 2)
     gap = np.subtract.outer(values, values)
     near = np.abs(gap) < 1e-6 * np.add.outer(values, values)
-    bend = np.subtract.outer(slope, slope) / np.where(near, 1, gap)
-    return slope, np.where(near, np.add.outer(second, second) / 2, bend)
+    gap[near] = 1
+    slope = _slope(values, order)
+    bend = np.subtract.outer(slope, slope)
+    bend /= gap
+    bend[near] = (np.add.outer(second, second) / 2)[near]
+    return bend
 
 
 def _estimate(plain: float, value: float, variance: float, dof: float, n: int, most: int,

@@ -1,8 +1,8 @@
 """From many runs to a row of a table: instances × seeds, their mean, paired differences, and ties shown as ties.
 
-The instances of a track are fixed, the seeds are a sample: seeds are drawn anew within each instance (stratified bootstrap,
-Agarwal et al. 2021). With S seeds such draws are too narrow by sqrt((S - 1)/S), and with few seeds a normal quantile is too
-small: both are mended by one factor, without which three seeds cover 80% instead of 95%.
+The instances of a track are fixed, the seeds are a sample: seeds are drawn anew within each instance (stratified
+bootstrap, Agarwal et al. 2021). With S seeds such draws are too narrow by sqrt((S - 1)/S), and with few seeds a normal
+quantile is too small: both are mended by one factor, without which three seeds cover 80% instead of 95%.
 """
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,9 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Aggregate:
-    """A method's scores on a track in two numbers: the mean, and the mean of the middle half (robust against one outlier)."""
+    """A method's scores on a track in two numbers: the mean, and the mean of the middle half (robust against one
+    outlier).
+    """
 
     mean: Estimate
     iqm: Estimate
@@ -31,7 +33,8 @@ def aggregate(scores: np.ndarray, *, level: float = 0.95, draws: int = DRAWS, se
     return Aggregate(mean, iqm)
 
 
-def paired_difference(a: np.ndarray, b: np.ndarray, *, level: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Estimate:
+def paired_difference(a: np.ndarray, b: np.ndarray, *, level: float = 0.95, draws: int = DRAWS,
+                      seed: int = 0) -> Estimate:
     """Mean of a - b over the same instances and seeds (instances, seeds); the pairing takes their difficulty out."""
     a, b = _scores(a, "a"), _scores(b, "b")
     if a.shape != b.shape:
@@ -51,7 +54,8 @@ def ranks(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, 
 
 
 def smallest_difference(table: Mapping[str, np.ndarray], *, level: float = 0.95, power: float = 0.8) -> float:
-    """The true difference that this table's instances and seeds show, as an interval without 0, in `power` of all cases.
+    """The true difference that this table's instances and seeds show, as an interval without 0, in `power` of all
+    cases.
 
     (t + z_power) × the standard error of a paired difference, pooled over all pairs of methods.
     """
@@ -106,5 +110,6 @@ def _scores(scores: np.ndarray, name: str) -> np.ndarray:
     if scores.ndim != 2 or scores.size == 0:
         raise ValueError(f"{name}: found shape {scores.shape}, wanted (instances, seeds)")
     if not np.isfinite(scores).all():
-        raise ValueError(f"{name}: found {int((~np.isfinite(scores)).sum())} missing or infinite scores, wanted all present")
+        raise ValueError(f"{name}: found {int((~np.isfinite(scores)).sum())} missing or infinite scores, wanted all "
+                         f"present")
     return scores

@@ -1,28 +1,37 @@
-"""The two passes over all pairs that every kernel and neighbour metric reads: a set among itself, and one against another.
+"""The two passes over all pairs that every kernel and neighbour metric reads: a set among itself, and one against
+another.
 
 Tiles of t = u.v / d about one centre (float32 products are accurate there) are computed once, and from each tile come
 - the polynomial kernel (x.y/d + 1)^3 = (t + c_i + c_j)^3: the powers t^2, t^3 from the tile, all else in closed form
   and float64, so that a large offset c does not drown the difference that kernel distance is;
 - squared distances d (2 h_i + 2 h_j - 2 t), h = |u|^2 / 2d: float32 finds the candidates, float64 decides.
-The tie rule: a point on the surface of a ball is inside (<=, as in Kynkäänniemi et al. 2019 and torch-fidelity; prdc has <).
+The tie rule: a point on the surface of a ball is inside (<=, as in Kynkäänniemi et al. 2019 and torch-fidelity; prdc
+has <).
 """
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-TILE = 2048
-SPARE = 4  # candidates kept beyond k, in case float32 has swapped near-ties
-PAIRS = 4_000_000  # numbers held at a time when pairs are decided in float64
+from metrics.covering import Covering, pair_distance2
+
+TILE = 1000
+SPARE = 2  # candidates kept beyond k + 1, in case float32 has swapped near-ties
+HITS = 64  # more newcomers than this in one row: sort it the plain way
 
 
 @dataclass(frozen=True)
 class Own:
     """What a set of n points is among itself."""
 
-    radii2: np.ndarray  # (n,) squared distance to the k-th nearest other point, float64
+    radii2: np.ndarray  # (n, 2) squared distances to the k-th and the (k+1)-th nearest other point, float64
+    nearest: np.ndarray  # (n, k) row numbers of the k nearest others
     kernel: np.ndarray  # (n,) mean kernel value to the n - 1 others
-    hubs: float  # share of points that are among the k nearest of another: precision of a fresh sample (leave one out)
+
+    @property
+    def hubs(self) -> float:
+        """Share of points that are among the k nearest of another: what precision would be for a fresh sample."""
+        return len(np.unique(self.nearest)) / len(self.nearest)
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,8 @@ class Cross:
 
     kernel_x: np.ndarray  # (n,) mean kernel value to the reference
     kernel_y: np.ndarray  # (m,) mean kernel value to the generated
-    balls: np.ndarray  # (n,) how many reference balls hold this generated point
-    covered: np.ndarray  # (m,) bool: this reference point's ball holds a generated one
-    recalled: np.ndarray  # (m,) bool: a generated point's ball holds this reference point
+    forth: Covering  # generated points in reference balls
+    back: Covering  # reference points in generated balls
 
 
 class Side:
@@ -87,10 +95,9 @@ class KernelSums:
         """Adds a tile's t^2 and t^3 to the sums of its rows (axis 1) or of its columns (axis 0)."""
         import torch
 
-        ones = np.stack([np.ones_like(other_level), other_level], 1)
-        weights = torch.as_tensor(ones, dtype=square.dtype, device=square.device)
-        self.total[rows, :2] += ((square if axis == 1 else square.T) @ weights).cpu().numpy()
-        self.total[rows, 2] += cube.sum(axis).cpu().numpy()
+        level = torch.from_numpy(other_level).to(square.device, square.dtype)
+        sums = square.sum(axis), (square if axis == 1 else square.T).mv(level), cube.sum(axis)
+        self.total[rows] += torch.stack(sums, 1).cpu().numpy()
 
     def means(self, other: Side, own: bool) -> np.ndarray:
         """Mean kernel value of each point to the other side's points; `own` leaves the point itself out."""
@@ -109,7 +116,7 @@ def own_pass(points: np.ndarray, centre: np.ndarray, k: int, name: str, device: 
     n = len(points)
     if n < k + 1:
         raise ValueError(f"{name}: found {n} rows, wanted at least {k + 1} for the {k} nearest neighbours")
-    side, width = Side(points, centre, device), min(k + SPARE, n - 1)
+    side, width = Side(points, centre, device), min(k + 1 + SPARE, n - 1)
     sums = KernelSums(side)
     half = torch.from_numpy(side.half.astype(points.dtype)).to(device)
     best = torch.full((n, width), -torch.inf, dtype=half.dtype, device=device)
@@ -121,74 +128,110 @@ def own_pass(points: np.ndarray, centre: np.ndarray, k: int, name: str, device: 
             t = left @ (left if diagonal else side.tile(columns)).T
             if diagonal:
                 t.fill_diagonal_(-torch.inf)
-            _keep_nearest(best, index, rows, columns, t - half[columns], width)
+            _keep_nearest(best, index, rows, columns, t - half[columns], axis=1)
             if diagonal:
                 t.fill_diagonal_(0)
             else:
-                _keep_nearest(best, index, columns, rows, t.T - half[rows], width)
+                _keep_nearest(best, index, columns, rows, t - half[rows, None], axis=0)
             _add_kernel(t, sums, rows, sums if not diagonal else None, columns)
-    radii2, hubs = _radii(points, index.cpu().numpy(), k)
-    return Own(radii2, sums.means(side, own=True), hubs)
+    radii2, nearest = _radii(points, index.cpu().numpy(), k)
+    return Own(radii2, nearest, sums.means(side, own=True))
 
 
 def cross_pass(x: np.ndarray, y: np.ndarray, centre: np.ndarray, radii2_x: np.ndarray, radii2_y: np.ndarray,
                closed: bool = True, device: str = "cpu") -> Cross:
-    """One pass over all pairs of generated x (n, d) and reference y (m, d), with the squared radii of both."""
+    """One pass over all pairs of generated x (n, d) and reference y (m, d), with the squared radii (n, 2), (m, 2)."""
     a, b = Side(x, centre, device), Side(y, centre, device)
     sums_x, sums_y = KernelSums(a), KernelSums(b)
-    balls, covered, recalled = np.zeros(a.n, np.int64), np.zeros(b.n, bool), np.zeros(b.n, bool)
+    forth, back = Covering(a.n, b.n), Covering(b.n, a.n)
     for rows in a.slices():
         left = a.tile(rows)
         for columns in b.slices():
             t = left @ b.tile(columns).T
-            i, j = inside(t, a, rows, b, columns, None, radii2_y[columns], closed)
-            balls[rows] += np.bincount(i, minlength=rows.stop - rows.start)
-            covered[columns.start + j] = True
-            _, j = inside(t, a, rows, b, columns, radii2_x[rows], None, closed)
-            recalled[columns.start + j] = True
+            i, j, core = inside(t, a, rows, b, columns, radii2_y[columns], False, closed)
+            forth.add(i, j, core)
+            i, j, core = inside(t, a, rows, b, columns, radii2_x[rows], True, closed)
+            back.add(j, i, core)
             _add_kernel(t, sums_x, rows, sums_y, columns)
-    return Cross(sums_x.means(b, own=False), sums_y.means(a, own=False), balls, covered, recalled)
+    return Cross(sums_x.means(b, own=False), sums_y.means(a, own=False), forth, back)
 
 
-def inside(t: "object", a: Side, rows: slice, b: Side, columns: slice, radii2_rows: np.ndarray | None,
-           radii2_columns: np.ndarray | None, closed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (i, j) of the tile within the ball of the row's (or of the column's) point."""
-    import torch
-
+def inside(t: "object", a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool,
+           closed: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs (i, j) of the tile within the wider ball of the row's (or column's) point, and whether within the inner
+    one.
+    """
     slack = np.finfo(a.points.dtype).eps * (8 + 2 * a.d**0.5)  # rounding of a product of d terms, generously
     hi, hj = a.half[rows], b.half[columns]
-    ri = np.zeros(len(hi)) if radii2_rows is None else radii2_rows / (2 * a.d)
-    rj = np.zeros(len(hj)) if radii2_columns is None else radii2_columns / (2 * a.d)
-    low_i, low_j = ((h * (1 - slack) - r) for h, r in ((hi, ri), (hj, rj)))
-    low_i, low_j = (torch.from_numpy(v.astype(a.points.dtype)).to(t.device) for v in (low_i, low_j))
-    mask = (t - low_i[:, None]) >= low_j
-    found = np.flatnonzero(mask.cpu().numpy()) if t.device.type == "cpu" else mask.flatten().nonzero()[:, 0].cpu().numpy()
-    i, j = np.divmod(found, len(hj))
-    margin = t.flatten()[torch.from_numpy(found).to(t.device)].cpu().numpy() - (hi[i] - ri[i]) - (hj[j] - rj[j])
-    unsure = np.flatnonzero(np.abs(margin) <= slack * (hi[i] + hj[j]))
-    keep = margin > 0
-    limit = radii2_rows[i[unsure]] if radii2_rows is not None else radii2_columns[j[unsure]]
-    exact = pair_distance2(a.points, rows.start + i[unsure], b.points, columns.start + j[unsure])
-    keep[unsure] = exact <= limit if closed else exact < limit
-    return i[keep], j[keep]
+    reach = np.minimum(radii2[:, 1], 8 * a.d * max(hi.max(), hj.max())) / (2 * a.d)  # an infinite radius holds all
+    low_i, low_j = hi * (1 - slack), hj * (1 - slack)
+    low_i, low_j = (low_i - reach, low_j) if around_rows else (low_i, low_j - reach)
+    i, j, value = _above(t, low_i, low_j)
+    distance2 = 2 * a.d * (hi[i] + hj[j] - value)
+    limits = radii2[i if around_rows else j]
+    unsure = np.flatnonzero((np.abs(distance2[:, None] - limits) <= 2 * a.d * slack * (hi[i] + hj[j])[:, None]).any(1))
+    i, j = i + rows.start, j + columns.start
+    distance2[unsure] = pair_distance2(a.points, i[unsure], b.points, j[unsure])
+    within = (distance2[:, None] <= limits) if closed else (distance2[:, None] < limits)
+    keep = within[:, 1]
+    return i[keep], j[keep], within[keep, 0]
 
 
-def pair_distance2(x: np.ndarray, i: np.ndarray, y: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """Squared distances of pairs x[i], y[j] in float64, in chunks."""
-    step = max(1, PAIRS // x.shape[1])
-    parts = [np.square(x[i[s:s + step]].astype(np.float64) - y[j[s:s + step]]).sum(1) for s in range(0, len(i), step)]
-    return np.concatenate(parts) if parts else np.zeros(0)
-
-
-def _keep_nearest(best: "object", index: "object", rows: slice, columns: slice, score: "object", width: int) -> None:
-    """Merges a tile's nearest columns into the rows' lists; score = t - h_j grows as the distance shrinks."""
+def _above(t: "object", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where t_ij >= low_i + low_j: few entries of many."""
     import torch
 
-    value, where = score.topk(min(width, score.shape[1]), dim=1)
-    value = torch.cat([best[rows], value], 1)
-    where = torch.cat([index[rows], where + columns.start], 1)
-    best[rows], order = value.topk(width, dim=1)
-    index[rows] = where.gather(1, order)
+    low_i, low_j = (torch.from_numpy(v).to(t.device, t.dtype) for v in (low_i, low_j))
+    mask = (t - low_i[:, None]) >= low_j
+    flat = _true_places(mask)
+    i, j = np.divmod(flat, t.shape[1])
+    return i, j, t.flatten()[torch.from_numpy(flat).to(t.device)].cpu().numpy().astype(np.float64)
+
+
+def _true_places(mask: "object") -> np.ndarray:
+    """Flat places of the few true entries; numpy is eight times faster at it than torch on the CPU."""
+    return np.flatnonzero(mask.numpy()) if mask.device.type == "cpu" else mask.flatten().nonzero()[:, 0].cpu().numpy()
+
+
+def _keep_nearest(best: "object", index: "object", owners: slice, others: slice, score: "object", axis: int) -> None:
+    """Merges a tile's nearest points into their owners' lists (along `axis`); the score t - h_j grows as distance
+    shrinks.
+    """
+    import torch
+
+    width = best.shape[1]
+    known = best[owners]
+    found = None if torch.isinf(known[:, -1]).any() else _newcomers(score, known[:, -1], axis)
+    if found is None:
+        score = score if axis == 1 else score.T.contiguous()
+        value, where = score.topk(min(width, score.shape[1]), dim=1)
+    else:
+        value, where = found
+    value, order = torch.cat([known, value], 1).topk(width, dim=1)
+    best[owners], index[owners] = value, torch.cat([index[owners], where + others.start], 1).gather(1, order)
+
+
+def _newcomers(score: "object", least: "object", axis: int) -> tuple["object", "object"] | None:
+    """Scores and places of the few that beat their owner's worst neighbour, padded; None if they are not few."""
+    import torch
+
+    mask = score > (least[:, None] if axis == 1 else least)
+    flat = torch.from_numpy(_true_places(mask)).to(score.device)
+    row, column = flat // score.shape[1], flat % score.shape[1]
+    owner, other = (row, column) if axis == 1 else (column, row)
+    value = score.flatten()[flat]
+    if axis == 0:
+        owner, order = owner.sort(stable=True)
+        other, value = other[order], value[order]
+    counts = torch.bincount(owner, minlength=len(least))
+    most = int(counts.max())
+    if most > HITS:
+        return None
+    slot = torch.arange(len(owner), device=owner.device) - (counts.cumsum(0) - counts)[owner]
+    values = torch.full((len(least), most), -torch.inf, dtype=score.dtype, device=score.device)
+    places = torch.zeros((len(least), most), dtype=torch.int64, device=score.device)
+    values[owner, slot], places[owner, slot] = value, other
+    return values, places
 
 
 def _add_kernel(t: "object", row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice) -> None:
@@ -200,10 +243,15 @@ def _add_kernel(t: "object", row_sums: KernelSums, rows: slice, column_sums: Ker
         column_sums.add(columns, square, cube, row_sums.side.level[rows], axis=0)
 
 
-def _radii(points: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, float]:
-    """Exact squared k-th distances among the candidates (n, width), and the share of points in anyone's k nearest."""
-    n, width = index.shape
-    distance2 = pair_distance2(points, np.repeat(np.arange(n), width), points, index.ravel()).reshape(n, width)
-    order = np.argsort(distance2, axis=1, kind="stable")[:, :k]
-    nearest = np.take_along_axis(index, order, 1)
-    return np.take_along_axis(distance2, order[:, -1:], 1)[:, 0], len(np.unique(nearest)) / n
+def _radii(points: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exact squared k-th and (k+1)-th distances among the candidates (n, width), and the k nearest."""
+    n, first = len(index), max(k - 2, 0)  # the nearest ones are certain; from here on float64 decides
+    close = index[:, first:]
+    owner = np.repeat(np.arange(n), close.shape[1])
+    distance2 = pair_distance2(points, owner, points, close.ravel()).reshape(close.shape)
+    order = np.argsort(distance2, axis=1, kind="stable")
+    ranked = np.take_along_axis(distance2, order, 1)[:, k - 1 - first:k + 1 - first]
+    radii2 = np.full((n, 2), np.inf)
+    radii2[:, :ranked.shape[1]] = ranked
+    nearest = np.concatenate([index[:, :first], np.take_along_axis(close, order, 1)], 1)[:, :k]
+    return radii2, nearest

@@ -1,15 +1,15 @@
 """Precision and recall against a reference whose images count unequally (reference weighted by p).
 
-Recall: sum of p over reference images within a generated ball. Precision: generated images within a reference ball, where
-a ball now reaches to the distance at which its neighbours weigh k/m, and images of weight 0 have none; with equal weights this
-is the usual k-NN ball. The formula of Diversity Weights (Berns et al. 2023) could not be verified: this one is ours.
+Recall: sum of p over reference images within a generated ball. Precision: generated images within a reference ball,
+where a ball now reaches to the distance at which its neighbours weigh k/m, and images of weight 0 have none; with
+equal weights this is the usual k-NN ball. The formula of Diversity Weights (Berns et al. 2023) could not be verified:
+this one is ours.
 """
 import numpy as np
 
 from metrics.checks import as_pair, as_weights
-from metrics.estimate import Estimate, t_value, wilson
-from metrics.moments import blocks
-from metrics.neighbours import enough
+from metrics.estimate import Estimate
+from metrics.neighbours import enough, proportion
 from metrics.sweep import cross_pass, own_pass
 
 ROWS = 512
@@ -22,40 +22,36 @@ def weighted_precision_recall(generated: np.ndarray, reference: np.ndarray, weig
     n, m = len(generated), len(reference)
     p = as_weights(weights, m)
     enough(n, m, k)
-    values = _both(generated, reference, p, k, device)
-    count = int(np.clip(min(n, m) // (4 * (k + 2)), 4, 20))
-    pairs = [(i, j) for i, j in zip(blocks(n, count), blocks(m, count), strict=True) if p[j].sum() > 0]
-    drawn = np.array([_both(generated[i], reference[j], p[j] / p[j].sum(), k, device) for i, j in pairs])
-    estimates = [_interval(v, d, min(n, m), level) for v, d in zip(values, drawn.T, strict=True)]
-    return dict(zip(("precision", "recall"), estimates, strict=True))
+    centre = reference.mean(0, dtype=np.float64).astype(reference.dtype).astype(np.float64)
+    x = own_pass(generated, centre, k, "generated", device)
+    radii2, nearest = mass_radii2(reference, p, k)
+    cross = cross_pass(generated, reference, centre, x.radii2, radii2, device=device)
+    forth, back = cross.forth, cross.back
+    recalled = back.count > 0
+    recall = float(np.clip(p @ recalled, 0, 1))
+    unequal = m * float(p @ p)  # the design effect of unequal weights
+    return {"precision": proportion(np.mean(forth.count > 0), forth.share_variance(nearest), n, None, level),
+            "recall": proportion(recall, unequal * back.share_variance(x.nearest), m, None, level)}
 
 
-def mass_radii2(points: np.ndarray, p: np.ndarray, k: int) -> np.ndarray:
-    """Squared distance (m,) at which the other points within it weigh at least k/m in all; -1 for points of weight 0."""
+def mass_radii2(points: np.ndarray, p: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Squared distances (m, 2) at which the other points within weigh at least k/m, and at the next point; the k
+    nearest (m, k).
+
+    Points of weight 0 get a radius of -1: they hold nothing.
+    """
     points = points.astype(np.float64) - points.mean(0, dtype=np.float64)
     square = np.einsum("ij,ij->i", points, points)
-    radii2, m = np.empty(len(points)), len(points)
+    m = len(points)
+    radii2, nearest = np.empty((m, 2)), np.empty((m, k), np.int64)
     for start in range(0, m, ROWS):
         rows = np.arange(start, min(start + ROWS, m))
-        distance2 = np.maximum(square[rows, None] + square - 2 * points[rows] @ points.T, 0)
+        distance2 = square[rows, None] + square - 2 * points[rows] @ points.T
         distance2[np.arange(len(rows)), rows] = np.inf  # the point itself comes last
         order = np.argsort(distance2, axis=1, kind="stable")[:, :-1]
         reached = np.argmax(np.cumsum(p[order], axis=1) >= min(k / m, 1 - p.max()) - 1e-12, axis=1)
-        at = order[np.arange(len(rows)), reached]
-        radii2[rows] = np.square(points[rows] - points[at]).sum(1)
-    return np.where(p > 0, radii2, -1.0)
-
-
-def _both(x: np.ndarray, y: np.ndarray, p: np.ndarray, k: int, device: str) -> tuple[float, float]:
-    centre = y.mean(0, dtype=np.float64).astype(y.dtype).astype(np.float64)
-    radii2_x = own_pass(x, centre, k, "generated", device).radii2
-    cross = cross_pass(x, y, centre, radii2_x, mass_radii2(y, p, k), device=device)
-    return float((cross.balls > 0).mean()), float(p @ cross.recalled)
-
-
-def _interval(value: float, drawn: np.ndarray, n: int, level: float) -> Estimate:
-    mean, size = drawn.mean(), n / len(drawn)
-    factor = max(drawn.var(ddof=1) / (max(mean * (1 - mean), 1 / size) / size), 0.05)
-    value = min(max(value, 0.0), 1.0)
-    return Estimate(value, *wilson(value, n / factor, level, quantile=t_value(len(drawn) - 1, level)), n,
-                    se=float(np.sqrt(value * (1 - value) * factor / n)))
+        for column, rank in enumerate((reached, np.minimum(reached + 1, m - 2))):
+            at = order[np.arange(len(rows)), rank]
+            radii2[rows, column] = np.square(points[rows] - points[at]).sum(1)
+        nearest[rows] = order[:, :k]
+    return np.where(p[:, None] > 0, radii2, -1.0), nearest

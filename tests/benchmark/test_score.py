@@ -81,3 +81,20 @@ def test_quality_falls_with_the_distance_and_never_leaves_its_range(fd, error):
 
 def test_harmonic_mean_by_hand():
     assert harmonic(0.5, 1.0) == pytest.approx(2 / 3, abs=1e-6) and harmonic(0, 1) == 0 == harmonic(0, 0)
+
+
+def test_the_notebook_form_scores_like_the_harness(cache, tmp_path):
+    import benchmark as retouch
+    from benchmark import plan, run
+
+    (tmp_path / "u").mkdir()
+    manifest = 'title = "u"\nauthors = ["t"]\nfamilies = ["gan"]\ntasks = ["category_redaction"]\n'
+    (tmp_path / "u" / "submission.toml").write_text(manifest + 'entry = "methods.unchanged:edit"\n')
+    name = "category_redaction/digits-gan"
+    record = run.execute(plan.plan([tmp_path / "u"], TRACK, instances=[name], seeds=[0])[0])
+    task = retouch.load(f"tiny/{name}")
+    found = task.score(task.generator)
+    assert found.metrics == record.metrics and found.goal == record.goal and found.quality == record.quality
+    assert task.picture(task.generator).startswith(b"\x89PNG")
+    assert run.execute(plan.plan([tmp_path / "u"], TRACK, instances=[name], seeds=[0])[0]).metrics == record.metrics
+    assert (tmp_path / "u" / f"records/tiny/{name}/default.0.png").stat().st_size <= 60_000

@@ -1,0 +1,120 @@
+"""Quantile drop, identity curve, aggregation over runs, texts, and what importing costs."""
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import metrics
+from metrics.meaning import MEANING, page
+
+
+def test_quantile_drop_by_hand():
+    """NLL at the mean before (q = 0.5), one sigma above after (q = 0.1587)."""
+    found = metrics.quantile_drop(np.full(6, 3.0), np.full(6, 5.0), (3, 1), (4, 1))
+    assert found.value == pytest.approx(0.5 - 0.158655, abs=1e-6) and found.n == 6
+    assert metrics.quantiles(np.array([3.0]), (3, 2))[0] == 0.5
+
+
+def test_noise_draws_are_averaged_first():
+    rng = np.random.default_rng(0)
+    base, edited = rng.normal(3, 1, (5, 8)), rng.normal(4, 1, (5, 8))
+    assert metrics.quantile_drop(base, edited, (3, 1), (3, 1)) == metrics.quantile_drop(base.mean(0), edited.mean(0),
+                                                                                        (3, 1), (3, 1))
+
+
+def test_one_image_has_no_interval():
+    found = metrics.quantile_drop([3.0], [5.0], (3, 1), (3, 1))
+    assert (found.low, found.high, found.n) == (-1, 1, 1) and "no interval" in found.note
+
+
+def test_identity_curve():
+    change = np.array([0.0, 0.1, 0.2, 0.9, 1.0, 3.0])
+    curve = metrics.identity_curve(np.array([1.0, 0.9, 0.8, 0.3, 0.1, 0.0]), change, np.array([0, 0.5, 0.6, 1.0]))
+    assert curve.counts == (3, 0, 2) and curve.means[1] is None  # 1.0 belongs to the last bin, 3.0 to none
+    assert curve.means[0].value == pytest.approx(0.9) and curve.means[2].value == pytest.approx(0.2)
+    assert sum(metrics.identity_curve(change, change, 4).counts) == 6
+
+
+def test_interquartile_mean_leaves_out_an_outlier():
+    scores = np.array([[0.1, 0.2, 0.3, 0.4], [0.2, 0.3, 0.4, 50.0]])
+    found = metrics.aggregate(scores)
+    assert found.mean.value == pytest.approx(scores.mean())
+    assert found.iqm.value == pytest.approx(np.mean([0.2, 0.3, 0.3, 0.4]))
+    assert found.iqm.n == 8
+
+
+def test_pairing_takes_the_difficulty_out():
+    rng = np.random.default_rng(0)
+    hard = rng.normal(0, 1, (5, 1))
+    a, b = hard + rng.normal(0, 0.01, (5, 4)) + 0.1, hard + rng.normal(0, 0.01, (5, 4))
+    found = metrics.paired_difference(a, b)
+    assert found.low > 0.05 and found.value == pytest.approx(0.1, abs=0.02)
+    reverse = metrics.paired_difference(b, a)
+    assert reverse.value == -found.value and reverse.high < 0
+
+
+def test_ties_share_a_rank():
+    noise = np.random.default_rng(1).normal(0, 0.05, (2, 6, 3))
+    table = {"best": noise[0] + 0.9, "tied": noise[1] + 0.9, "last": noise[0] + 0.2}
+    assert metrics.ranks(table) == {"best": 1, "tied": 1, "last": 3}
+
+
+def test_a_table_resolves_what_it_says():
+    """A true difference of the stated size is found in about 80% of the tables."""
+    rng = np.random.default_rng(0)
+    size = np.mean([metrics.smallest_difference({"a": rng.normal(0, 0.1, (6, 4)), "b": rng.normal(0, 0.1, (6, 4))})
+                    for _ in range(40)])
+    found = np.mean([metrics.paired_difference(rng.normal(size, 0.1, (6, 4)), rng.normal(0, 0.1, (6, 4))).low > 0
+                     for _ in range(150)])
+    assert 0.68 < found < 0.92
+
+
+def test_one_seed_and_one_run():
+    assert "over instances" in metrics.aggregate(np.array([0.1, 0.2, 0.4])).mean.note
+    single = metrics.aggregate(np.array([[0.3]])).mean
+    assert single.value == 0.3 and single.low == -np.inf and single.high == np.inf
+
+
+@pytest.mark.parametrize(("call", "message"), [
+    (lambda: metrics.quantile_drop([1.0], [1.0, 2.0], (0, 1), (0, 1)), "1 and 2 images"),
+    (lambda: metrics.quantile_drop([1.0], [np.nan], (0, 1), (0, 1)), "nll_edited: found 1 NaN"),
+    (lambda: metrics.quantile_drop([1.0], [1.0], (0, 0), (0, 1)), "positive standard deviation"),
+    (lambda: metrics.identity_curve([1.0, 2], [1.0], 3), "found 2 and 1 values"),
+    (lambda: metrics.identity_curve([1.0, 2], [1.0, 2], np.array([1.0, 1.0])), "increasing edges"),
+    (lambda: metrics.aggregate(np.array([[0.1, np.nan]])), "scores: found 1 missing"),
+    (lambda: metrics.aggregate(np.zeros((2, 2, 2))), r"wanted \(instances, seeds\)"),
+    (lambda: metrics.paired_difference(np.zeros((2, 3)), np.zeros((2, 2))), "the same instances and seeds"),
+    (lambda: metrics.smallest_difference({"a": np.zeros((2, 2))}), "at least two"),
+    (lambda: metrics.share([5, 5], level=1.5), "level: found 1.5"),
+])
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_every_scored_name_has_its_text():
+    x, y = np.random.default_rng(0).normal(size=(2, 80, 4))
+    assert {name.partition("_")[0] for name in metrics.suite(x, y)} <= set(MEANING)
+    public = {"weighted_fd", "weighted_precision_recall", "share", "invalidity", "identity_share",
+              "fairness_discrepancy",
+              "kl_to_target", "total_variation", "entropy", "quantile_drop", "identity_curve"}
+    assert public <= set(MEANING) and all(all(m) for m in MEANING.values())
+
+
+def test_the_page_is_the_source():
+    assert (Path(__file__).parents[2] / "docs" / "metrics.md").read_text() == page()
+
+
+def test_import_loads_nothing_heavy():
+    code = "import sys, metrics, metrics.meaning; print([m for m in ('torch', 'scipy', 'sklearn') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          cwd=Path(__file__).parents[2], check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_there():
+    assert all(getattr(metrics, name) is not None for name in metrics.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = metrics.nonsense
