@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up everything they need by themselves.
 PYTHON ?= python3
 VENV ?= .venv
-DEMO = unchanged retrained rejection importance_resampling finetune_retain balanced_finetune inverse_frequency
+DEMO = unchanged retrained rejection finetune_retain balanced_finetune inverse_frequency
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
 demo: $(VENV)/demo  ## controls and baselines on every task of the tiny track, one seed, and the table

@@ -55,7 +55,7 @@ class Run:
         return {
             "base": weights.card(weights.folder(self.instance.base))["sha256"],
             "judge": weights.card(weights.folder(self.instance.judge))["sha256"],
-            "scale": weights.sha256(tracks.FOLDER / f"{self.track.name}.scale.json"),
+            "scale": _digest(tracks.scale(self.track.name).get(self.instance.name)),
             "instance": _digest(self.instance.model_dump(mode="json") | {"budget": self.track.max_minutes}),
             "method": method_sha256(self.folder, self.submission.entry),
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -64,9 +66,11 @@ def measure_base(generator: Generator, plan: dict[str, Any]) -> dict[str, Any]:
     uneven = spec.pop("counts", None)
     held = data.load(spec | {"n": HELD_OUT} if "n" in spec else spec, "heldout")
     train = data.load(plan["data"], "train")
+    began = time.perf_counter()
     samples = generator.sample(SAMPLES, torch.Generator().manual_seed(0)).numpy()
+    seconds = time.perf_counter() - began
     ours, theirs, real = judge.look(samples), judge.look(train.images[:SAMPLES]), judge.look(held.images)
-    found: dict[str, Any] = {"samples": SAMPLES}
+    found: dict[str, Any] = {"samples": SAMPLES, "seconds_per_image": round(seconds / SAMPLES, 6)}
     if uneven is None:  # an uneven training set has no held-out counterpart
         for name, one in (("fd", ours), ("fd_of_training_images", theirs)):
             value = metrics.fd(one.features, real.features)
@@ -86,9 +90,7 @@ def measure_base(generator: Generator, plan: dict[str, Any]) -> dict[str, Any]:
 def _shares(judge: Judge, head: str, view: Any, truth: np.ndarray) -> dict[str, list[float]]:
     confusion = np.array(judge.card["measured"]["confusion"][head])
     shares = metrics.shares(view.labels[head], confusion)
-    return {"data": np.round(np.bincount(truth, minlength=len(confusion)) / len(truth), 4).tolist(),
-            "generated": [round(one.value, 4) for one in shares],
-            "low": [round(one.low, 4) for one in shares], "high": [round(one.high, 4) for one in shares]}  # fmt: skip
+    return _beside(np.bincount(truth, minlength=len(confusion)) / len(truth), shares.estimates)
 
 
 def _identities(judge: Judge, similarity: np.ndarray, truth: np.ndarray) -> dict[str, list[float]]:
@@ -96,9 +98,16 @@ def _identities(judge: Judge, similarity: np.ndarray, truth: np.ndarray) -> dict
     measured = judge.card["measured"]
     people = len(measured["accepts"])
     accepted = similarity[:, :people] >= measured["threshold"]
-    shares = [metrics.identity_share(accepted[:, p], np.array(measured["accepts"][p])).value for p in range(people)]
-    return {"data": np.round(np.bincount(truth, minlength=people) / len(truth), 4).tolist(),
-            "generated": np.round(shares, 4).tolist()}  # fmt: skip
+    shares = [metrics.identity_share(accepted[:, p], np.array(measured["accepts"][p])) for p in range(people)]
+    return _beside(np.bincount(truth, minlength=people) / len(truth), shares)
+
+
+def _beside(data_shares: np.ndarray, shares: Iterable[metrics.Estimate]) -> dict[str, list[float]]:
+    """The data's shares beside the generated ones with their intervals."""
+    found = {"data": np.round(data_shares, 4).tolist()}
+    for key, end in (("generated", "value"), ("low", "low"), ("high", "high")):
+        found[key] = [round(getattr(one, end), 4) for one in shares]
+    return found
 
 
 @torch.no_grad()

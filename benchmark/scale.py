@@ -57,7 +57,7 @@ def anchors(instance: Instance) -> dict[str, Any]:
 def main(track: str, *names: str) -> None:
     """Measure every instance of a track, or those named, and write its scale."""
     torch.set_num_threads(1)
-    file, plan = scoring.scale_file(track), tracks.load(track)
+    file, plan = tracks.scale_file(track), tracks.load(track)
     found = json.loads(file.read_text()) if names and file.exists() else {}
     chosen = [plan.instance(name) for name in names] or plan.instances
     with ThreadPoolExecutor(2) as pool:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
 import metrics
-from benchmark import tasks, weights
+from benchmark import tasks, tracks, weights
 from benchmark.judges import Judge, Verdict
 from benchmark.records import Measured, Scaled, harmonic
-from benchmark.tracks import FOLDER, Instance
+from benchmark.tracks import Instance
 
 VERSION = "1"  # of the metrics and of the scale's form; a change makes older records stale
 DIGITS = 6  # recorded decimals: float rounding differs between batch sizes far below this
@@ -60,27 +58,11 @@ def reference(instance: Instance) -> tuple[metrics.Reference, Verdict]:
     with _lock:
         if key not in _references:
             view = _judge(instance.judge).look(tasks.module(instance.task).reference(instance).images)
-            real = metrics.Reference(view.features)
-            real.moments, real.own(5)  # computed here, under the lock: threads share them
-            _references[key] = real, view
+            _references[key] = metrics.Reference(view.features), view
         return _references[key]
 
 
 _references: dict[str, tuple[metrics.Reference, Verdict]] = {}
-
-
-def scale_file(track: str) -> Path:
-    """Where a track's scale lies."""
-    return FOLDER / f"{track}.scale.json"
-
-
-@cache
-def scale(track: str) -> dict[str, Any]:
-    """The track's scale: what `unchanged` and `retrained` measure on each instance (see benchmark.scale)."""
-    file = scale_file(track)
-    if not file.exists():
-        raise ValueError(f"{file} is missing; `python -m benchmark.scale {track}` measures it")
-    return json.loads(file.read_text())
 
 
 def score(track: str, instance: Instance, answers: dict[str, np.ndarray]) -> Scores:
@@ -91,7 +73,7 @@ def score(track: str, instance: Instance, answers: dict[str, np.ndarray]) -> Sco
         answers: "samples" uint8 (N, C, H, W); optionally "paired" and "base_paired", uint8 images from the same noise;
             for flows "log_prob_SET" and "base_log_prob_SET", nats (draws, images).
     """
-    anchors = scale(track)[instance.name]
+    anchors = tracks.scale(track)[instance.name]
     found, details = measure(instance, answers, anchors["counts"])
     raw = {name: _measured(one) for name, one in found.items()}
     goal_metric = tasks.module(instance.task).GOAL

@@ -18,7 +18,7 @@ _HOME = {
     "mix": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
     "likelihood": ("quantile_drop", "quantiles"),
     "identity": ("Curve", "identity_curve"),
-    "summary": ("Aggregate", "aggregate", "paired_difference", "ranks", "smallest_difference"),
+    "summary": ("Aggregate", "aggregate", "means", "paired_difference", "ranks", "smallest_difference"),
     "meaning": ("MEANING", "Meaning"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}

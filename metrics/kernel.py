@@ -10,7 +10,7 @@ import numpy as np
 from metrics.checks import as_features, same_width
 from metrics.estimate import Estimate, z_value
 from metrics.reference import Reference
-from metrics.sweep import Cross, Own, cross_pass, own_pass
+from metrics.sweep import Cross, Own, Side, cross_pass, own_pass
 
 LEAST = 4  # rows: below that there is no variance to speak of
 SAMPLE = 1000  # points from which the second-order terms are taken: 1% is enough for a variance
@@ -22,9 +22,9 @@ def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float
     generated, reference = as_features(generated, "generated", LEAST), Reference.of(reference)
     as_features(reference.features, "reference", LEAST)
     same_width(generated, reference.features)
-    x = own_pass(generated, reference.centre, 1, "generated", device)
-    y = reference.own(1, device)
-    cross = cross_pass(generated, reference.features, reference.centre, x.radii2, y.radii2, device=device)
+    a, b = Side(generated, reference.centre, device), reference.side(device)
+    x, y = own_pass(a, reference.centre, 1, "generated"), reference.own(1, b)
+    cross = cross_pass(a, b, reference.centre, x.radii2, y.radii2)
     return from_rows(generated, x, reference.features, y, cross, level)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from metrics.checks import as_features, same_width
 from metrics.estimate import Estimate, around, wilson
 from metrics.reference import Reference
-from metrics.sweep import Cross, Own, cross_pass, own_pass
+from metrics.sweep import Cross, Own, Side, cross_pass, own_pass
 
 
 def prdc(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 5, closed: bool = True,
@@ -23,8 +23,9 @@ def prdc(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 5
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     same_width(generated, reference.features)
     enough(len(generated), len(reference.features), k)
-    x, y = own_pass(generated, reference.centre, k, "generated", device), reference.own(k, device)
-    cross = cross_pass(generated, reference.features, reference.centre, x.radii2, y.radii2, closed, device)
+    a, b = Side(generated, reference.centre, device), reference.side(device)
+    x, y = own_pass(a, reference.centre, k, "generated"), reference.own(k, b)
+    cross = cross_pass(a, b, reference.centre, x.radii2, y.radii2, closed)
     return from_passes(x, y, cross, k, level)
 
 

@@ -6,7 +6,7 @@ from metrics.checks import as_features, same_width
 from metrics.estimate import Estimate
 from metrics.moments import moments
 from metrics.reference import Reference
-from metrics.sweep import cross_pass, own_pass
+from metrics.sweep import Side, cross_pass, own_pass
 
 
 def suite(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 5,
@@ -21,8 +21,9 @@ def suite(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 
     y = reference.features
     same_width(generated, y)
     neighbours.enough(len(generated), len(y), k)
-    x_own, y_own = own_pass(generated, reference.centre, k, "generated", device), reference.own(k, device)
-    cross = cross_pass(generated, y, reference.centre, x_own.radii2, y_own.radii2, device=device)
+    a, b = Side(generated, reference.centre, device), reference.side(device)
+    x_own, y_own = own_pass(a, reference.centre, k, "generated"), reference.own(k, b)
+    cross = cross_pass(a, b, reference.centre, x_own.radii2, y_own.radii2)
     result = {"kd": kernel.from_rows(generated, x_own, y, y_own, cross, level)}
     result |= neighbours.from_passes(x_own, y_own, cross, k, level)
     if min(len(generated), len(y)) >= generated.shape[1]:

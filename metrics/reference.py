@@ -10,7 +10,7 @@ import numpy as np
 from metrics.checks import as_features, as_weights
 from metrics.linear import root
 from metrics.moments import Moments, moments
-from metrics.sweep import Own, own_pass
+from metrics.sweep import Own, Side, own_pass
 
 VERSION = 1  # of the stored form
 
@@ -53,10 +53,14 @@ class Reference:
         """The point about which distances and kernels are computed (d,), exact in the features' precision."""
         return self.features.mean(0, dtype=np.float64).astype(self.features.dtype).astype(np.float64)
 
-    def own(self, k: int, device: str = "cpu") -> Own:
+    def side(self, device: str = "cpu") -> Side:
+        """The features about their centre, ready for a pass; not kept."""
+        return Side(self.features, self.centre, device)
+
+    def own(self, k: int, side: Side) -> Own:
         """k-NN radii, neighbours and kernel row sums of the reference among itself."""
         if k not in self._own:
-            self._own[k] = own_pass(self.features, self.centre, k, "reference", device)
+            self._own[k] = own_pass(side, self.centre, k, "reference")
         return self._own[k]
 
     def save(self, path: str | Path) -> None:

@@ -47,10 +47,55 @@ def ranks(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, 
 
     Two methods whose paired interval covers 0 therefore share a rank, unless a third one tells them apart.
     """
-    names = list(table)
-    better = {name: sum(paired_difference(table[other], table[name], level=level).low > 0
-                        for other in names if other != name) for name in names}
-    return {name: 1 + better[name] for name in names}
+    if not table:
+        return {}
+    arrays = _alike(table)
+    values, drawn, widen, _ = _drawn_means(arrays, level)
+    return {name: 1 + _better(values, drawn, widen, i, level) for i, name in enumerate(table)}
+
+
+def means(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, Estimate]:
+    """`aggregate(...).mean` of every method of a table (same instances and seeds for all), all at once."""
+    if not table:
+        return {}
+    arrays = _alike(table)
+    values, drawn, widen, note = _drawn_means(arrays, level)
+    if np.isinf(widen):
+        return {name: Estimate(float(v), -np.inf, np.inf, arrays[0].size, note=note)
+                for name, v in zip(table, values, strict=True)}
+    spread = (drawn - drawn.mean(1, keepdims=True)) * widen
+    low, high = np.quantile(values[:, None] + spread, [0.5 - level / 2, 0.5 + level / 2], axis=1)
+    se = spread.std(1) * z_value(level) / t_value(_dof(arrays[0]), level)
+    return {name: Estimate(float(v), float(min(lo, v)), float(max(hi, v)), arrays[0].size, note=note, se=float(e))
+            for name, v, lo, hi, e in zip(table, values, low, high, se, strict=True)}
+
+
+def _alike(table: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    arrays = [_scores(scores, name) for name, scores in table.items()]
+    for name, array in zip(table, arrays, strict=True):
+        if array.shape != arrays[0].shape:
+            raise ValueError(f"{name}: found shape {array.shape}, wanted {arrays[0].shape}, that of the first")
+    return arrays
+
+
+def _drawn_means(arrays: list[np.ndarray], level: float) -> tuple[np.ndarray, np.ndarray, float, str]:
+    """Means (M,), the means of the same draws for all (M, draws), the factor that mends their width, and the note."""
+    index, widen, note = _index(arrays[0].shape, DRAWS, 0)
+    drawn = np.stack([array.reshape(-1)[index].mean(1) for array in arrays])
+    heavy = 1.0 if np.isinf(widen) else t_value(_dof(arrays[0]), level) / z_value(level)
+    return np.array([array.mean() for array in arrays]), drawn, widen * heavy, note
+
+
+def _better(values: np.ndarray, drawn: np.ndarray, widen: float, i: int, level: float) -> int:
+    """How many methods' paired difference to method `i` excludes 0: as `paired_difference`, all at once."""
+    ahead = np.flatnonzero(values > values[i])
+    if np.isinf(widen) or not len(ahead):
+        return 0
+    gaps = values[ahead] - values[i]
+    spread = (drawn[ahead] - drawn[i]) - (drawn[ahead] - drawn[i]).mean(1, keepdims=True)
+    sure = gaps + spread.min(1) * widen > 0  # every draw is above 0, so its quantile is too
+    low = np.quantile(spread[~sure], 0.5 - level / 2, axis=1) if (~sure).any() else np.empty(0)
+    return int(sure.sum() + (gaps[~sure] + low * widen > 0).sum())
 
 
 def smallest_difference(table: Mapping[str, np.ndarray], *, level: float = 0.95, power: float = 0.8) -> float:
@@ -71,18 +116,22 @@ def smallest_difference(table: Mapping[str, np.ndarray], *, level: float = 0.95,
 
 def _resample(scores: np.ndarray, draws: int, level: float, seed: int) -> tuple[np.ndarray, float, str]:
     """Draws (draws, runs), the factor that mends their width, and a note on what was drawn."""
+    index, widen, note = _index(scores.shape, draws, seed)
+    return scores.reshape(-1)[index], widen, note
+
+
+def _index(shape: tuple[int, int], draws: int, seed: int) -> tuple[np.ndarray, float, str]:
+    """Which runs are drawn, (draws, runs); a function of the shape and the seed alone, so that methods share draws."""
     rng = np.random.default_rng(seed)
-    instances, seeds = scores.shape
+    instances, seeds = shape
     if seeds > 1:
         picks = rng.integers(0, seeds, (draws, instances, seeds))
-        drawn = np.take_along_axis(scores[None], picks, axis=2).reshape(draws, -1)
-        note = "over seeds, instances fixed"
-    else:  # with one seed each, only the instances' own spread is left to draw from
-        drawn = scores[:, 0][rng.integers(0, instances, (draws, instances))]
-        seeds, note = instances, "one seed: over instances"
-    if seeds == 1:
-        return drawn, np.inf, "one run: no interval"
-    return drawn, float(np.sqrt(seeds / (seeds - 1))), note
+        index = (picks + seeds * np.arange(instances)[:, None]).reshape(draws, -1)
+        return index, float(np.sqrt(seeds / (seeds - 1))), "over seeds, instances fixed"
+    if instances == 1:
+        return np.zeros((draws, 1), np.int64), np.inf, "one run: no interval"
+    index = rng.integers(0, instances, (draws, instances))  # with one seed each, only the instances' own spread is left
+    return index, float(np.sqrt(instances / (instances - 1))), "one seed: over instances"
 
 
 def _estimate(value: float, drawn: np.ndarray, widen: float, scores: np.ndarray, level: float, note: str) -> Estimate:

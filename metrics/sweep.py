@@ -52,11 +52,17 @@ class Side:
         self.n, self.d = points.shape
         shift, scale = float(centre @ centre), 1 / self.d
         self.half, self.level = np.empty(self.n), np.empty(self.n)
+        self.powers = np.zeros((self.d, 3))  # sum_j u_j c_j^p / d for p = 0, 1, 2
         for rows in self.slices():
             u = points[rows] - centre
             self.half[rows] = np.einsum("ij,ij->i", u, u) * scale / 2
             self.level[rows] = 0.5 + (u @ centre + shift / 2) * scale  # c_i; c_i + c_j = 1 + the centre's part of x.y/d
-        self.powers = self._powers()
+            self.powers += u.T @ np.vander(self.level[rows], 3, increasing=True) * scale
+
+    @staticmethod
+    def of(points: "np.ndarray | Side", centre: np.ndarray, device: str) -> "Side":
+        """A Side as it is, an array as a new Side."""
+        return points if isinstance(points, Side) else Side(points, centre, device)
 
     def slices(self) -> Iterator[slice]:
         """Row ranges of one tile each."""
@@ -69,13 +75,6 @@ class Side:
         u = torch.from_numpy(self.points[rows]).to(self.device)
         u = u - torch.from_numpy(self.centre.astype(self.points.dtype)).to(self.device)
         return u.mul_(self.d**-0.5)
-
-    def _powers(self) -> np.ndarray:
-        """sum_j u_j c_j^p / d for p = 0, 1, 2: (d, 3)."""
-        total = np.zeros((self.d, 3))
-        for rows in self.slices():
-            total += (self.points[rows] - self.centre).T @ np.vander(self.level[rows], 3, increasing=True)
-        return total / self.d
 
     def known_part(self, other: "Side") -> np.ndarray:
         """sum_j 3 t_ij (c_i + c_j)^2 + (c_i + c_j)^3 over all points j of the other side, float64 (n,)."""
@@ -109,18 +108,18 @@ class KernelSums:
         return (total - 3 * t * (2 * c) ** 2 - (2 * c) ** 3) / (other.n - 1)
 
 
-def own_pass(points: np.ndarray, centre: np.ndarray, k: int, name: str, device: str = "cpu") -> Own:
+def own_pass(points: np.ndarray | Side, centre: np.ndarray, k: int, name: str, device: str = "cpu") -> Own:
     """One pass over the upper triangle of all pairs of (n, d) points."""
     import torch
 
-    n = len(points)
+    side = Side.of(points, centre, device)
+    points, n = side.points, side.n
     if n < k + 1:
         raise ValueError(f"{name}: found {n} rows, wanted at least {k + 1} for the {k} nearest neighbours")
-    side, width = Side(points, centre, device), min(k + 1 + SPARE, n - 1)
-    sums = KernelSums(side)
-    half = torch.from_numpy(side.half.astype(points.dtype)).to(device)
-    best = torch.full((n, width), -torch.inf, dtype=half.dtype, device=device)
-    index = torch.zeros((n, width), dtype=torch.int64, device=device)
+    width, sums = min(k + 1 + SPARE, n - 1), KernelSums(side)
+    half = torch.from_numpy(side.half.astype(points.dtype)).to(side.device)
+    best = torch.full((n, width), -torch.inf, dtype=half.dtype, device=side.device)
+    index = torch.zeros((n, width), dtype=torch.int64, device=side.device)
     for i, rows in enumerate(side.slices()):
         left = side.tile(rows)
         for columns in list(side.slices())[i:]:
@@ -138,10 +137,10 @@ def own_pass(points: np.ndarray, centre: np.ndarray, k: int, name: str, device: 
     return Own(radii2, nearest, sums.means(side, own=True))
 
 
-def cross_pass(x: np.ndarray, y: np.ndarray, centre: np.ndarray, radii2_x: np.ndarray, radii2_y: np.ndarray,
-               closed: bool = True, device: str = "cpu") -> Cross:
+def cross_pass(x: np.ndarray | Side, y: np.ndarray | Side, centre: np.ndarray, radii2_x: np.ndarray,
+               radii2_y: np.ndarray, closed: bool = True, device: str = "cpu") -> Cross:
     """One pass over all pairs of generated x (n, d) and reference y (m, d), with the squared radii (n, 2), (m, 2)."""
-    a, b = Side(x, centre, device), Side(y, centre, device)
+    a, b = Side.of(x, centre, device), Side.of(y, centre, device)
     sums_x, sums_y = KernelSums(a), KernelSums(b)
     forth, back = Covering(a.n, b.n), Covering(b.n, a.n)
     for rows in a.slices():

@@ -56,7 +56,8 @@ def measure(instance: Instance, view: View) -> tuple[dict[str, metrics.Estimate]
         "fairness_discrepancy": metrics.fairness_discrepancy(shares, None, target),
         "kl_to_target": metrics.kl_to_target(shares, None, np.maximum(target, 1e-9) / np.maximum(target, 1e-9).sum()),
     }
-    others = [name for name in view.base if name != attribute and len(view.confusion(name)) == 2]
+    judged = view.judge.card["measured"]["confusion"]
+    others = [name for name, table in judged.items() if name != attribute and len(table) == 2]
     moves = {name: _move(view, name) for name in others}
     if moves:
         found["spillover"] = _mean(list(moves.values()))

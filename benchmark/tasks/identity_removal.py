@@ -19,7 +19,9 @@ from benchmark.tracks import Instance
 SUMMARY = "a person who is over-represented in the training data is taken out of the generator"
 GOAL = "identity_share"
 LOOKALIKES = 5
-SETS = {"forget": 15, "unseen": 200, "train": 500, "others": 500, "lookalikes": 300}  # images asked about, at most
+SETS = {"forget": 15, "unseen": 200, "train": 300, "others": 300, "lookalikes": 200}  # images asked about, at most
+
+DATA = 500  # images that tell the mean and spread of a model's likelihood
 
 
 def reveal(instance: Instance) -> dict[str, Images]:
@@ -81,7 +83,7 @@ def likelihood_sets(instance: Instance, judge: Any) -> dict[str, np.ndarray]:
         "lookalikes": data.load(spec | {"n": SETS["lookalikes"], "only": near}, "heldout"),
         "data": held_out(instance.base),
     }
-    return {name: one.images[: SETS.get(name, 1000)] for name, one in sets.items()}
+    return {name: one.images[: SETS.get(name, DATA)] for name, one in sets.items()}
 
 
 def quantile_drops(view: View) -> dict[str, metrics.Estimate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from difflib import get_close_matches
 from functools import cache
@@ -70,3 +71,17 @@ def load(name: str) -> Track:
         return Track.model_validate({**table["track"], "instances": instances})
     except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
         raise ValueError(f"{file}: {error}") from None
+
+
+def scale_file(track: str) -> Path:
+    """Where a track's scale lies."""
+    return FOLDER / f"{track}.scale.json"
+
+
+@cache
+def scale(track: str) -> dict[str, Any]:
+    """The track's scale: what `unchanged` and `retrained` measure on each instance (see benchmark.scale)."""
+    file = scale_file(track)
+    if not file.exists():
+        raise ValueError(f"{file} is missing; `python -m benchmark.scale {track}` measures it")
+    return json.loads(file.read_text())

@@ -55,7 +55,7 @@ def test_every_instance_reveals_what_its_task_says_and_nothing_held_out(instance
 
 @pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
 def test_the_scale_tells_the_controls_apart(instance):
-    anchors = score.scale(TRACK.name)[instance.name]
+    anchors = tracks.scale(TRACK.name)[instance.name]
     goal = tasks.module(instance.task).GOAL
     low, high = anchors["unchanged"][goal], anchors["retrained"][goal]
     assert abs(low["value"] - high["value"]) > 4 * np.hypot(low["se"], high["se"])

@@ -1,0 +1,69 @@
+"""The chooser's rules: what is left for a practitioner, best first, and what was ruled out and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from leaderboard import words
+from leaderboard.load import Records
+from leaderboard.markup import percent
+
+HAVE = {  # what a practitioner may have -> what a method may then need
+    "weights": ("weights", "gradients"),
+    "discriminator": ("discriminator",),
+    "training_data": ("training_data",),
+    "forget_images": ("forget_images",),
+    "labelled_images": ("labelled_images",),
+    "classifier": ("classifier",),
+    "retraining": ("retraining",),
+}
+HAVE_TITLES = {
+    "weights": "the weights", "discriminator": "the GAN’s discriminator", "training_data": "the training data",
+    "forget_images": "images of what must go", "labelled_images": "a labelled set", "classifier": "a classifier",
+    "retraining": "time to train from scratch",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody has, may spend, and insists on."""
+
+    track: str
+    task: str
+    family: str
+    have: Sequence[str]
+    cost: float = float("inf")
+    sampling: float = 0.0
+    quality: float = 0.0
+
+
+def choose(found: pd.DataFrame, records: Records, wish: Wish) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What is left (by rank, then score), and what is ruled out with the column `why`."""
+    rows = found[(found["track"] == wish.track) & (found["task"] == wish.task) & (found["family"] == wish.family)
+                 & (found["submission"] != "unchanged")]  # fmt: skip
+    why = [ruled_out(row, records, wish) for row in rows.to_dict("records")]
+    rows = rows.assign(why=why)
+    left = rows[rows["why"] == ""].assign(_rank=lambda t: t["rank"].fillna(np.inf))
+    left = left.sort_values(["_rank", "score"], ascending=[True, False]).drop(columns="_rank")
+    return left, rows[rows["why"] != ""].sort_values("score", ascending=False)
+
+
+def ruled_out(row: dict[str, object], records: Records, wish: Wish) -> str:
+    """Why a row does not fit the wish, all reasons; empty where it fits."""
+    may = {need for have in wish.have for need in HAVE.get(have, ())}
+    manifest = records.manifests.get(str(row["submission"]))
+    reasons = []
+    lacking = [need for need in (manifest.access if manifest else []) if need not in may]
+    if lacking:
+        reasons.append("needs " + ", ".join(words.NEEDS[need] for need in lacking))
+    if pd.isna(row["goal"]):
+        reasons.append("no valid run: " + (str(row["problems"]) or "none yet"))
+    if pd.notna(row["share"]) and row["share"] > wish.cost:
+        reasons.append(f"costs {percent(row['share'])} of pre-training")
+    if pd.notna(row["sampling_relative"]) and row["sampling_relative"] < wish.sampling:
+        reasons.append(f"samples at {percent(row['sampling_relative'])} of the base’s speed")
+    if pd.notna(row["quality"]) and row["quality"] < wish.quality:
+        reasons.append(f"quality {row['quality']:.2f} is below {wish.quality:.2f}")
+    return "; ".join(reasons)

@@ -1,0 +1,131 @@
+"""The picture that fits the task, from a record's details: shares with their target, identity curve, quantile drops."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from leaderboard import theme, words
+from leaderboard.figures import theme_fade
+from leaderboard.markup import esc, number
+
+DROPS = ("forget", "unseen", "train", "others", "lookalikes")
+
+
+def _numbers(found: Any, n: int | None = None) -> np.ndarray | None:
+    """A list of finite numbers of the right length, else None: details are free in form and may hold anything."""
+    try:
+        values = np.asarray(found, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    good = values.ndim == 1 and 0 < len(values) <= 1000 and np.isfinite(values).all() and np.abs(values).max() < 1e9
+    return values if good and n in (None, len(values)) else None
+
+
+def _names(found: Mapping[str, Any], n: int) -> list[str]:
+    """The classes' names, escaped and cut to a length; their numbers where there are none."""
+    said = found.get("names")
+    if isinstance(said, list) and len(said) == n:
+        return [esc(str(name)[:40]) for name in said]
+    return [esc(words.label(str(found.get("attribute", "")), i)) for i in range(n)]
+
+
+def shares(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
+    """Each class's share: base, edited with its interval, and the target as a bar to be reached."""
+    found = details.get("shares")
+    values = _numbers(found.get("values")) if isinstance(found, Mapping) else None
+    if values is None:
+        return None
+    of, names = theme.look(dark), _names(found, len(values))
+    low, high, base, target = (_numbers(found.get(key), len(values)) for key in ("low", "high", "base", "target"))
+    looks = {
+        "target": (target, {"symbol": "line-ew-open", "size": 26, "color": of.ink, "line": {"width": 2}}),
+        "base": (base, {"symbol": "circle-open", "size": 9, "color": of.faint, "line": {"width": 1.5}}),
+        "edited": (values, {"size": 9, "color": of.goal}),
+    }
+    figure = go.Figure()
+    for name, (shown, look) in looks.items():
+        if shown is not None:
+            says = f"{name} %{{y:.1%}}<extra></extra>"
+            figure.add_scatter(x=names, y=shown, mode="markers", name=name, hovertemplate=says, marker=look)
+    if low is not None and high is not None:
+        up, down = (high - values).clip(0), (values - low).clip(0)
+        figure.data[-1].error_y = {"type": "data", "symmetric": False, "array": up, "arrayminus": down,
+                                   "thickness": 1.3, "width": 0, "color": theme_fade(of.goal, 0.7)}  # fmt: skip
+    top = float(max(part.max() for part in (values, base, target, high) if part is not None))
+    return figure.update_layout(
+        template=theme.template(dark), height=290, showlegend=True, margin={"t": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+        xaxis={"title": {"text": esc(str(found.get("attribute", "class")))[:60]}, "type": "category"},
+        yaxis={"title": {"text": "share of the images"}, "tickformat": ".0%", "range": (-0.01, 1.12 * top)},
+    )  # fmt: skip
+
+
+def identity_curve(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
+    """Mean identity similarity against how far the attribute was moved."""
+    found = details.get("identity_curve")
+    if not isinstance(found, Mapping):
+        return None
+    change = _numbers(found.get("change"))
+    if change is None:
+        return None
+    identity, low, high = (_numbers(found.get(key), len(change)) for key in ("identity", "low", "high"))
+    if identity is None:
+        return None
+    of, count = theme.look(dark), _numbers(found.get("count"), len(change))
+    figure = go.Figure()
+    if low is not None and high is not None:
+        figure.add_scatter(
+            x=[*change, *change[::-1]],
+            y=[*high, *low[::-1]],
+            fill="toself",
+            hoverinfo="skip",
+            mode="none",
+            fillcolor=theme_fade(of.goal, 0.16),
+        )
+    says = [
+        f"identity {number(v)}" + (f", {count[i]:.0f} images" if count is not None else "")
+        for i, v in enumerate(identity)
+    ]
+    figure.add_scatter(x=change, y=identity, mode="lines+markers", line={"color": of.goal}, marker={"size": 8},
+                       hovertext=says, hovertemplate="%{hovertext}<extra></extra>")  # fmt: skip
+    return figure.update_layout(
+        template=theme.template(dark),
+        height=260,
+        margin={"t": 8},
+        yaxis={"title": {"text": "identity similarity ↑"}},
+        xaxis={"title": {"text": "change of the attribute"}},
+    )
+
+
+def quantile_drops(values: Mapping[str, tuple[float, float, float]], dark: bool = False) -> go.Figure | None:
+    """The five quantile drops of a flow: what is to be forgotten should move, everybody else should not."""
+    names = [f"quantile_drop_{key}" for key in DROPS if f"quantile_drop_{key}" in values]
+    if not names:
+        return None
+    of, figure = theme.look(dark), go.Figure()
+    for i, name in enumerate(names):
+        value, low, high = values[name]
+        colour = of.goal if name in words.UP else of.quality
+        figure.add_scatter(
+            x=[value],
+            y=[i],
+            mode="markers",
+            marker={"size": 10, "color": colour},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [max(0, high - value)],
+                "arrayminus": [max(0, value - low)],
+                "width": 0,
+                "thickness": 1.3,
+            },
+            hovertemplate=f"{number(value, 3)} [{number(low, 3)}, {number(high, 3)}]<extra></extra>",
+        )
+    text = [esc(words.title(name).removeprefix("Quantile drop, ").capitalize()) for name in names]
+    figure.add_vline(x=0, line={"color": of.faint, "width": 1})
+    return figure.update_layout(template=theme.template(dark), height=70 + 30 * len(names), margin={"t": 8},
+                                xaxis={"title": {"text": "drop of the quantile"}},
+                                yaxis={"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": text,
+                                       "range": (len(names) - 0.4, -0.6), "showline": False, "ticks": ""})  # fmt: skip

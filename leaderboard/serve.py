@@ -1,0 +1,53 @@
+"""The server's process: reads the records, then lets Streamlit serve, so that the first visitor waits for nothing.
+
+`python -m leaderboard.serve FOLDER [streamlit options]`
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from leaderboard import board, figures, overview_html, shell, tables, theme
+from leaderboard.shell import SOURCE
+
+APP = Path(__file__).parent / "app.py"
+
+
+def progress(done: int, total: int) -> None:
+    """One line that counts up, on a terminal, where there is much to read."""
+    if total > 1000 and sys.stderr.isatty():
+        print(
+            f"\rreading records: {done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr, flush=True
+        )
+
+
+def warm(view: board.View) -> None:
+    """Draw the first table once, so that no visitor waits for imports and pandas' own caches."""
+    for track in shell.tracks(view)[:1]:
+        wide = tables.overview(tables.add_ties(tables.keep(view.scores, view.records, tables.Filter(track))))
+        overview_html.table(
+            wide.iloc[:5], shell.tasks_of(view, track), view.records, shell.marks(view, theme.look()), track
+        )
+        figures.tradeoff(view.scores[view.scores["track"] == track].head(5), "goal", "quality", view.records.controls)
+        tables.csv(wide.iloc[:5].reset_index())
+
+
+def main(arguments: list[str]) -> None:
+    """Read the folder that the first argument names, then serve with the other arguments as Streamlit's options."""
+    from streamlit.web import cli
+
+    start = time.monotonic()
+    view = board.shared(Path(arguments[0]), progress).view
+    print(
+        f"{len(view.runs):,} records, {len(view.records.rejected)} rejected, {time.monotonic() - start:.1f} s",
+        flush=True,
+    )
+    warm(view)
+    os.environ[SOURCE] = str(Path(arguments[0]).resolve())
+    sys.argv = ["streamlit", "run", str(APP), *arguments[1:]]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,216 @@
+"""Tables as pandas frames: what the pages show and what their downloads hold."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+import metrics
+from leaderboard import frame, scores
+from leaderboard.load import Records
+
+FAMILY_ORDER = ("flow", "gan", "diffusion", "other")
+NEUTRAL = ("share", "seconds", "sampling_relative", "peak_memory_mb", "gradient_steps")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What a view leaves in."""
+
+    track: str
+    tasks: Sequence[str] = ()
+    families: Sequence[str] = ()
+    allowed: Sequence[str] = ()  # what the method may need; empty means anything
+    cost: float = float("inf")  # largest share of pre-training
+    claim: str = "all"  # all | verified
+    complete: bool = False
+    find: str = ""
+    hidden: Sequence[str] = field(default=())
+
+
+def keep(found: pd.DataFrame, records: Records, by: Filter) -> pd.DataFrame:
+    """The scores that a filter leaves in; controls pass the filters on access and cost, for they are the scale."""
+    mask = found["track"] == by.track
+    if by.tasks:
+        mask &= found["task"].isin(by.tasks)
+    if by.families:
+        mask &= found["family"].isin(by.families)
+    if by.allowed:
+        barred = {name for name, m in records.manifests.items() if set(m.access) - set(by.allowed)}
+        mask &= ~found["submission"].isin(barred) | found["control"]
+    if np.isfinite(by.cost):
+        mask &= (found["share"] <= by.cost) | found["control"]
+    if by.claim == "verified":
+        mask &= found["verified"] | found["control"]
+    if by.complete:
+        mask &= (found["problems"] == "") & (found["runs"] == found["expected"])
+    if by.find:
+        hits = {n for n in found["submission"].unique() if by.find.lower() in f"{n} {records.title(n)}".lower()}
+        mask &= found["submission"].isin(hits)
+    return found[mask]
+
+
+def add_ties(found: pd.DataFrame, axis: str = "rank") -> pd.DataFrame:
+    """The column `ties`: how many rows of the cohort share this rank, before any filter."""
+    sizes = found.groupby([*scores.COHORT, axis], observed=True)[axis].transform("size")
+    return found.assign(ties=sizes.fillna(1).astype(int))
+
+
+def overview(found: pd.DataFrame, order: str = "") -> pd.DataFrame:
+    """One row for each family, submission and operating point; columns (task, number).
+
+    Rows go by family, then by `order` (a task's rank; empty: the mean of the ranks that a row has), controls last.
+    """
+    wide = (
+        "rank",
+        "ties",
+        "goal",
+        "goal.low",
+        "goal.high",
+        "quality",
+        "quality.low",
+        "quality.high",
+        "score",
+        "problems",
+        "runs",
+        "expected",
+    )
+    index = ["family", *scores.ROW]
+    plain = found.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
+    made = plain.pivot(index=index, columns="task", values=[name for name in wide if name in plain])
+    made = made.swaplevel(axis=1).sort_index(axis=1)
+    groups = plain.groupby(index)
+    extra = groups.agg(control=("control", "first"), share=("share", "mean"), verified=("verified", "all"),
+                       mean_rank=("rank", "mean"), mean_score=("score", "mean"))  # fmt: skip
+    ranked = made[(order, "rank")].astype(float) if (order, "rank") in made else extra["mean_rank"]
+    score = made[(order, "score")].astype(float) if (order, "score") in made else extra["mean_score"]
+    extra["place"] = [FAMILY_ORDER.index(f) if f in FAMILY_ORDER else 9 for f in made.index.get_level_values(0)]
+    sort = extra.assign(r=ranked.fillna(np.inf), s=-score.fillna(-1)).reset_index()
+    sort = sort.sort_values(["place", "control", "r", "s", "submission", "point"])
+    for name in ("control", "share", "verified"):
+        made[("", name)] = extra[name]
+    return made.loc[pd.MultiIndex.from_frame(sort[index])]
+
+
+def with_raw(
+    shown: pd.DataFrame, runs: pd.DataFrame, found: pd.DataFrame, raw: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """The overview's rows with raw numbers (task, metric) and their intervals beside them."""
+    made = shown.copy()
+    keys = found.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
+    keys = keys[pd.MultiIndex.from_frame(keys[["family", *scores.ROW]]).isin(shown.index)]
+    for task, names in raw.items():
+        values = points(runs, keys[keys["task"] == task], names).set_index(["family", *scores.ROW])
+        for name in names:
+            for end in ("", ".low", ".high"):
+                made[(task, name + end)] = values[name + end].reindex(shown.index)
+    return made
+
+
+def flat(shown: pd.DataFrame, tasks: Sequence[str], raw: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
+    """The overview as a download: the rows and cells that are shown, unrounded, one header line."""
+    made = shown.index.to_frame(index=False)
+    for task in tasks:
+        names = raw[task] if raw else ["goal", "quality"]
+        wanted = [] if raw else ["rank", "ties"]
+        wanted += [name + end for name in names for end in ("", ".low", ".high")]
+        for name in [*wanted, "problems"]:
+            if (task, name) in shown:
+                made[f"{task}.{name}"] = shown[(task, name)].to_numpy()
+    for name in ("share", "verified", "control"):
+        made[name] = shown[("", name)].to_numpy()
+    return made.infer_objects()
+
+
+def counted(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs that count: ok or samples only, made by today's versions, not for tuning."""
+    return runs[runs["status"].isin(scores.COUNTED) & ~runs["stale"] & ~runs["tuning"]]
+
+
+def column(name: str) -> str:
+    """A number's column in the table of runs."""
+    return name if name in (*scores.AXES, *frame.COSTS) else f"m:{name}"
+
+
+def points(runs: pd.DataFrame, keys: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Means and intervals of raw numbers for the rows in `keys` (track, task, family, submission, point).
+
+    Several runs of complete instances × seeds: `metrics.aggregate`; a single one: its record's own interval.
+    """
+    wanted = keys[[*scores.COHORT, *scores.ROW]].drop_duplicates()
+    counts = counted(runs)
+    parts = dict(list(counts[counts["submission"].isin(wanted["submission"])].groupby(
+        [*scores.COHORT, *scores.ROW], observed=True)))  # fmt: skip
+    rows = []
+    for key in wanted.itertuples(index=False):
+        part = parts.get(tuple(key))
+        row = dict(zip(wanted.columns, key, strict=True))
+        for name in names:
+            row[name], row[f"{name}.low"], row[f"{name}.high"] = (
+                mean(part, column(name)) if part is not None else [np.nan] * 3
+            )
+        rows.append(row)
+    return pd.DataFrame(rows, columns=[*wanted.columns, *(n + s for n in names for s in ("", ".low", ".high"))])
+
+
+def mean(part: pd.DataFrame, name: str) -> tuple[float, float, float]:
+    """Mean over runs with its interval; no interval where instances have unequal numbers of seeds."""
+    present = part[part[name].notna()] if name in part else part.iloc[:0]
+    if len(present) == 0:
+        return np.nan, np.nan, np.nan
+    if len(present) == 1:
+        first = present.iloc[0]
+        return float(first[name]), float(first.get(f"{name}.low", np.nan)), float(first.get(f"{name}.high", np.nan))
+    sizes = present.groupby("instance", observed=True).size()
+    if sizes.nunique() > 1:
+        return float(present[name].mean()), np.nan, np.nan
+    values = present.sort_values(["instance", "seed"])[name].to_numpy(float).reshape(len(sizes), -1)
+    found = metrics.aggregate(values).mean
+    return (found.value, found.low, found.high) if np.isfinite(found.low) else (found.value, np.nan, np.nan)
+
+
+def instances(runs: pd.DataFrame, track: str, task: str) -> pd.DataFrame:
+    """Every run of a task, one row each, in reading order."""
+    found = runs[(runs["track"] == track) & (runs["task"] == task)]
+    columns = [
+        "submission",
+        "point",
+        "instance",
+        "family",
+        "seed",
+        "status",
+        "stale",
+        "reason",
+        "goal",
+        "goal.low",
+        "goal.high",
+        "quality",
+        "quality.low",
+        "quality.high",
+        "score",
+        *frame.COSTS,
+        "claim",
+    ]
+    names = [f"m:{name}{end}" for name in frame.metrics_of(found) for end in ("", ".low", ".high")]
+    made = found[[*columns, *names]].rename(columns=lambda name: name.removeprefix("m:"))
+    return made.sort_values(["instance", "submission", "point", "seed"], kind="stable").reset_index(drop=True)
+
+
+def pareto(found: pd.DataFrame, x: str, y: str, x_up: bool = True, y_up: bool = True) -> pd.DataFrame:
+    """The rows that no other row beats on both axes, from the best in x on."""
+    table = found[found[x].notna() & found[y].notna()]
+    sign_x, sign_y = (1 if x_up else -1), (1 if y_up else -1)
+    ordered = table.assign(_x=sign_x * table[x], _y=sign_y * table[y]).sort_values(["_x", "_y"], ascending=False)
+    best = ordered["_y"].cummax().shift(fill_value=-np.inf)
+    return ordered[ordered["_y"] > best].drop(columns=["_x", "_y"])
+
+
+def csv(found: pd.DataFrame) -> bytes:
+    """CSV; a text that a spreadsheet would take for a formula is led by an apostrophe."""
+    safe = found.copy()
+    for name in safe.columns:
+        if not pd.api.types.is_numeric_dtype(safe[name]):
+            text = safe[name].astype(object)
+            safe[name] = [f"'{v}" if isinstance(v, str) and v[:1] in "=+-@\t\r" else v for v in text]
+    return safe.to_csv(index=False).encode()

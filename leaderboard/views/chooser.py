@@ -1,0 +1,111 @@
+"""Chooser: what I have, what I may spend, what I insist on: which methods are left."""
+
+import streamlit as st
+
+from leaderboard import choose, figures, markup, shell, state, tables
+
+found, of = shell.begin(
+    "Chooser", "Say what you have and what you may spend. What is left comes best first; what is ruled out says why."
+)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    track = shell.track(found)
+    task = state.choice("I want", "task", shell.tasks_of(found, track), show=shell.task_title, width=250, always=True)
+    family = state.choice(
+        "My generator is one of the",
+        "family",
+        shell.families_of(found, track),
+        show=shell.family_title,
+        segmented=True,
+        always=True,
+    )
+have = state.many("I have", "have", list(choose.HAVE), show=lambda n: choose.HAVE_TITLES[n],
+                  default=[n for n in choose.HAVE if n != "retraining"])  # fmt: skip
+left_, middle, right = st.columns(3, gap="large")
+with left_:
+    cost = state.number("I may spend, as a share of pre-training", "cost", shell.COSTS, default=float("inf"),
+                        show=lambda c: "any" if c == float("inf") else f"{100 * c:g}%")  # fmt: skip
+with middle:
+    quality = state.number(
+        "Quality at least", "floor", [i / 20 for i in range(20)], default=0.0, show=lambda v: f"{v:g}"
+    )
+with right:
+    sampling = state.number(
+        "Sampling speed at least, of the base’s",
+        "speed",
+        [0.0, 0.1, 0.25, 0.5, 0.75, 0.9],
+        default=0.0,
+        show=lambda v: "any" if v == 0 else f"{100 * v:g}%",
+    )
+wish = choose.Wish(track, task, family, have, cost, sampling, quality)
+left, out = choose.choose(tables.add_ties(found.scores), found.records, wish)
+marks, titles = shell.marks(found, of), shell.titles(found)
+
+
+def line(row: dict[str, object], last: str) -> list[str]:
+    """The cells of a row."""
+    name, point = str(row["submission"]), str(row["point"])
+    goal, good = ([row[f"{n}{e}"] for e in ("", ".low", ".high")] for n in ("goal", "quality"))
+    return [
+        f"{markup.symbol(marks[name])} {markup.link('method', titles[name], name=name, point=point, track=track)} "
+        f'<span class="dim">{markup.esc(point)}</span>',
+        markup.rank(row["rank"], int(row["ties"])),
+        markup.pair(goal, good),
+        markup.number(goal[0]),
+        markup.number(good[0]),
+        markup.percent(row["share"]),
+        last,
+    ]
+
+
+head = ["method", "rank", "", "goal", "quality", "cost"]
+if left.empty:
+    st.html(
+        shell.empty(
+            "Nothing is left. The list below says what each method lacks: the nearest wish may be one step away."
+        )
+    )
+else:
+    st.html(f'<div class="rt"><h2>{len(left)} left</h2></div>')
+    one, two = st.columns([3, 2], gap="large")
+    with one:
+        st.html(
+            markup.table(
+                [*head, "sampling"],
+                [line(r, f"{markup.number(r['sampling_relative'])}×") for r in left.to_dict("records")],
+                numeric=(1, 3, 4, 5, 6),
+            )
+        )
+    with two:
+        figure = figures.tradeoff(
+            left,
+            "goal",
+            "quality",
+            found.records.controls,
+            marks=marks,
+            titles=titles,
+            dark=of.dark,
+            size=figures.area(2),
+            height=360,
+        )
+        shell.chart(figure, "chooser", "Goal against quality of what is left")
+    shown = left[
+        [
+            "submission",
+            "point",
+            "rank",
+            "goal",
+            "goal.low",
+            "goal.high",
+            "quality",
+            "quality.low",
+            "quality.high",
+            "share",
+            "sampling_relative",
+        ]
+    ]
+    shell.downloads("retouch-chooser", shown.astype({"submission": str, "point": str}))
+if len(out):
+    st.html(f'<div class="rt"><h2>{len(out)} ruled out</h2></div>')
+    wrap = '<span style="white-space:normal">{}</span>'
+    st.html(markup.table([*head, "why"], [line(r, wrap.format(markup.esc(r["why"]))) for r in out.to_dict("records")],
+                         numeric=(1, 3, 4, 5)))  # fmt: skip

@@ -1,0 +1,71 @@
+"""Compare: submissions side by side, paired differences with intervals, a sentence for each pair."""
+
+import pandas as pd
+import streamlit as st
+
+from leaderboard import compare, figures, markup, overview_html, shell, state, tables
+
+found, of = shell.begin(
+    "Compare",
+    "Differences are paired: the same instances, the same seeds. A filled mark has an interval "
+    "that leaves out 0; an open one could be chance.",
+)
+titles = shell.titles(found)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    track = shell.track(found)
+    tasks = state.many("Task", "tasks", shell.tasks_of(found, track), show=shell.task_title) or shell.tasks_of(
+        found, track
+    )
+here = found.scores[(found.scores["track"] == track) & found.scores["task"].isin(tasks)]
+rows = {
+    f"{n}/{p}": (str(n), str(p)) for n, p in here[["submission", "point"]].drop_duplicates().itertuples(index=False)
+}
+ranked = here[~here["control"]].groupby(["submission", "point"], observed=True)["score"].agg(["size", "mean"]).dropna()
+best = [f"{n}/{p}" for n, p in ranked.sort_values(["size", "mean"], ascending=False).index]
+first = list(dict.fromkeys([*best[:1], *[b for b in best if b.split("/")[0] != best[0].split("/")[0]][:1]]))
+chosen = state.many(
+    "Submissions and operating points; the first is compared with each of the others",
+    "with",
+    sorted(rows),
+    show=lambda key: f"{titles[rows[key][0]]} · {rows[key][1]}",
+    pills=False,
+    default=first,
+)
+if len(chosen) < 2:
+    st.html(shell.empty("Choose two or more to see where they differ."))
+    st.stop()
+several = len({rows[key][0] for key in chosen}) < len(chosen)
+called = {key: titles[rows[key][0]] + (f" ({rows[key][1]})" if several else "") for key in chosen}
+made = []
+for i, other in enumerate(chosen[1:]):
+    a, b = rows[chosen[0]], rows[other]
+    goal, quality = (compare.pairs(found.runs, track, a, b, axis, tasks) for axis in ("goal", "quality"))
+    says = compare.sentence(goal, quality, called[chosen[0]], called[other])
+    st.html(f'<div class="rt"><h2>{markup.esc(called[chosen[0]])} against {markup.esc(called[other])}</h2>'
+            f'<p class="say">{markup.esc(says)}</p></div>')  # fmt: skip
+    both = pd.concat([goal, quality], ignore_index=True)
+    both["row"] = [
+        f"{shell.task_title(t)} · {i.split('/')[-1]}" for t, i in zip(both["task"], both["instance"], strict=True)
+    ]
+    if both.empty:
+        continue
+    sides = f"← {called[other]} is ahead · {called[chosen[0]]} is ahead →"
+    figure = figures.differences(both, dark=of.dark).update_xaxes(title={"text": markup.esc(sides)})
+    shell.chart(figure, f"compare-{i}", f"Paired differences: {says}")
+    made.append(both.assign(a=chosen[0], b=other))
+if made:
+    st.html(
+        '<div class="rt dim">Blue dots: goal. Orange diamonds: quality. Lines: 95% intervals of the paired '
+        "difference.</div>"
+    )
+    table = pd.concat(made, ignore_index=True)[["a", "b", "instance", "axis", "value", "low", "high", "seeds"]]
+    shell.downloads("retouch-compare", table)
+st.html('<div class="rt"><h2>Side by side</h2></div>')
+keys = pd.MultiIndex.from_tuples([rows[key] for key in chosen])
+side = tables.add_ties(found.scores).loc[here.index]
+side = side[pd.MultiIndex.from_frame(side[["submission", "point"]].astype(str)).isin(keys)]
+wide = tables.overview(side)
+st.html(markup.key())
+st.html(
+    overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], found.records, shell.marks(found, of), track)
+)

@@ -1,0 +1,91 @@
+"""A method: its card, its results against the controls, and one run's pictures, numbers, record and command."""
+
+import streamlit as st
+
+from leaderboard import cards, frame, markup, overview_html, portraits, scores, sheets, shell, state, tables
+
+found, of = shell.begin("")
+titles = shell.titles(found)
+ordered = sorted(titles, key=lambda n: (n in found.records.controls, titles[n].lower()))
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    name = state.choice("Method", "name", ordered, show=lambda n: titles[n], width=340, always=True)
+    mine = found.runs[found.runs["submission"] == name]
+    known = [t for t in shell.tracks(found) if (mine["track"] == t).any()]
+    track = state.choice("Track", "track", known, width=130, always=True)
+mine = mine[mine["track"] == track]
+chip = {
+    "control": '<span class="chip">control</span>' if name in found.records.controls else "",
+    "verified": '<span class="chip good">✓ verified</span>' if (mine["claim"] == "verified").any() else "",
+}
+st.html(f'<div class="rt"><h1>{markup.esc(titles[name])}</h1>{"".join(chip.values())}</div>')
+st.html(cards.method(name, found))
+
+st.html('<div class="rt"><h2>Results, beside the controls</h2></div>')
+rows = found.scores[(found.scores["track"] == track) & found.scores["submission"].isin({name} | found.records.controls)]
+own = rows[rows["submission"] == name]
+rows = tables.add_ties(found.scores).loc[rows.index]
+rows = rows[rows["family"].isin(own["family"].unique()) & rows["task"].isin(own["task"].unique())]
+if own.empty:
+    st.html(shell.empty("No run of this method is scored on this track yet."))
+else:
+    tasks = [t for t in shell.tasks_of(found, track) if (own["task"] == t).any()]
+    wide = tables.overview(rows)
+    st.html(markup.key())
+    st.html(overview_html.table(wide, tasks, found.records, shell.marks(found, of), track))
+    shell.downloads(f"retouch-{name}", tables.flat(wide, tasks))
+
+st.html('<div class="rt"><h2>One run: before and after</h2></div>')
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    instance = state.choice(
+        "Instance", "instance", sorted(mine["instance"].astype(str).unique()), width=320, always=True
+    )
+    here = mine[mine["instance"] == instance]
+    point = state.choice("Operating point", "point", sorted(here["point"].astype(str).unique()), width=200, always=True)
+    here = here[here["point"] == point]
+    seed = state.choice("Seed", "seed", [str(s) for s in sorted(here["seed"])], width=100, always=True)
+row = here[here["seed"] == int(seed)].iloc[0].to_dict()
+made = sheets.detail(found.records, row)
+image = sheets.html(found.records, row, made.details if made else {})
+if image:
+    st.html(
+        '<div class="rt dim">Same latents above and below; under each image the judge’s verdict, marked where '
+        "it changed.</div>" + image
+    )
+else:
+    st.html(
+        shell.empty(
+            "This run left no picture." + ("" if row["status"] in scores.COUNTED else f" {markup.esc(row['reason'])}")
+        )
+    )
+
+
+def portrait(record: object) -> None:
+    """The picture that fits the task."""
+    drops = {k: (m.value, m.low, m.high) for k, m in record.metrics.items()}
+    drawn = [
+        ("Shares", portraits.shares(record.details, of.dark)),
+        ("Identity kept", portraits.identity_curve(record.details, of.dark)),
+        ("Quantile drops", portraits.quantile_drops(drops, of.dark)),
+    ]
+    for title, figure in drawn:
+        if figure is not None:
+            st.html(f'<div class="rt"><h3>{title}</h3></div>')
+            shell.chart(figure, f"portrait-{title}", f"{title} of this run")
+
+
+left, right = st.columns([1, 1], gap="large")
+if made is None:
+    st.html(shell.empty("The record file itself is not at hand here: the board was opened on a table of runs."))
+else:
+    with left:
+        st.html(cards.record(made, row))
+    with right:
+        portrait(made)
+    st.html('<div class="rt"><h3>The command that makes it again</h3></div>')
+    st.code(markup.command(row), language="bash")
+    with st.expander(f"The record: {frame.relative(row)}"):
+        text = made.model_dump_json(indent=1, by_alias=True)
+        st.code(text, language="json")
+        st.download_button(
+            "JSON", text, f"{name}.{point}.{seed}.json", "application/json", type="tertiary", on_click="ignore"
+        )

@@ -1,0 +1,44 @@
+"""Overview: one row for each submission and operating point, four tasks as column groups."""
+
+import streamlit as st
+
+from leaderboard import markup, overview_html, shell, state, tables, words
+
+PAGE = 60  # rows on the screen at once
+
+found, of = shell.begin(
+    "Leaderboard",
+    "What it takes to change what a trained image generator produces, without training it "
+    "again: was the change achieved, and is everything else still there?",
+)
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    track = shell.track(found)
+    with_records = shell.tasks_of(found, track)
+    chosen = state.many("Task", "tasks", with_records, show=shell.task_title)
+    by = shell.filters(found, track)
+    order = state.choice("Order by", "order", ["", *with_records], width=190,
+                         show=lambda t: shell.task_title(t) if t else "mean rank")  # fmt: skip
+    raw_values = state.switch(
+        "Raw values", "raw", help="The measured numbers that papers quote, instead of the scale that the controls fix."
+    )
+tasks = chosen or with_records
+left = tables.keep(found.scores, found.records, by)
+left = left[left["task"].isin(tasks)]
+if left.empty:
+    st.html(shell.empty("Nothing is left under these filters. Take one away to see methods again."))
+    st.stop()
+raw = {task: [words.PRIMARY.get(task, "kd"), "fd"] for task in tasks} if raw_values else None
+wide = tables.overview(tables.add_ties(left), order)
+pages = -(-len(wide) // PAGE)
+page = 1
+if pages > 1:
+    page = int(state.choice(f"Page of {pages}", "page", [str(i + 1) for i in range(pages)]))
+shown = wide.iloc[(page - 1) * PAGE : page * PAGE]
+if raw:
+    shown = tables.with_raw(shown, found.runs, left, raw)
+st.html(markup.key(raw_values))
+st.html(overview_html.table(shown, tasks, found.records, shell.marks(found, of), track, raw))
+shell.downloads("retouch-overview", tables.flat(shown, tasks, raw))
+with st.expander("What these numbers mean"):
+    names = ["goal", "quality", "share"] if not raw else sorted({name for group in raw.values() for name in group})
+    st.html(markup.explain(names))

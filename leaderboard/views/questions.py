@@ -1,0 +1,97 @@
+"""Questions: how ranks are made, why a score may change, why a method is missing; versions; what was rejected."""
+
+import streamlit as st
+
+from leaderboard import frame, markup, shell, words
+
+found, of = shell.begin("Questions")
+ANSWERS = (
+    (
+        "How are ranks made?",
+        "Within a track, a task and a family of generators: a flow’s instance and a GAN’s are different "
+        "problems. Only rows that ran every instance with every seed are ranked, by the score, the harmonic "
+        "mean of goal and "
+        "quality. A rank is 1 plus the number of rows that are better by a paired difference whose 95% interval "
+        "leaves out 0. Rows "
+        "that share a rank carry an equals sign. Filters hide rows; they never change a rank. Controls fix the "
+        "scale and have none.",
+    ),
+    (
+        "What do goal and quality mean?",
+        "Goal 0 is the unchanged base, goal 1 is what training from scratch on the data as it "
+        "should have been reaches. Quality 1 is the base’s own quality on what must stay. Raw numbers stand "
+        "beside them at a switch; "
+        "papers quote those.",
+    ),
+    (
+        "Where do the intervals come from?",
+        "From drawing the seeds anew within each instance (stratified bootstrap, 2,000 draws), "
+        "widened for the small number of seeds. A single run shows its own interval: sampling and the judge’s "
+        "measured error. "
+        "A row with missing runs has none.",
+    ),
+    (
+        "Why is there no score?",
+        "Because a run failed, went over its budget, or left images whose quality is below the track’s "
+        "floor: a destroyed model has not reached a goal. The table says which. What did not run is a dash, "
+        "never a zero.",
+    ),
+    (
+        "Why may a score change?",
+        "A new version of a track, an instance or a judge makes older records stale: they are shown as "
+        "such and are not ranked until they are scored again from the stored answers. A rank also changes when "
+        "a better method joins.",
+    ),
+    (
+        "Why is a method missing?",
+        "It has no record on this track, a filter hides it, or its records were rejected: the list "
+        "below gives each file’s reason. A method that needs what the filter does not allow is hidden as well.",
+    ),
+    (
+        "What do ✓ verified and claimed mean?",
+        "Claimed: the submitter’s own run. Verified: somebody else ran it again, with fresh "
+        "evaluation seeds too, and found the same within the stated tolerance; the second run’s values stand in "
+        "the record.",
+    ),
+    (
+        "May I trust a claimed number?",
+        "As far as you trust the submitter, until it is "
+        "verified. The submission’s code never runs in the process that scores.",
+    ),
+)
+for question, answer in ANSWERS:
+    with st.expander(question):
+        st.html(f'<div class="rt"><p>{markup.esc(answer)}</p></div>')
+
+st.html('<div class="rt"><h2>Versions</h2><p>What the records were made with, against what is current here.</p></div>')
+rows = []
+for name in shell.tracks(found) if len(found.runs) else []:
+    known, part = frame.track(name), found.runs[found.runs["track"] == name]
+    rows.append([markup.esc(name), markup.esc(known.version if known else "not known here"),
+                 markup.esc(known.summary if known else ""), f"{len(part):,}", f"{int(part['stale'].sum()):,}",
+                 f"{part['instance'].nunique()}"])  # fmt: skip
+if rows:
+    st.html(markup.table(("track", "version", "what it is", "records", "stale", "instances"), rows, numeric=(3, 4, 5)))
+stale = found.runs[found.runs["stale"]] if len(found.runs) else found.runs
+if len(stale):
+    st.html(
+        markup.table(("stale record",), [[markup.esc(frame.relative(r))] for r in stale.head(100).to_dict("records")])
+    )
+
+rejected = found.records.rejected
+st.html(f'<div class="rt"><h2 id="rejected">Rejected records: {len(rejected)}</h2></div>')
+if rejected:
+    st.html(
+        markup.table(
+            ("file", "why"),
+            [
+                [f"<code>{markup.esc(name)}</code>", f'<span style="white-space:normal">{markup.esc(why)}</span>']
+                for name, why in list(rejected.items())[:500]
+            ],
+        )
+    )
+else:
+    st.html(shell.empty("None: every record that was found is on the board."))
+st.html('<div class="rt"><h2>Every number</h2></div>')
+with st.expander("What each number means, and when not to trust it"):
+    st.html(markup.explain([*words.FIELDS, *(frame.metrics_of(found.runs) if len(found.runs) else [])]))

@@ -1,0 +1,123 @@
+"""A task: what is asked and revealed, the data, the base, the judge's error, every run, and what the table resolves."""
+
+import pandas as pd
+import streamlit as st
+
+from leaderboard import cards, figures, frame, markup, overview_html, scores, shell, state, tables, words
+
+found, of = shell.begin("")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    track = shell.track(found)
+    task = state.choice("Task", "task", shell.tasks_of(found, track), show=shell.task_title, width=250, always=True)
+    families = [
+        f
+        for f in shell.families_of(found, track)
+        if ((found.runs["task"] == task) & (found.runs["family"] == f) & (found.runs["track"] == track)).any()
+    ]
+    family = state.choice("Family", "family", families, show=shell.family_title, segmented=True, always=True)
+    only = state.text("Only methods that contain", "method", width=260)
+st.html(f'<div class="rt"><h1>{markup.esc(shell.task_title(task))}</h1></div>' + cards.task(task))
+every = tables.instances(found.runs, track, task)
+every = every[every["family"] == family]
+if only:
+    every = every[[only.lower() in f"{n} {found.records.title(n)}".lower() for n in every["submission"].astype(str)]]
+marks, titles = shell.marks(found, of), shell.titles(found)
+best = every.groupby("submission", observed=True)["score"].mean()
+order = {
+    n: (n in found.records.controls, -best.get(n, 0) if best.get(n, 0) == best.get(n, 0) else 0, n) for n in titles
+}
+for name in dict.fromkeys(every["instance"].astype(str)):
+    st.html(f'<div class="rt"><h2>{markup.esc(name)}</h2></div>')
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        part = every[every["instance"] == name].sort_values(
+            "submission", key=lambda names: [order[str(n)] for n in names], kind="stable")  # fmt: skip
+        figure = figures.runs(part, marks=marks, titles=titles, dark=of.dark)
+        shell.chart(figure, f"runs-{name}", f"Goal and quality of every seed on {name}")
+    with right:
+        cards.instance(found, track, name)
+if every.empty:
+    st.html(shell.empty("No method of that name ran here. Empty the field to see all."))
+st.html(cards.resolution(scores.matrix(found.runs, track, task, family, "goal"),
+                         scores.matrix(found.runs, track, task, family, "quality")))  # fmt: skip
+
+st.html('<div class="rt"><h2>Every run</h2></div>')
+names = [
+    n
+    for n in frame.metrics_of(found.runs[(found.runs["task"] == task) & (found.runs["family"] == family)])
+    if n in every
+]
+primary = [n for n in (words.PRIMARY.get(task, ""), "fd", "precision", "recall") if n in names]
+extra = state.many("Raw numbers", "raw", names, show=lambda n: words.entry(n).title, pills=False, default=primary)
+shown = every[
+    [
+        "submission",
+        "point",
+        "instance",
+        "seed",
+        "status",
+        "stale",
+        "reason",
+        "goal",
+        "goal.low",
+        "goal.high",
+        "quality",
+        "quality.low",
+        "quality.high",
+        *[n + e for n in extra for e in ("", ".low", ".high")],
+        "share",
+        "claim",
+    ]
+]
+head = [
+    "method",
+    "point",
+    "instance",
+    "seed",
+    "goal",
+    "quality",
+    *[overview_html.short(n) for n in extra],
+    "cost",
+    "record",
+]
+
+
+def line(row: dict[str, object]) -> list[str]:
+    """The cells of one run."""
+    status = "stale" if row["stale"] else str(row["status"])
+    goal = (
+        markup.number(row["goal"])
+        if status in scores.COUNTED
+        else f'<span class="chip bad" title="{markup.esc(row["reason"])}">'
+        f"{markup.esc(words.STATUS.get(status, status))}</span>"
+    )
+    keys = {
+        "name": row["submission"],
+        "point": row["point"],
+        "track": track,
+        "instance": row["instance"],
+        "seed": str(row["seed"]),
+    }
+    return [
+        markup.link("method", titles[str(row["submission"])], **{k: keys[k] for k in ("name", "point", "track")}),
+        markup.esc(row["point"]),
+        markup.esc(row["instance"]),
+        str(row["seed"]),
+        goal,
+        markup.number(row["quality"]),
+        *[markup.number(row[n], 3) for n in extra],
+        markup.percent(row["share"]),
+        markup.link("method", "open", hint="picture, numbers, record and command", **keys),
+    ]
+
+
+PAGE = 150
+pages = -(-len(shown) // PAGE)
+start = (
+    PAGE * (int(state.choice(f"Page of {pages}", "page", [str(i + 1) for i in range(pages)])) - 1) if pages > 1 else 0
+)
+lines = [line(row) for row in shown.iloc[start : start + PAGE].to_dict("records")]
+st.html(markup.table(head, lines, numeric=range(3, 7 + len(extra))))
+shell.downloads(f"retouch-{task}-{family}", pd.DataFrame(shown.iloc[start : start + PAGE]))
+with st.expander("What these numbers mean"):
+    st.html(markup.explain(["goal", "quality", "share", *extra]))

@@ -1,0 +1,155 @@
+"""The board's words: titles and sentences for tasks, families, access, status and metrics."""
+
+from dataclasses import dataclass
+
+import metrics
+
+TASKS = {
+    "identity_removal": "Identity removal",
+    "category_redaction": "Category redaction",
+    "attribute_rebalancing": "Attribute rebalancing",
+    "output_diversity": "Output diversity",
+}
+ASKED = {
+    "identity_removal": "A person who is over-represented in the training data asks to be taken out of the generator. "
+    "Nobody may recognise this person among its images any more; everybody else stays.",
+    "category_redaction": "One category must not be produced any more. Whatever else the generator can make stays, "
+    "in the same mix.",
+    "attribute_rebalancing": "The generator repeats or amplifies a bias of its training data. Its output should follow "
+    "the stated target distribution, and nothing else should move.",
+    "output_diversity": "The generator under-produces what is rare in its data. Its output should become as diverse as "
+    "an evenly filled reference, without losing quality.",
+}
+REVEALED = {
+    "identity_removal": "a few images of the person, and images of other people",
+    "category_redaction": "example images of the category, the training images, and the guide (a classifier)",
+    "attribute_rebalancing": "a small labelled set, the guide (a classifier), and the target distribution",
+    "output_diversity": "the training images and an embedding",
+}
+GOAL = {
+    "identity_removal": "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)",
+    "category_redaction": "goal: how far the category's share fell, from the base's (0) to the retrained model's (1)",
+    "attribute_rebalancing": "goal: how near the shares came to the target, from the base (0) to retraining (1)",
+    "output_diversity": "goal: how far the Vendi score rose, from the base's (0) to the evenly trained model's (1)",
+}
+FAMILIES = {"flow": "Flows", "gan": "GANs", "diffusion": "Diffusion", "other": "Other"}
+PRIMARY = {
+    "identity_removal": "identity_share",
+    "category_redaction": "invalidity",
+    "attribute_rebalancing": "fairness_discrepancy",
+    "output_diversity": "vendi",
+}
+PRESETS = {
+    "Goal against quality": ("goal", "quality"),
+    "Identity left against Fréchet distance": ("identity_share", "fd"),
+    "Invalidity against Fréchet distance": ("invalidity", "fd"),
+    "Fairness against Fréchet distance": ("fairness_discrepancy", "fd"),
+    "Diversity against precision": ("vendi", "precision"),
+    "Any against any": ("", ""),
+}
+NEEDS = {
+    "weights": "the weights",
+    "gradients": "gradients through the generator",
+    "discriminator": "the GAN's discriminator",
+    "training_data": "the training data",
+    "forget_images": "images of what must go",
+    "labelled_images": "a labelled set",
+    "classifier": "a classifier",
+    "retraining": "training from scratch",
+}
+STATUS = {
+    "ok": "ok",
+    "samples_only": "samples only",
+    "below_floor": "below the quality floor",
+    "over_budget": "over budget",
+    "failed": "failed",
+    "missing": "missing",
+    "stale": "stale",
+}
+FIELDS = {  # columns that are no raw metrics: title, what it means, which direction is better
+    "goal": (
+        "Goal",
+        "Was the change achieved? 0 is the unchanged base, 1 is the model retrained as it should have been.",
+        "up",
+    ),
+    "quality": (
+        "Quality",
+        "Are the images still good, and is everything else still there? 1 is the base's own quality on what must stay.",
+        "up",
+    ),
+    "score": ("Score", "Harmonic mean of goal and quality; never shown without the two.", "up"),
+    "share": ("Cost", "Time of the edit as a share of the base's own pre-training on the same machine.", "down"),
+    "seconds": ("Seconds", "Wall-clock seconds inside the edit.", "down"),
+    "sampling_relative": ("Sampling speed", "Images per second of the edited generator, relative to the base.", "up"),
+    "peak_memory_mb": ("Memory", "Peak memory of the edit, in MB.", "down"),
+    "gradient_steps": ("Steps", "Gradient steps that the edit took.", "down"),
+}
+
+
+ALIASES = {  # names in records -> the metric that explains them, and their own title
+    "mix_distance": ("total_variation", "Distance of the remaining mix"),
+    "worst_group_fd": ("fd", "Worst group's Fréchet distance"),
+    "quantile_drop_forget": ("quantile_drop", "Quantile drop, forget images"),
+    "quantile_drop_unseen": ("quantile_drop", "Quantile drop, same person unseen"),
+    "quantile_drop_train": ("quantile_drop", "Quantile drop, random training images"),
+    "quantile_drop_others": ("quantile_drop", "Quantile drop, other people"),
+    "quantile_drop_lookalikes": ("quantile_drop", "Quantile drop, look-alikes"),
+    "vendi_0.5": ("vendi", "Vendi score, order 0.5"),
+    "vendi_2": ("vendi", "Vendi score, order 2"),
+    "vendi_inf": ("vendi", "Vendi score, order ∞"),
+    "lookalike_share": ("share", "Share of the nearest look-alikes"),
+    "rarest_share": ("share", "Share of the rarest category"),
+}
+OWN = {  # numbers that belong to the harness, not to `metrics`
+    "drift": ("Drift", "How far images made from the same seed or latent moved through the edit.", "down"),
+    "spillover": ("Spill-over", "How far the shares of the other attributes moved.", "down"),
+}
+UP = {"quantile_drop_forget", "quantile_drop_unseen", "rarest_share"}
+DOWN = {"quantile_drop_train", "quantile_drop_others", "quantile_drop_lookalikes"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a number means, where it stands."""
+
+    title: str
+    meaning: str
+    direction: str  # "up", "down" or "" where neither is better
+    range: str = ""
+    distrust: str = ""
+    source: str = ""
+
+
+def label(attribute: str, value: object) -> str:
+    """A class as a word: "glasses" for glasses 1, "person 0", "8"; anything that is no known number as it stands."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return str(value)
+    from benchmark.data.faces import NAMES
+
+    known = NAMES.get(attribute, ())
+    return known[value] if 0 <= value < len(known) else f"person {value}" if attribute == "identity" else str(value)
+
+
+def entry(name: str) -> Entry:
+    """The text for a column or a raw metric; a metric without one is shown by its name."""
+    if name in FIELDS:
+        return Entry(*FIELDS[name])
+    if name in OWN:
+        return Entry(*OWN[name])
+    key, own = ALIASES.get(name, (name, ""))
+    found = metrics.MEANING.get(key)
+    if found is None:
+        return Entry(name.replace("_", " ").capitalize(), "A raw number that the record carries.", "")
+    first = "up" if name in UP else "down" if name in DOWN else found.direction.split()[0]
+    direction = first if first in ("up", "down") else ""
+    return Entry(own or found.title, found.text, direction, found.range, found.distrust, found.source)
+
+
+def arrow(name: str) -> str:
+    """↑ or ↓ for the better direction, empty where neither is better."""
+    return {"up": "↑", "down": "↓"}.get(entry(name).direction, "")
+
+
+def title(name: str) -> str:
+    """A column's title with its direction."""
+    return f"{entry(name).title} {arrow(name)}".strip()

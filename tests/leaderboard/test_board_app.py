@@ -1,0 +1,114 @@
+"""Every page with Streamlit's own AppTest: the quick paths."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import leaderboard
+from leaderboard.shell import SOURCE
+
+VIEWS = Path(leaderboard.__file__).parent / "views"
+PAGES = sorted(p.stem for p in VIEWS.glob("*.py"))
+
+
+def page(name: str, source: Path, monkeypatch: pytest.MonkeyPatch, /, **query: str) -> AppTest:
+    """A page that has run once."""
+    monkeypatch.setenv(SOURCE, str(source))
+    made = AppTest.from_file(str(VIEWS / f"{name}.py"), default_timeout=120)
+    for key, value in query.items():
+        made.query_params[key] = value
+    return made.run()
+
+
+def html(of: AppTest) -> str:
+    """All HTML of a page."""
+    return "".join(element.proto.body for element in of.get("html"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not page(name, folder, monkeypatch).exception
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens_without_any_record(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = page(name, tmp_path, monkeypatch)
+    assert not found.exception and "No records yet" in html(found)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_hostile_address_falls_back(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = "<script>alert(1)</script>"
+    keys = (
+        "track",
+        "task",
+        "tasks",
+        "name",
+        "instance",
+        "point",
+        "seed",
+        "family",
+        "families",
+        "cost",
+        "order",
+        "x",
+        "y",
+        "page",
+        "with",
+        "show",
+        "raw",
+        "find",
+        "access",
+    )
+    found = page(name, folder, monkeypatch, **dict.fromkeys(keys, odd))
+    assert not found.exception and "<script" not in html(found)
+
+
+def test_address_sets_the_filter_and_the_filter_the_address(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = page("overview", folder, monkeypatch, families="gan", tasks="category_redaction")
+    assert "Diffusion" not in html(found).split("<table")[1] and "Data redaction" in html(found)
+    found.toggle(key="raw").set_value(True).run()
+    assert {k: "".join(found.query_params[k]) for k in ("raw", "families")} == {"raw": "1", "families": "gan"}
+
+
+def test_stale_runs_are_shown_as_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import invented
+
+    from benchmark import records
+
+    root = invented.make(tmp_path / "submissions", pictures=False)
+    for file in (root / "rejection/records").rglob("*.json"):
+        file.write_text(file.read_text().replace('"instance": "1"', '"instance": "0"'))
+        assert records.read(file).provenance.versions["instance"] == "0"
+    found = page("overview", root, monkeypatch)
+    assert "3 stale" in html(found)
+
+
+def test_rejected_records_are_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = html(page("questions", folder, monkeypatch))
+    assert "Rejected records: 8" in text and "../../../etc/passwd" in text and "<img src=x" not in text
+
+
+def test_method_page_gives_command_and_record(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = page(
+        "method",
+        folder,
+        monkeypatch,
+        name="taming_flows",
+        instance="category_redaction/digits-flow",
+        point="delta-2",
+        seed="1",
+    )
+    assert found.code[0].value == (
+        "retouch run taming_flows --track tiny --instance category_redaction/digits-flow --point delta-2 --seed 1"
+    )
+    assert html(found).count("data:image/png") >= 24
+
+
+def test_parquet_as_source(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from leaderboard import load
+
+    load.read_folder(folder).runs.to_parquet(tmp_path / "runs.parquet")
+    for name in PAGES:
+        assert not page(name, tmp_path / "runs.parquet", monkeypatch).exception

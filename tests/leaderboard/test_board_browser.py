@@ -1,0 +1,218 @@
+"""The board in a real Chromium: pages without errors, filters, addresses, downloads, pictures, phones."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from invented import MARKUP
+
+PATIENCE = 90_000  # milliseconds: how slow a loaded machine may be before it counts as broken
+DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+ADDRESSES = {
+    "overview": "",
+    "raw": "?raw=1",
+    "tradeoffs": "tradeoffs?tasks=category_redaction",
+    "task": "task?task=category_redaction",
+    "method": "method?name=taming_flows",
+    "compare": "compare",
+    "chooser": "chooser",
+    "submit": "submit",
+    "questions": "questions",
+}
+
+
+class Visit:
+    """A page of the board, with every error that it logged."""
+
+    def __init__(self, browser: Any, server: str, **options: Any) -> None:
+        self.server, self.context = (
+            server,
+            browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options}),
+        )
+        self.page, self.errors = self.context.new_page(), []
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on(
+            "console", lambda m: self.errors.append(m.text) if m.type == "error" and "404" not in m.text else None
+        )
+        self.page.on(
+            "response",
+            lambda r: self.errors.append(f"{r.status} {r.url}") if r.status >= 400 and self._ours(r.url) else None,
+        )
+
+    @staticmethod
+    def _ours(url: str) -> bool:
+        """Streamlit looks for its base below a deep address first, which is not there."""
+        return "/_stcore/" not in url
+
+    def open(self, address: str) -> "Visit":
+        """Open an address and wait until the page stands."""
+        self.page.goto(f"{self.server}/{address}")
+        self.page.wait_for_selector(".rt h1")
+        return self.settle()
+
+    def settle(self) -> "Visit":
+        """Wait until nothing runs."""
+        self.page.wait_for_timeout(250)
+        self.page.wait_for_selector(DONE)
+        return self
+
+    def rows(self) -> list[str]:
+        """The methods in the overview's table, from top to bottom."""
+        return self.page.locator("#overview tbody tr:not(.rt-section) th").all_inner_texts()
+
+    def check(self) -> None:
+        """No exception on the page, no error in the console."""
+        assert self.page.locator('[data-testid="stException"]').count() == 0
+        assert self.errors == []
+
+
+@pytest.fixture
+def visit(browser: Any, server: str) -> Iterator[Visit]:
+    """A fresh visitor at a desk."""
+    found = Visit(browser, server)
+    yield found
+    found.context.close()
+
+
+def ink(of: Visit) -> int:
+    """How bright the text is, 0 to 765."""
+    colour = of.page.eval_on_selector(".rt", "e => getComputedStyle(e).color")
+    return sum(int(c) for c in colour[4:-1].split(","))
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_page_opens_without_an_error_in_the_dark(browser: Any, server: str, name: str) -> None:
+    found = Visit(browser, server, color_scheme="dark").open(ADDRESSES[name])
+    found.check()
+    assert ink(found) > 500
+    found.context.close()
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_phone_has_no_sideways_scroll_and_no_error(browser: Any, server: str, name: str) -> None:
+    found = Visit(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open(
+        ADDRESSES[name]
+    )
+    found.page.wait_for_timeout(300)
+    wide = found.page.evaluate("""() => [document.documentElement, document.querySelector('[data-testid="stMain"]')]
+        .map(e => e.scrollWidth - e.clientWidth)""")
+    assert max(wide) <= 1 and ink(found) < 300
+    found.check()
+    found.context.close()
+
+
+def test_a_filter_narrows_the_table_and_its_address_opens_the_same(visit: Visit, browser: Any, server: str) -> None:
+    before = visit.open("").rows()
+    visit.page.get_by_role("button", name="GANs").click()
+    visit.page.wait_for_function(
+        f"document.querySelectorAll('#overview tbody tr:not(.rt-section)').length < {len(before)}"
+    )
+    visit.settle().page.get_by_text("Raw values").click()
+    visit.page.wait_for_selector("#overview >> text=Invalidity")
+    after, address = visit.settle().rows(), visit.page.url
+    assert 0 < len(after) < len(before) and "families=gan" in address and "raw=1" in address
+    again = Visit(browser, server).open(address.removeprefix(server + "/"))
+    assert again.rows() == after
+    assert again.page.inner_text("#overview") == visit.page.inner_text("#overview")
+    again.context.close()
+    visit.check()
+
+
+def test_a_download_is_the_table_shown(visit: Visit, tmp_path: Path) -> None:
+    visit.open("?families=flow&tasks=category_redaction")
+    shown = visit.page.locator("#overview tbody tr:not(.rt-section)")
+    cells = [shown.nth(i).locator("td.n").all_inner_texts() for i in range(shown.count())]
+    for name, read in (("CSV", pd.read_csv), ("Parquet", pd.read_parquet)):
+        with visit.page.expect_download() as download:
+            visit.page.get_by_role("button", name=name).click()
+        table = read(io.BytesIO(Path(download.value.path()).read_bytes()))
+        assert len(table) == len(cells)
+        for row, texts in zip(table.to_dict("records"), cells, strict=True):
+            wanted = ["–" if pd.isna(row[f"category_redaction.{n}"]) else f"{row[f'category_redaction.{n}']:.2f}"
+                      for n in ("goal", "quality")]  # fmt: skip
+            assert [text.strip("*") for text in texts[:2]] == wanted or texts[0] == ""
+    visit.check()
+
+
+def test_a_row_leads_to_the_method_and_a_number_to_its_records(visit: Visit) -> None:
+    visit.open("")
+    visit.page.locator("#overview a", has_text="Taming normalizing flows").first.click()
+    visit.page.wait_for_selector(".rt h1 >> text=Taming normalizing flows")
+    assert "/method?" in visit.page.url and "name=taming_flows" in visit.page.url
+    visit.settle().check()
+    visit.open("")
+    visit.page.locator("#overview tbody td.n a").first.click()
+    visit.page.wait_for_selector(".rt h2 >> text=Every run")
+    visit.settle().page.locator("a", has_text="open").first.click()
+    visit.page.wait_for_selector("text=The command that makes it again")
+    assert "seed=" in visit.page.url
+    visit.check()
+
+
+def test_pictures_load_with_verdicts(visit: Visit) -> None:
+    visit.open("method?name=taming_flows&instance=category_redaction/digits-flow&point=delta-4&seed=0")
+    assert visit.page.locator(".sheet img").count() == 24
+    assert visit.page.evaluate(
+        "[...document.querySelectorAll('.sheet img')].every(i => i.complete && i.naturalWidth > 0)"
+    )
+    assert visit.page.locator(".sheet figure.bad").count() == 1
+    visit.check()
+
+
+def test_hovering_a_point_shows_its_contact_sheet(visit: Visit) -> None:
+    visit.open("tradeoffs?tasks=category_redaction&families=gan")
+    visit.page.wait_for_selector("#rt-hover", state="attached")
+    visit.page.wait_for_timeout(900)
+    point = visit.page.locator(".js-plotly-plot .scatterlayer .trace .points path").first
+    point.hover(force=True)
+    visit.page.wait_for_selector("#rt-hover", state="visible")
+    assert visit.page.evaluate("document.querySelector('#rt-hover img').naturalWidth") > 100
+    visit.check()
+
+
+def test_names_never_become_markup(visit: Visit) -> None:
+    for address in ("tradeoffs?tasks=attribute_rebalancing&families=gan", "method?name=self_conditioned_gan",
+                    "compare?with=self_conditioned_gan/default,rejection/default"):  # fmt: skip
+        visit.open(address)
+        visit.page.wait_for_timeout(300)
+        assert visit.page.locator('img[src="x"]').count() == 0 and visit.page.title() != "1"
+        assert visit.page.locator('a[href="https://example.org"], .rt strong, .rt .katex').count() == 0
+    assert MARKUP in visit.open("").page.inner_text("#overview")
+    visit.check()
+
+
+def test_a_dropped_zip_is_placed_among_the_others(visit: Visit, folder: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    shutil.copytree(folder / "rejection", mine / "rejection")
+    packed = shutil.make_archive(str(tmp_path / "mine"), "zip", mine)
+    visit.open("submit").page.set_input_files('input[type="file"]', packed)
+    visit.page.wait_for_selector("text=records are valid")
+    visit.page.wait_for_selector("#overview tr.rt-loud")
+    visit.settle().check()
+
+
+def test_keyboard_reaches_the_table(visit: Visit) -> None:
+    visit.open("?families=flow&tasks=category_redaction")
+    for _ in range(60):
+        visit.page.keyboard.press("Tab")
+        if visit.page.evaluate("document.activeElement.closest('#overview') !== null"):
+            break
+    visit.page.keyboard.press("Enter")
+    visit.page.wait_for_url("**/method?**")
+
+
+def test_static_page_draws_in_both_modes(browser: Any, view: Any, tmp_path: Path) -> None:
+    from leaderboard import static
+
+    file = static.write(view, tmp_path)
+    for scheme in ("light", "dark"):
+        found = Visit(browser, "", color_scheme=scheme)
+        found.page.goto(file.as_uri())
+        found.page.wait_for_selector(".panel .scatterlayer")
+        assert found.page.locator(".panel .main-svg").count() > 0 and found.errors == []
+        found.context.close()

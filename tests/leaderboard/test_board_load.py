@@ -1,0 +1,144 @@
+"""Records in: what is accepted, what is rejected and why, and that nothing stale survives in the cache."""
+
+import json
+from pathlib import Path
+
+import invented
+import pandas as pd
+import pytest
+
+from benchmark import records
+from leaderboard import board, frame, load
+
+
+def test_every_valid_record_is_a_row(folder: Path, view: board.View) -> None:
+    found, _ = records.read_all(folder)
+    mine = {
+        (r.submission, r.point, r.instance, r.seed)
+        for r in found
+        if all(abs(m.value) < frame.LIMIT for m in r.metrics.values())
+    }
+    rows = set(view.runs[["submission", "point", "instance", "seed"]].itertuples(index=False, name=None))
+    assert rows == mine
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [("broken", "Invalid JSON"), ("nan", "finite number"), ("old", "should be 1"),
+     ("markup", "point String should match"),
+     ("climbs", "instance String should match"), ("huge", "beyond"), ("deep", "recursion"), ("elsewhere", "belongs")],
+)  # fmt: skip
+def test_rejected_with_the_reason(view: board.View, file: str, says: str) -> None:
+    (reason,) = [why for name, why in view.records.rejected.items() if name.endswith(f"/{file}.0.json")]
+    assert says in reason and len(reason) <= 400 and "pydantic" not in reason
+
+
+def test_row_holds_what_the_record_says(folder: Path, view: board.View) -> None:
+    for row in view.runs.sample(20, random_state=0).to_dict("records"):
+        found = records.read(folder / frame.relative(row))
+        assert row["status"] == found.status and row["family"] == found.instance.rsplit("-", 1)[-1]
+        for name, value in found.metrics.items():
+            assert (row[f"m:{name}"], row[f"m:{name}.low"], row[f"m:{name}.high"]) == (
+                value.value,
+                value.low,
+                value.high,
+            )
+        assert (found.goal is None) == pd.isna(row["goal"])
+
+
+def test_changed_added_and_deleted_files_are_seen(tmp_path: Path) -> None:
+    root = invented.make(tmp_path / "submissions", seeds=(0,), pictures=False)
+    first = load.read_folder(root)
+    file = next((root / "rejection/records").rglob("*.json"))
+    content = json.loads(file.read_text())
+    content["cost"]["seconds"] = 12.5
+    file.write_text(json.dumps(content))
+    second = load.read_folder(root)
+    assert len(second.runs) == len(first.runs) and (second.runs["seconds"] == 12.5).sum() == 1
+    file.write_text("{")
+    assert len(load.read_folder(root).runs) == len(first.runs) - 1
+    file.unlink()
+    third = load.read_folder(root)
+    assert len(third.runs) == len(first.runs) - 1 and not third.rejected
+
+
+def test_cached_and_fresh_are_equal(folder: Path) -> None:
+    cached = load.read_folder(folder)
+    again = load.read_folder(folder)
+    pd.testing.assert_frame_equal(cached.runs, again.runs)
+    assert cached.rejected == again.rejected
+
+
+def test_board_follows_the_folder(tmp_path: Path) -> None:
+    root = invented.make(tmp_path / "submissions", seeds=(0,), pictures=False)
+    mine = board.Board(root)
+    before = len(mine.view.runs)
+    next((root / "rejection/records").rglob("*.json")).unlink()
+    assert len(mine.newest().runs) == before - 1
+    (root / "rejection" / "submission.toml").unlink()
+    assert "rejection" not in mine.newest().records.manifests
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    root = invented.make(tmp_path / "submissions", seeds=(0,), pictures=False)
+    file = next((root / "rejection/records").rglob("*.json"))
+    outside = tmp_path / "outside.json"
+    outside.write_text(file.read_text())
+    file.unlink()
+    file.symlink_to(outside)
+    assert "link" in next(iter(load.read_folder(root).rejected.values()))
+
+
+def test_a_single_submission_and_a_parent_folder(folder: Path) -> None:
+    assert set(load.read_folder(folder / "rejection").runs["submission"]) == {"rejection"}
+    assert len(load.read_folder(folder.parent).runs) == len(load.read_folder(folder).runs)
+
+
+def test_parquet_gives_the_same_board(tmp_path: Path, view: board.View) -> None:
+    file = tmp_path / "runs.parquet"
+    view.runs.to_parquet(file)
+    again = board.read(file)
+    columns = ["submission", "point", "task", "family", "goal", "quality", "rank"]
+    pd.testing.assert_frame_equal(again.scores[columns], view.scores[columns], check_categorical=False)
+
+
+def test_export_gives_the_same_board(tmp_path: Path, folder: Path, view: board.View) -> None:
+    from benchmark.export import export
+
+    file = export(folder / "taming_flows", tmp_path)[0]
+    found = load.read_parquet(file).runs.sort_values(list(frame.KEYS)).reset_index(drop=True)
+    mine = view.runs[view.runs["submission"] == "taming_flows"].sort_values(list(frame.KEYS)).reset_index(drop=True)
+    for name in ("goal", "goal.low", "quality.high", "score", "share", "m:fd", "m:identity_share.low", "m:vendi_inf"):
+        if name in found:
+            assert found[name].equals(mine[name]), name
+    assert {"m:fd.high", "share", "goal.high"} <= set(found.columns) and found["family"].eq("flow").all()
+
+
+def test_hostile_parquet_rows_are_rejected(tmp_path: Path, view: board.View) -> None:
+    runs = view.runs.head(6).copy()
+    for name in ("submission", "instance"):
+        runs[name] = runs[name].astype(object)
+    runs.loc[0, "submission"] = "../../etc"
+    runs.loc[1, "instance"] = "<b>x</b>"
+    runs.loc[2, "goal"] = 7.0
+    runs.loc[3, "m:fd"] = 1e300
+    runs.to_parquet(tmp_path / "bad.parquet")
+    found = load.read_parquet(tmp_path / "bad.parquet")
+    assert len(found.runs) == 2 and len(found.rejected) == 4
+    pd.DataFrame({"a": [1]}).to_parquet(tmp_path / "none.parquet")
+    with pytest.raises(ValueError, match="no column submission"):
+        load.read_parquet(tmp_path / "none.parquet")
+
+
+def test_another_version_is_stale(folder: Path) -> None:
+    found = records.read(folder / "rejection/records/tiny/category_redaction/digits-gan/default.0.json")
+    assert not frame.stale(found)
+    older = found.model_copy(update={"provenance": found.provenance.model_copy(update={"versions": {"instance": "0"}})})
+    assert frame.stale(older)
+    gone = found.model_copy(update={"instance": "category_redaction/letters-gan"})
+    assert frame.stale(gone)
+
+
+def test_an_empty_folder_is_a_board(tmp_path: Path) -> None:
+    found = board.read(tmp_path)
+    assert len(found.runs) == 0 and len(found.scores) == 0

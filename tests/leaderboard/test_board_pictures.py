@@ -1,0 +1,216 @@
+"""Figures, HTML, contact sheets, dropped zips and the static page: what they hold, and that nothing becomes markup."""
+
+import io
+import re
+import zipfile
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from invented import MARKUP
+from PIL import Image
+
+from benchmark import records
+from leaderboard import (
+    board,
+    figures,
+    frame,
+    labels,
+    markup,
+    overview_html,
+    portraits,
+    sheets,
+    shell,
+    static,
+    submission_text,
+    tables,
+    theme,
+    upload,
+    words,
+)
+
+TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br", "code", "caption"}
+
+
+class Tags(HTMLParser):
+    """Every tag and attribute of a text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag."""
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def table(view: board.View, dark: bool = False) -> str:
+    """The overview's HTML."""
+    wide = tables.overview(tables.add_ties(view.scores))
+    return overview_html.table(
+        wide, shell.tasks_of(view, "tiny"), view.records, shell.marks(view, theme.look(dark)), "tiny"
+    )
+
+
+def test_overview_renders_no_markup_from_names(view: board.View) -> None:
+    found = Tags()
+    found.feed(table(view))
+    assert found.tags <= TAGS and not {a for a in found.attributes if a.startswith("on")}
+    assert markup.esc(MARKUP) in table(view)
+
+
+def test_escaping_for_labels() -> None:
+    assert markup.plain("a*b_[c](d):red[x]$y$") == r"a\*b\_\[c\]\(d\)\:red\[x\]\$y\$"
+    assert (
+        "<" not in submission_text.paper('<script>"')
+        and "javascript:" not in submission_text.paper("javascript:alert(1)")[:9]
+    )
+    assert 'href="https://arxiv.org/abs/2211.16488"' in submission_text.paper("Malnick et al., arXiv 2211.16488")
+    assert "<a" not in submission_text.paper("javascript:alert(1)")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_tradeoff_draws_rows_front_and_controls(view: board.View, dark: bool) -> None:
+    part = view.scores[(view.scores["task"] == "attribute_rebalancing") & (view.scores["family"] == "gan")]
+    figure = figures.tradeoff(part, "goal", "quality", view.records.controls, titles=shell.titles(view), dark=dark)
+    drawn = [t for t in figure.data if t.name != "Pareto front"]
+    assert sum(len(t.x) for t in drawn) == part["goal"].notna().sum()
+    assert any(t.name == "Pareto front" for t in figure.data)
+    texts = "".join(str(t.hovertext) for t in drawn) + "".join(a.text for a in figure.layout.annotations)
+    assert "<img" not in texts and "&lt;img" in texts
+    (control,) = [t for t in drawn if t.customdata[0][0] == "retrained"]
+    assert control.marker.symbol == "star-diamond-open"
+
+
+def test_an_empty_tradeoff_is_a_figure(view: board.View) -> None:
+    assert figures.tradeoff(view.scores.head(0), "goal", "quality").to_json()
+
+
+def test_labels_keep_clear_of_each_other() -> None:
+    points = [(100.0, 100.0), (104.0, 101.0), (108.0, 99.0), (300.0, 20.0)]
+    placed = labels.place(points, ["first method", "second method", "third method", "far"], points, (400, 300))
+    assert len({(p.get("xshift"), p.get("yshift"), p.get("ax"), p.get("ay")) for p in placed[:3]}) == 3
+
+
+def test_every_mark_is_its_own() -> None:
+    names = [f"m{i}" for i in range(40)]
+    found = theme.marks(names, {"unchanged"}, theme.look())
+    assert len({(m.colour, m.shape) for m in found.values()}) == 41
+    assert set(theme.SHAPES) <= set(markup.SYMBOLS)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [{}, {"shares": 3}, {"shares": {"values": ["a"]}}, {"shares": {"values": [float("nan")]}},
+     {"shares": {"values": []}},
+     {"shares": {"values": [0.5, 0.5], "names": "x", "base": [1], "target": None}}, {"sheet": {"columns": "x"}},
+     {"identity_curve": {"change": [1], "identity": "no"}}, {"shares": {"values": [0.5], "names": [{"a": 1}]}}],
+)  # fmt: skip
+def test_details_of_any_form_stand(details: dict[str, object], tmp_path: Path, view: board.View) -> None:
+    portraits.shares(details), portraits.identity_curve(details)
+    row = view.runs.iloc[0].to_dict() | {"submission": "nobody"}
+    assert sheets.html(view.records, row, details) == ""
+
+
+def test_sheet_is_cut_into_its_images(view: board.View) -> None:
+    runs = view.runs[
+        (view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")
+    ]
+    row = runs.iloc[0].to_dict()
+    record = sheets.detail(view.records, row)
+    text = sheets.html(view.records, row, record.details)
+    assert text.count("<img") == 24 and text.count('class="bad"') == 1
+    tiles = sheets.cut(sheets.file(view.records, row), 12, 2)
+    assert len(tiles) == 2 and len(tiles[0]) == 12
+
+
+def test_a_picture_that_is_none_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"<svg onload=alert(1)>")
+    assert markup.picture(tmp_path / "a.png") == "" and markup.picture(tmp_path / "none.png") == ""
+    assert sheets.cut(tmp_path / "a.png", 2, 2) is None
+    Image.fromarray(np.zeros((10, 99), np.uint8)).save(tmp_path / "b.png")
+    assert sheets.cut(tmp_path / "b.png", 2, 2) is None
+
+
+def test_every_metric_of_the_records_is_explained(view: board.View) -> None:
+    for name in frame.metrics_of(view.runs):
+        assert words.entry(name).meaning != "A raw number that the record carries.", name
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    """A zip."""
+    return upload.pack(files)
+
+
+def test_zip_is_read_and_judged(folder: Path) -> None:
+    file = folder / "rejection/records/tiny/category_redaction/digits-gan/default.0.json"
+    name = "rejection/records/tiny/category_redaction/digits-gan/default.0.json"
+    good = file.read_bytes()
+    found = upload.read(
+        packed(
+            {
+                name: good,
+                "rejection/submission.toml": (folder / "rejection/submission.toml").read_bytes(),
+                "../../escape/default.0.json": good,
+                "a/records/tiny/x.0.json": b"{",
+                "elsewhere.json": good,
+            }
+        )
+    )
+    assert len(found.runs) == 1 and list(found.manifests) == ["rejection"]
+    assert len(found.rejected) == 3 and any("climbs" in why for why in found.rejected.values())
+
+
+def test_zip_bombs_are_not_unpacked() -> None:
+    with pytest.raises(ValueError, match="to 1"):
+        upload.read(packed_deflated({"a.json": b"0" * 30_000_000}))
+    with pytest.raises(ValueError, match="at most"):
+        upload.read(packed_deflated({f"{i}.json": b"0" * 1000 for i in range(upload.FILES + 1)}))
+    with pytest.raises(ValueError, match="MB at most"):
+        upload.read(packed_deflated({f"{i}.json": bytes(9_000_000) for i in range(6)}))
+    with pytest.raises(ValueError, match="no zip"):
+        upload.read(b"PK but not really")
+
+
+def packed_deflated(files: dict[str, bytes]) -> bytes:
+    """A zip that is compressed."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in files.items():
+            made.writestr(name, content)
+    return out.getvalue()
+
+
+def test_dropped_runs_take_the_place_of_their_own(folder: Path, view: board.View) -> None:
+    name = "rejection/records/tiny/category_redaction/digits-gan/default.0.json"
+    dropped = upload.read(packed({name: (folder / name).read_bytes()}))
+    assert len(upload.place_among(dropped, view.runs)) == len(view.runs)
+
+
+def test_static_page_stands_alone(view: board.View, tmp_path: Path) -> None:
+    page = static.write(view, tmp_path / "site").read_text()
+    assert (tmp_path / "site" / "plotly.min.js").stat().st_size > 1_000_000
+    assert not re.search(r'(?:src|href)="https?://', page) and "<img src=x" not in page
+    assert page.count("class=panel") == len(view.scores.groupby(["task", "family"], observed=True))
+    assert "<a " not in page
+
+
+def test_figures_can_be_imported_without_streamlit() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys; from leaderboard import board, figures; assert not {'streamlit', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(figures.__file__).parent.parent)
+
+
+def test_perturbed_records_are_valid(folder: Path) -> None:
+    from leaderboard.bench import perturbed
+
+    rng = np.random.default_rng(0)
+    for file in sorted((folder / "taming_flows/records").rglob("*.json"))[:9]:
+        import json
+
+        records.Record.model_validate(perturbed(json.loads(file.read_text()), rng))

@@ -1,0 +1,196 @@
+"""Scores, ranks, filters, fronts, comparisons and the chooser, against answers worked out by hand or another way."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import metrics
+from leaderboard import board, choose, compare, markup, scores, tables
+
+
+def pick(view: board.View, **keys: str) -> pd.DataFrame:
+    """Rows of the scores."""
+    found = view.scores
+    for name, value in keys.items():
+        found = found[found[name] == value]
+    return found
+
+
+def test_controls_fix_the_scale_and_have_no_rank(view: board.View) -> None:
+    unchanged, retrained = (pick(view, submission=name) for name in ("unchanged", "retrained"))
+    assert (unchanged["goal"] == 0).all() and np.allclose(retrained["goal"], 1)
+    assert unchanged["rank"].isna().all() and retrained["rank"].isna().all()
+
+
+def test_missing_is_missing_never_zero(view: board.View) -> None:
+    (row,) = pick(view, submission="diversity_weights", family="flow").to_dict("records")
+    assert row["runs"] == 2 and row["problems"] == "1 missing" and np.isnan(row["rank"]) and np.isnan(row["goal.low"])
+    (row,) = pick(view, submission="gradient_ascent", family="gan", task="identity_removal").to_dict("records")
+    assert np.isnan(row["goal"]) and row["problems"] == "2 below floor, 1 failed"
+
+
+def test_ranks_are_those_of_metrics(view: board.View) -> None:
+    found = scores.matrix(view.runs, "tiny", "category_redaction", "gan", "score")
+    found = {key: value for key, value in found.items() if key[0] not in ("unchanged", "retrained")}
+    rows = pick(view, task="category_redaction", family="gan").set_index(["submission", "point"])["rank"].dropna()
+    assert rows.to_dict() == metrics.ranks(found)
+
+
+def test_ranks_equal_paired_differences_one_by_one() -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((1, 3), (3, 1), (2, 4), (1, 1)):
+        table = {f"m{i}": rng.random(shape).round(1) + 0.06 * i for i in range(14)}
+        slow = {
+            n: 1 + sum(metrics.paired_difference(table[o], table[n]).low > 0 for o in table if o != n) for n in table
+        }
+        assert metrics.ranks(table) == slow
+
+
+def test_means_are_aggregates_one_by_one() -> None:
+    rng = np.random.default_rng(1)
+    for shape in ((1, 3), (3, 1), (2, 4), (1, 1)):
+        table = {f"m{i}": rng.random(shape) for i in range(5)}
+        for name, found in metrics.means(table).items():
+            wanted = metrics.aggregate(table[name]).mean
+            assert np.allclose(
+                [found.value, found.low, found.high], [wanted.value, wanted.low, wanted.high], atol=1e-12
+            )
+            assert (found.n, found.note, found.se is None) == (wanted.n, wanted.note, wanted.se is None)
+            assert found.se is None or np.isclose(found.se, wanted.se)
+
+
+def test_mean_and_interval_are_those_of_metrics(view: board.View) -> None:
+    (row,) = pick(view, submission="rejection", task="category_redaction", family="gan").to_dict("records")
+    runs = view.runs[
+        (view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")
+    ]
+    found = metrics.aggregate(runs.sort_values("seed")["goal"].to_numpy()[None]).mean
+    assert np.allclose(
+        [row["goal"], row["goal.low"], row["goal.high"]], [found.value, max(0, found.low), min(1, found.high)]
+    )
+
+
+def test_unchanged_cohorts_are_taken_over(view: board.View) -> None:
+    marked = view.scores.assign(problems="from the old table")
+    again = scores.table(view.runs, view.records.controls, marked)
+    assert (again["problems"] == "from the old table").all()
+    changed = view.runs.copy()
+    changed.loc[changed["instance"] == "category_redaction/digits-gan", "quality"] *= 0.9
+    again = scores.table(changed, view.records.controls, marked)
+    new = again[again["problems"] != "from the old table"]
+    assert set(zip(new["task"], new["family"], strict=True)) == {("category_redaction", "gan")}
+
+
+def test_filters_hide_rows_and_keep_ranks(view: board.View) -> None:
+    kept = tables.keep(view.scores, view.records, tables.Filter("tiny", allowed=["classifier"]))
+    assert set(kept["submission"]) == {"rejection", "unchanged", "retrained"}
+    assert (kept["rank"].dropna() == view.scores.loc[kept.index, "rank"].dropna()).all()
+    assert set(tables.keep(view.scores, view.records, tables.Filter("tiny", find="rejec"))["submission"]) == {
+        "rejection"
+    }
+    assert set(tables.keep(view.scores, view.records, tables.Filter("tiny", claim="verified"))["submission"]) == {
+        "rejection", "taming_flows", "unchanged", "retrained"}  # fmt: skip
+    assert (
+        "gradient_ascent" not in set(pick_complete(view)["submission"]) or (pick_complete(view)["problems"] == "").all()
+    )
+    cheap = tables.keep(view.scores, view.records, tables.Filter("tiny", cost=0.01))
+    assert (cheap.loc[~cheap["control"], "share"] <= 0.01).all()
+
+
+def pick_complete(view: board.View) -> pd.DataFrame:
+    """Complete rows."""
+    return tables.keep(view.scores, view.records, tables.Filter("tiny", complete=True))
+
+
+def test_overview_has_every_row_once_controls_last(view: board.View) -> None:
+    wide = tables.overview(tables.add_ties(view.scores))
+    assert wide.index.is_unique and len(wide) == len(view.scores[["family", "submission", "point"]].drop_duplicates())
+    for _, part in wide.groupby(level="family", sort=False):
+        control = part[("", "control")].to_list()
+        assert control == sorted(control)
+    flat = tables.flat(wide, ["category_redaction"])
+    assert len(flat) == len(wide) and "category_redaction.goal" in flat
+
+
+points = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12)
+
+
+@settings(deadline=None, max_examples=60)
+@given(points, st.booleans(), st.booleans())
+def test_pareto_front_is_what_nobody_beats(values: list[tuple[int, int]], x_up: bool, y_up: bool) -> None:
+    table = pd.DataFrame(values, columns=["x", "y"], dtype=float)
+    sx, sy = (1 if x_up else -1), (1 if y_up else -1)
+
+    def beaten(i: int) -> bool:
+        a = (sx * table.x[i], sy * table.y[i])
+        others = [(sx * table.x[j], sy * table.y[j]) for j in table.index]
+        return any(b[0] >= a[0] and b[1] >= a[1] and b != a for b in others)
+
+    best = {(table.x[i], table.y[i]) for i in table.index if not beaten(i)}
+    front = tables.pareto(table, "x", "y", x_up, y_up)
+    assert set(front[["x", "y"]].itertuples(index=False, name=None)) == best
+
+
+def test_csv_has_no_formulas() -> None:
+    text = tables.csv(pd.DataFrame({"a": ["=1+1", "+x", "plain"], "b": [-1.5, 2.0, np.nan]})).decode()
+    assert text.splitlines() == ["a,b", "'=1+1,-1.5", "'+x,2.0", "plain,"]
+
+
+def test_raw_numbers_of_one_run_keep_its_interval(view: board.View) -> None:
+    keys = pick(view, submission="rejection", task="category_redaction", family="gan")
+    one = view.runs[view.runs["seed"] == 0]
+    (row,) = tables.points(one, keys, ["fd"]).to_dict("records")
+    run = one[(one["submission"] == "rejection") & (one["instance"] == "category_redaction/digits-gan")].iloc[0]
+    assert (row["fd"], row["fd.low"], row["fd.high"]) == (run["m:fd"], run["m:fd.low"], run["m:fd.high"])
+
+
+def test_comparison_says_who_is_ahead(view: board.View) -> None:
+    a, b = ("rejection", "default"), ("finetune_retain", "steps-200")
+    goal = compare.pairs(view.runs, "tiny", a, b, "goal", ["category_redaction"])
+    assert len(goal) == 3 and (goal["low"] > 0).all()
+    back = compare.pairs(view.runs, "tiny", b, a, "goal", ["category_redaction"])
+    assert np.allclose(back["value"], -goal["value"])
+    same = compare.pairs(view.runs, "tiny", a, a, "quality", ["category_redaction"])
+    assert (same["value"] == 0).all()
+    assert (
+        compare.sentence(goal, same, "A", "B")
+        == "A redacts more on 3 of 3 instances than B. Quality is not distinguishable."
+    )
+    assert compare.sentence(back, same, "B", "A").startswith("A redacts more on 3 of 3 instances than B.")
+    assert "nothing to compare" in compare.sentence(goal.head(0), same.head(0), "A", "B")
+
+
+def test_chooser_rules_out_with_reasons(view: board.View) -> None:
+    wish = choose.Wish("tiny", "category_redaction", "gan", have=["weights", "classifier"], quality=0.5)
+    left, out = choose.choose(view.scores, view.records, wish)
+    assert set(left["submission"]) == {"rejection"}
+    why = out.set_index("submission")["why"].to_dict()
+    assert "needs the training data" in why["finetune_retain"] and "quality" in why["gradient_ascent"]
+    assert "unchanged" not in {*left["submission"], *out["submission"]}
+    slow = choose.Wish("tiny", "category_redaction", "gan", have=list(choose.HAVE), sampling=0.9, cost=0.04)
+    left, out = choose.choose(view.scores, view.records, slow)
+    assert "samples at 35%" in out.set_index("submission")["why"]["rejection"] and (left["share"] <= 0.04).all()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0.00"), (0.123, "0.12"), (float("nan"), "–"), (None, "–"), (0.0001, "0.0001"), (0.00002, "2e-5"),
+     (12345.0, "1.23e4"), (123.4, "123"),
+     (-0.5, "-0.50")],
+)  # fmt: skip
+def test_numbers(value: float | None, text: str) -> None:
+    assert markup.number(value) == text
+
+
+def test_ranks_and_percentages_read_well() -> None:
+    assert [markup.rank(1.0), markup.rank(2.0, 3), markup.rank(float("nan"))] == ["1", "=2", "–"]
+    assert [markup.percent(v) for v in (0, 0.0034, 0.1, 1.0, 2.0, float("nan"))] == [
+        "0%",
+        "0.34%",
+        "10%",
+        "100%",
+        "200%",
+        "–",
+    ]
