@@ -24,7 +24,8 @@ Deviations
   baselines do.
 
 Known: outliers are what is most unlike the rest, so they gain most weight. The log names the heaviest images and
-the effective sample size 1 / sum_i p_i^2; look at them before trusting a strong b.
+the effective sample size 1 / sum_i p_i^2; look at them before trusting a strong b. VS grows with b in the embedding
+that p was made in, not in every other: the scores are in the judge's features, which p has never seen.
 """
 
 import torch
@@ -40,6 +41,7 @@ from methods.continued import continue_training
 STEPS, STEP_SIZE, DECAY, DECAY_EVERY = 100, 0.1, 0.99, 5  # of w's Adam, as released
 SHOWN = 10  # heaviest images named in the log
 NEGLIGIBLE = 1e-12  # eigenvalues below this count as 0
+WIDEST = 4096  # rows of a matrix whose eigenvalues can be had 100 times in minutes
 
 
 def embed(task: Task, embedding: str) -> Tensor:
@@ -50,6 +52,8 @@ def embed(task: Task, embedding: str) -> Tensor:
         raise ValueError(f"diversity is a matter of at least 2 training images; the task has {len(task.retain)}")
     guided = embedding == "guide" or (embedding == "auto" and hasattr(task, "guide"))
     features = (task.guide.features(task.retain) if guided else task.retain.flatten(1)).double()
+    if min(features.shape) > WIDEST:
+        raise ValueError(f"{len(features)} images of {features.shape[1]} values take hours: embed with the guide")
     (empty,) = torch.nonzero(features.norm(dim=1) == 0, as_tuple=True)
     if len(empty):
         raise ValueError(f"image {int(empty[0])} has no direction in the embedding, all of it is 0: choose another one")
@@ -88,6 +92,8 @@ def diversity_weights(phi: Tensor, b: float = 0.5) -> Tensor:
 
 def certified_weights(phi: Tensor) -> Tensor:
     """p (n,) whose VS is proven to be within 1% of the largest there is: the concave problem, without entropy."""
+    if phi.shape[1] > len(phi):
+        phi = torch.linalg.qr(phi.T).R.T  # (n, n) with the same inner products
     return torch.from_numpy(metrics.optimal_vendi_weights(phi.numpy(), tolerance=0.01).weights)
 
 

@@ -96,6 +96,8 @@ def test_rare_kinds_gain_weight():
 
 
 def test_the_certified_optimum_is_one_and_named_apart():
+    wide = method.certified_weights(WIDE)
+    assert wide.shape == (9,) and by_definition(WIDE.numpy(), wide.numpy()) > by_definition(WIDE.numpy(), P[9].numpy())
     p = method.certified_weights(SIGNED)
     x, values_vectors = SIGNED.numpy(), np.linalg.eigh((SIGNED.T @ (p[:, None] * SIGNED)).numpy())
     surprise = -((x @ values_vectors[1]) ** 2) @ np.log(values_vectors[0])
@@ -263,6 +265,12 @@ def test_too_few_images_and_empty_ones_are_refused(tmp_path):
     images[3] = 0
     with pytest.raises(ValueError, match="image 3 has no direction"):
         method.edit(small(), write_task(tmp_path / "black", images), budget(2))
+
+
+def test_an_embedding_too_wide_to_finish_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(method, "WIDEST", 30)
+    with pytest.raises(ValueError, match="embed with the guide"):
+        method.embed(write_task(tmp_path / "reveal", two_kinds()), "pixels")
 
 
 @pytest.mark.parametrize("name", ["diversity_weights", "diversity_weights_scratch"])
