@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -20,12 +19,11 @@ import numpy as np
 import psutil
 
 from benchmark import reveal
+from benchmark.forks import CONTEXT
 from benchmark.plan import Run
 
 GRACE = 2.0  # seconds past the budget before a worker is stopped: one step may be under way
 READY = 180  # seconds until the edit has to begin
-CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["benchmark.worker"])  # torch and diffusers are imported once, not in every run
 
 
 class RunFailed(Exception):

@@ -88,7 +88,10 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
     """Work through the runs under one progress display; a line for each that is not ok, or for all into a log."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from benchmark import run as runner
+    from benchmark import forks
+
+    forks.start()
+    from benchmark import run as runner  # imports torch, as the fork server does meanwhile
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     status, found, lines = runner.Status(missing), [], {}

@@ -28,8 +28,6 @@ from benchmark.budget import Budget, yardstick
 from benchmark.generators.base import Generator
 from benchmark.task import Task
 
-SPEED = 64  # images that tell the speed of sampling
-
 
 def work(folder: str, pipe: Connection) -> None:
     """Edit, then answer; the process's whole life. FOLDER/reveal holds the task, FOLDER/answers receives arrays."""
@@ -75,11 +73,13 @@ def _work(root: Path, pipe: Connection) -> None:
         budget = Budget(seconds, told["train_steps"], timed, root, lambda step, of: _progress(root, step, of))
         tell(pipe, began=seconds, yardstick=timed)
         generator = _edit(method, base, task, budget, told["params"], pipe)
-    began = time.perf_counter()
+    seconds = {}
     for question in json.loads(pipe.recv_bytes()):
+        began = time.perf_counter()
         answer(generator, question, root)
-    sampling = time.perf_counter() - began
-    tell(pipe, answered=_speed(generator, task), sampling=sampling, memory=_memory(task.device))
+        seconds[question["name"]] = time.perf_counter() - began
+    relative = _seconds_of_base(task) / seconds["paired"]
+    tell(pipe, answered=relative, sampling=sum(seconds.values()), memory=_memory(task.device))
 
 
 def _edit(method: Any, base: Generator, task: Task, budget: Budget, params: dict[str, Any], pipe: Connection) -> Any:
@@ -139,15 +139,12 @@ def log_probs(generator: Any, images: torch.Tensor, draws: int, rng: torch.Gener
     return torch.stack(rows).numpy()
 
 
-def _speed(generator: Any, task: Task) -> float:
-    """Images per second of the edited generator over the base's, side by side."""
-    rates = []
+def _seconds_of_base(task: Task) -> float:
+    """What the base takes for as many images as the paired question asks of the edited generator."""
     base = task.base()
-    for one in (base, generator):
-        began = time.perf_counter()
-        one.sample(SPEED, torch.Generator().manual_seed(0))
-        rates.append(1 / (time.perf_counter() - began))
-    return rates[1] / rates[0]
+    began = time.perf_counter()
+    base.sample(task.told["paired"], torch.Generator().manual_seed(0))
+    return time.perf_counter() - began
 
 
 def _memory(device: str) -> float:
