@@ -5,7 +5,7 @@ DEMO = unchanged retrained rejection finetune_retain balanced_finetune inverse_f
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
 demo: $(VENV)/demo  ## controls and baselines on every task of the tiny track, one seed, and the table
-	$(VENV)/bin/retouch run $(DEMO) --track tiny --seed 0
+	$(VENV)/bin/retouch run $(DEMO) --track tiny --seed 0 --again
 
 test: $(VENV)/test chromium  ## lint and the fast tests
 	$(VENV)/bin/ruff check .
