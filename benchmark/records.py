@@ -123,6 +123,11 @@ class Record(_Model):
         """The task's name, the first part of the instance's."""
         return self.instance.split("/")[0]
 
+    @property
+    def label(self) -> str:
+        """For people: what ran where; equal to its run's."""
+        return f"{self.submission} {self.point} on {self.instance} seed {self.seed}"
+
 
 def harmonic(goal: float, quality: float) -> float:
     """Harmonic mean, 0 where either is 0."""

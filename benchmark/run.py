@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from benchmark import coordinate, records, reveal, weights
 from benchmark import score as scoring
 from benchmark.cache import cache_folder
 from benchmark.coordinate import Answers, RunFailed
-from benchmark.files import write_atomically
+from benchmark.files import write_atomically, write_json
 from benchmark.pictures import sheet
 from benchmark.plan import PACKAGE, Run
 from benchmark.records import Cost, Provenance, Record
@@ -70,11 +71,16 @@ def _answers(run: Run, on_progress: Progress) -> Answers:
         }
         return Answers(arrays, cost)
     given = coordinate.answers(run, lambda step, of: on_progress(run, step, of))
-    buffer = io.BytesIO()
-    np.savez(buffer, **given.arrays, **{f"cost_{name}": np.array(value) for name, value in given.cost.items()})
-    with contextlib.suppress(OSError):  # a full disk costs the cache, not the run
-        write_atomically(file, buffer.getvalue())
+    _keep(file, given.arrays | {f"cost_{name}": np.array(value) for name, value in given.cost.items()})
     return given
+
+
+def _keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays into the cache; a full disk costs the cache, not the run."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    with contextlib.suppress(OSError):
+        write_atomically(file, buffer.getvalue())
 
 
 def _scored(run: Run, given: Answers, began: float) -> Record:
@@ -113,10 +119,7 @@ def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
         for name, images in identity_removal.likelihood_sets(run.instance, scoring.judge(run.instance)).items():
             rng = torch.Generator().manual_seed(reveal.NOISE_SEED)
             arrays[f"base_log_prob_{name}"] = log_probs(generator, torch.from_numpy(images), reveal.DRAWS, rng)
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    with contextlib.suppress(OSError):
-        write_atomically(file, buffer.getvalue())
+    _keep(file, arrays)
     return arrays
 
 
@@ -206,13 +209,10 @@ class Status:
 
     def finished(self, record: Record) -> None:
         """A run has its record."""
-        label = f"{record.submission} {record.point} on {record.instance} seed {record.seed}"
-        self.state["running"].pop(label, None)
-        self.state["done"][label] = record.status
+        self.state["running"].pop(record.label, None)
+        self.state["done"][record.label] = record.status
         self._write()
 
     def _write(self) -> None:
-        from benchmark.files import write_json
-
         with contextlib.suppress(OSError):
             write_json(self.file, self.state)

@@ -109,10 +109,10 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
             found.append(record)
             status.finished(record)
             bar.advance(whole)
-            label = f"{record.submission} {record.point} on {record.instance} seed {record.seed}"
-            bar.remove_task(lines.pop(label))
+            bar.remove_task(lines.pop(record.label))
             if not console.is_terminal or record.status != "ok":
-                console.print(f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {label} {record.reason}", markup=False)
+                line = f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {record.label} {record.reason}"
+                console.print(line, markup=False)
     return found
 
 

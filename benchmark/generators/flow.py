@@ -105,7 +105,6 @@ class Prior(nn.Module):
     def __init__(self, given: int, modelled: int) -> None:
         super().__init__()
         self.net = zero_conv(max(given, 1), 2 * modelled)
-        self.given = given
 
     def forward(self, h: Tensor) -> tuple[Tensor, Tensor]:
         mu, log_sigma = self.net(h).chunk(2, 1)
@@ -184,7 +183,7 @@ class Flow(Generator):
         return (binned + noise) / self.bins
 
     def log_prob(self, images: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """log2-free log-likelihood of the quantised uint8 images, nats, (N,), one noise draw, differentiable."""
+        """Log-likelihood of the quantised uint8 images, nats, (N,), one noise draw, differentiable."""
         pixels = math.prod(self.shape)
         return self.module(self.dequantise(images, rng))[1] - pixels * math.log(self.bins)
 
