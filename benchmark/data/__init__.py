@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from benchmark.data.images import Images
 
 
@@ -39,7 +41,8 @@ def _faces(spec: dict[str, Any], split: str) -> Images:
     spec = dict(spec)
     drawn = {key: spec.pop(key) for key in ("size", "seed", "start") if key in spec}
     n = spec.pop("n", 12_000)
-    if "target" in spec:  # TOML has no integer keys: shares are listed in the order of the values
-        spec["target"] = {name: dict(enumerate(shares)) for name, shares in spec["target"].items()}
+    if "target" in spec:  # TOML has neither tuples nor integer keys: "glasses,smile" and shares as nested lists
+        [(names, shares)] = spec["target"].items()
+        spec["target"] = {tuple(names.split(",")): dict(np.ndenumerate(shares))}
     lists = {key: tuple(value) for key, value in spec.items() if isinstance(value, list)}
     return faces(split, n, design=Design(**{**spec, **lists}), **drawn)
