@@ -59,6 +59,9 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--instance", action="append", help="only this instance, as task/base (repeatable)")
     parser.add_argument("--seed", action="append", type=int, help="only this seed (repeatable); default: the track's")
     parser.add_argument("--point", action="append", help="only this operating point (repeatable)")
+    parser.add_argument(
+        "--tuning", action="store_true", help="the track's tuning instances in place of the scored ones"
+    )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
     parser.add_argument("--workers", type=int, default=0, help="runs at a time; default: one a core, or one on a GPU")
     parser.add_argument("--again", action="store_true", help="run also what has a valid record")
@@ -74,7 +77,7 @@ def _run(verbs: argparse._SubParsersAction) -> None:
         folders = [submission.find(name, submissions_folder()) for name in asked.names]
         _known_tasks(asked.task or [], track)
         runs = plan.plan(folders, track, tasks=asked.task, instances=asked.instance, seeds=asked.seed,
-                         points=asked.point, device=_device(asked.device))  # fmt: skip
+                         points=asked.point, tuning=asked.tuning, device=_device(asked.device))  # fmt: skip
         if not runs:
             raise ValueError(
                 "nothing fits: the submission's families and tasks leave no instance of what was asked for"

@@ -21,6 +21,7 @@ import psutil
 from benchmark import reveal
 from benchmark.forks import CONTEXT
 from benchmark.plan import Run
+from benchmark.tasks import attribute_rebalancing
 
 GRACE = 2.0  # seconds past the budget before a worker is stopped: one step may be under way
 READY = 180  # seconds until the edit has to begin
@@ -185,6 +186,8 @@ def _collect(run: Run, folder: Path) -> dict[str, np.ndarray]:
     shape = reveal.image_shape(run.instance)
     for name, n in (("samples", run.instance.samples), ("paired", reveal.PAIRED)):
         _check_images(name, arrays.get(name), (n, *shape))
+    if "edits" in arrays:
+        _check_images("edits", arrays["edits"], (attribute_rebalancing.VALUES, attribute_rebalancing.EDITS, *shape))
     for name, array in arrays.items():
         if name.startswith("log_prob") and not np.isfinite(array).all():
             raise RunFailed(f"{name}: .log_prob gave {int((~np.isfinite(array)).sum())} NaN or infinite values")
@@ -196,4 +199,4 @@ def _check_images(name: str, array: np.ndarray | None, shape: tuple[int, ...]) -
         raise RunFailed(f"the worker left no {name}")
     if array.dtype != np.uint8 or array.shape != shape:
         nan = "" if array.dtype == np.uint8 or np.isfinite(array).all() else ", with NaN or infinite values"
-        raise RunFailed(f".sample({shape[0]}, rng) gave {array.dtype} {array.shape}{nan}; wanted uint8 {shape}")
+        raise RunFailed(f"{name}: the generator gave {array.dtype} {array.shape}{nan}; wanted uint8 {shape}")

@@ -109,6 +109,17 @@ class Judge:
         state = {k: v.half() if v.is_floating_point() else v for k, v in self.network.state_dict().items()}
         save_file({k: v.contiguous().cpu() for k, v in state.items()}, folder / "model.safetensors")
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many classes each attribute has."""
+        return self.card["config"]["heads"]
+
+    @torch.no_grad()
+    def probs(self, verdict: "Verdict", attribute: str) -> np.ndarray:
+        """Probabilities (N, classes) of an attribute for images that the judge has looked at."""
+        features = torch.from_numpy(verdict.features).to(next(self.network.parameters()).device)
+        return self.network.logits(features)[attribute].softmax(1).cpu().numpy()
+
     @torch.no_grad()
     def look(self, images: np.ndarray) -> Verdict:
         """Judge uint8 images (N, C, H, W), 500 at a time."""

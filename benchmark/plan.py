@@ -107,15 +107,21 @@ def _imports(file: Path) -> set[Path]:
 
 def plan(
     folders: list[Path], track: Track, *, tasks: list[str] | None = None, instances: list[str] | None = None,
-    seeds: list[int] | None = None, points: list[str] | None = None, device: str = "cpu",
+    seeds: list[int] | None = None, points: list[str] | None = None, tuning: bool = False, device: str = "cpu",
 ) -> list[Run]:  # fmt: skip
     """Every run of the submissions in `folders` that fits: their families and tasks, and what is asked for.
+
+    Of the track's instances, those for tuning if `tuning`, else the others; those in `instances` either way.
 
     Raises:
         ValueError: a manifest that is wrong, or an unknown task, instance or operating point.
     """
     wanted = {track.instance(name).name for name in instances or []}
-    chosen = [one for one in track.instances if (not wanted or one.name in wanted) and (not tasks or one.task in tasks)]
+    chosen = [
+        one
+        for one in track.instances
+        if (one.name in wanted if wanted else one.tuning == tuning) and (not tasks or one.task in tasks)
+    ]
     runs = []
     for folder in folders:
         manifest = submission.read(folder)
@@ -125,6 +131,7 @@ def plan(
             Run(folder, manifest, point.name, track, instance, seed, device)
             for instance in chosen
             if instance.family in manifest.families and instance.task in manifest.tasks
+            if instance.retrained or "retraining" not in manifest.access
             for point in manifest.points
             if not points or point.name in points
             for seed in seeds or track.seeds

@@ -13,7 +13,7 @@ from benchmark import tasks, weights
 from benchmark.files import write_json
 from benchmark.plan import Run
 from benchmark.task import NEEDS
-from benchmark.tasks import identity_removal
+from benchmark.tasks import attribute_rebalancing, identity_removal
 from benchmark.tracks import Instance
 
 PAIRED = 64  # images that base and edited generator make from the same noise
@@ -77,6 +77,13 @@ def questions(run: Run, folder: Path) -> bytes:
             np.save(folder / f"asked_{name}.npy", images)
             asked.append({"kind": "log_prob", "name": f"log_prob_{name}", "images": f"asked_{name}.npy",
                           "draws": DRAWS, "seed": NOISE_SEED})  # fmt: skip
+    if run.instance.task == "attribute_rebalancing" and run.instance.family == "gan":
+        config = weights.card(weights.folder(run.instance.base))["config"]
+        latents, values = attribute_rebalancing.edits_asked(config["latent"], run.seed)
+        np.save(folder / "asked_latents.npy", latents)
+        np.save(folder / "asked_values.npy", values)
+        asked.append({"kind": "edit_attribute", "name": "edits", "latents": "asked_latents.npy",
+                      "values": "asked_values.npy", "seed": NOISE_SEED})  # fmt: skip
     return json.dumps(asked).encode()
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import coordinate, records, reveal, weights
+from benchmark import coordinate, joint, records, reveal, weights
 from benchmark import score as scoring
 from benchmark.cache import cache_folder
 from benchmark.coordinate import Answers, RunFailed
@@ -128,10 +128,11 @@ def _contact_sheet(run: Run, edited: np.ndarray, base: np.ndarray) -> dict[str, 
     rows = np.concatenate([base[:SHEET], edited[:SHEET]])
     zoom = max(1, 72 // rows.shape[-1])
     write_atomically(run.record_path.with_suffix(".png"), sheet(rows, SHEET, zoom))
-    attribute = run.instance.target["attribute"]
-    labels = scoring.judge(run.instance).look(rows).labels[attribute].tolist()
+    attribute, judge = run.instance.target["attribute"], scoring.judge(run.instance)
+    labels = joint.cells(judge.look(rows).labels, attribute, judge.sizes).tolist()
     verdicts = [labels[:SHEET], labels[SHEET:]]
-    return {"sheet": {"columns": SHEET, "rows": ["base", "edited"], "attribute": attribute, "verdicts": verdicts}}
+    return {"sheet": {"columns": SHEET, "rows": ["base", "edited"], "attribute": joint.key(attribute),
+                      "verdicts": verdicts}}  # fmt: skip
 
 
 def _record(run: Run, status: records.Status, reason: str, cost: dict[str, Any], **scores: Any) -> Record:

@@ -33,7 +33,7 @@ def anchor(
     for seed in SEEDS:
         samples = generator.sample(instance.samples, torch.Generator().manual_seed(seed)).numpy()
         seen.append(scoring.measure(instance, {"samples": samples}, base_counts)[0])
-        counted = scoring.counts(scoring.judge(instance), scoring.judge(instance).look(samples))
+        counted = scoring.counts(instance, scoring.judge(instance).look(samples))
         total = {head: np.add(total.get(head, 0), new).tolist() for head, new in counted.items()}
     return {metric: _mean([one[metric] for one in seen]) for metric in (goal, "fd")}, total
 
@@ -49,7 +49,9 @@ def _mean(parts: list[metrics.Estimate]) -> dict[str, float]:
 def anchors(instance: Instance) -> dict[str, Any]:
     """What the scale holds of one instance."""
     unchanged, counts = anchor(instance, instance.base, {})
-    retrained, _ = anchor(instance, instance.retrained, counts)
+    # a tuning instance without a control: its goal is a share or a distance, and 0 is what it aims at
+    ideal = {tasks.module(instance.task).GOAL: {"value": 0.0, "se": 0.0}}
+    retrained = anchor(instance, instance.retrained, counts)[0] if instance.retrained else ideal
     unit = round(scoring.quality_unit(instance), 6)
     return {"counts": counts, "unit": unit, "unchanged": unchanged, "retrained": retrained}
 

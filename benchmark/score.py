@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 import metrics
-from benchmark import tasks, tracks, weights
+from benchmark import joint, tasks, tracks, weights
 from benchmark.judges import Judge, Verdict
 from benchmark.records import Measured, Scaled, harmonic
 from benchmark.tracks import Instance
@@ -90,7 +90,7 @@ def measure(
     """All raw metrics of a run, and the details that the board pictures."""
     task, judged_by = tasks.module(instance.task), judge(instance)
     verdict = judged_by.look(answers["samples"])
-    view = tasks.View(verdict, judged_by, base_counts or counts(judged_by, verdict), answers)
+    view = tasks.View(verdict, judged_by, base_counts or counts(instance, verdict), answers)
     found, details = task.measure(instance, view)
     kept = task.keep(instance, view)
     found |= quality_metrics(verdict.features, kept, instance)
@@ -100,10 +100,14 @@ def measure(
     return found, details | {"kept": int((kept > 0).sum())}
 
 
-def counts(judged_by: Judge, verdict: Verdict) -> dict[str, list[int]]:
-    """How many images the judge puts in each class of each attribute."""
-    sizes = judged_by.card["config"]["heads"]
-    return {name: np.bincount(labels, minlength=sizes[name]).tolist() for name, labels in verdict.labels.items()}
+def counts(instance: Instance, verdict: Verdict) -> dict[str, list[int]]:
+    """How many images the judge puts in each class of each attribute, and of the target's attributes jointly."""
+    sizes, target = judge(instance).sizes, instance.target["attribute"]
+    classes = {name: (verdict.labels[name], sizes[name]) for name in verdict.labels}
+    classes[joint.key(target)] = (
+        joint.cells(verdict.labels, target, sizes), int(np.prod([sizes[name] for name in joint.names(target)]))
+    )  # fmt: skip
+    return {name: np.bincount(labels, minlength=size).tolist() for name, (labels, size) in classes.items()}
 
 
 def quality_metrics(features: np.ndarray, kept: np.ndarray, instance: Instance) -> dict[str, metrics.Estimate]:
@@ -126,9 +130,10 @@ def worst_group(instance: Instance, view: tasks.View) -> dict[str, metrics.Estim
         return {}
     attribute = instance.target["attribute"]
     real, seen = reference(instance)
+    found, wanted = view.labels(attribute), joint.cells(seen.labels, attribute, view.judge.sizes)
     groups = []
-    for value in range(len(instance.target["shares"])):
-        ours, theirs = view.verdict.labels[attribute] == value, seen.labels[attribute] == value
+    for value in range(np.size(instance.target["shares"])):
+        ours, theirs = found == value, wanted == value
         if min(ours.sum(), theirs.sum()) < real.features.shape[1]:
             return {}
         groups.append(metrics.fd(view.verdict.features[ours], real.features[theirs]))

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from benchmark import weights
 from benchmark.generators.base import Generator
+from benchmark.joint import names
 from benchmark.judges import Classifier, Judge
 
 NEEDS = {  # field -> the word in a submission's [access] that asks for it
@@ -42,11 +43,19 @@ class Guide:
         return self.network(x)
 
     @torch.no_grad()
-    def probs(self, images: Tensor, attribute: str) -> Tensor:
-        """Probabilities (N, classes) of an attribute for uint8 images (N, C, H, W), on the CPU."""
+    def probs(self, images: Tensor, attribute: str | list[str]) -> Tensor:
+        """Probabilities (N, classes) of an attribute for uint8 images (N, C, H, W), on the CPU.
+
+        Of several attributes: of every combination of their values, in row-major order, as if they were independent
+        given the image.
+        """
         device = next(self.network.parameters()).device
-        parts = [self.network(chunk.to(device).float() / 127.5 - 1)[attribute] for chunk in images.split(500)]
-        return torch.cat(parts).softmax(1).cpu()
+        parts = [self.network(chunk.to(device).float() / 127.5 - 1) for chunk in images.split(500)]
+        found = torch.ones(len(images), 1)
+        for name in names(attribute):
+            each = torch.cat([logits[name] for logits in parts]).softmax(1).cpu()
+            found = (found[:, :, None] * each[:, None]).flatten(1)
+        return found
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:

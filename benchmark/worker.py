@@ -115,7 +115,10 @@ def entry(name: str, submission: Path) -> Any:
 
 
 def answer(generator: Any, question: dict[str, Any], root: Path) -> None:
-    """Answer one question and write it to answers/NAME.npy. Kinds: sample, log_prob; what cannot be answered is not."""
+    """Answer one question and write it to answers/NAME.npy; what the generator cannot answer is left out.
+
+    Kinds: sample, log_prob, edit_attribute.
+    """
     rng = torch.Generator().manual_seed(question["seed"])
     if question["kind"] == "sample":
         images = generator.sample(question["n"], rng)
@@ -125,6 +128,11 @@ def answer(generator: Any, question: dict[str, Any], root: Path) -> None:
             return
         images = torch.from_numpy(np.load(root / question["images"], allow_pickle=False))
         array = log_probs(generator, images, question["draws"], rng)
+    elif question["kind"] == "edit_attribute":
+        if not hasattr(generator, "edit_attribute"):
+            return
+        latents, values = (torch.from_numpy(np.load(root / question[name])) for name in ("latents", "values"))
+        array = np.stack([generator.edit_attribute(latents, row).numpy() for row in values])
     else:
         raise ValueError(f"no question of kind {question['kind']!r}")
     (root / "answers").mkdir(exist_ok=True)

@@ -67,7 +67,7 @@ def instance(found: View, track: str, name: str) -> None:
     target = ", ".join(f"{esc(k.replace('_', ' '))} {esc(json.dumps(v))}" for k, v in asked.target.items())
     pairs = [("target", target), ("budget", f"{percent(asked.share)} of the base’s pre-training"),
              ("images scored", f"{asked.samples:,}"), ("base", _described(asked.base)),
-             ("retrained control", _described(asked.retrained)), ("judge", _judge(asked.judge, asked.target)),
+             ("retrained control", _described(asked.retrained or "")), ("judge", _judge(asked.judge, asked.target)),
              ("guide", esc(asked.guide)), ("version", esc(asked.version))]  # fmt: skip
     st.html(markup.definitions(pairs))
 

@@ -14,7 +14,8 @@ from methods.continued import continue_training
 
 def edit(generator: Generator, task: Task, budget: Budget, *, share: float = 0.5, lr: float = 1.0) -> Generator:
     """Train on task.retain with the target's shares; share of the budget, step size relative to pre-training's."""
+    target = torch.tensor(task.target["shares"]).flatten()  # of two attributes: the cells of their joint table
     labels = task.guide.probs(task.retain, task.target["attribute"]).argmax(1)
-    observed = torch.bincount(labels, minlength=len(task.target["shares"])) / len(labels)
-    ratio = torch.tensor(task.target["shares"]) / observed.clamp(min=1 / len(labels))
+    observed = torch.bincount(labels, minlength=len(target)) / len(labels)
+    ratio = target / observed.clamp(min=1 / len(labels))
     return continue_training(generator, task.retain, ratio[labels], task, budget, share, lr)

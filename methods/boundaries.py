@@ -3,6 +3,7 @@
 The boundary is InterFaceGAN's (Shen et al., arXiv 1907.10786): latents are sampled, the guide says what their images
 show, a linear SVM with normal n and intercept b parts them; n.z + b is the latent's signed distance. An attribute of
 more than two values has a boundary for each, and no single axis: its axes are the principal directions of the normals.
+Two attributes have the axes of either.
 """
 
 from collections.abc import Callable
@@ -35,16 +36,18 @@ class Boundaries:
 
 
 def find_boundaries(generator: Generator, task: Task, directions: int) -> Boundaries:
-    """The boundary of the task's attribute: one for two values, else the first `directions` principal ones."""
-    attribute = task.target["attribute"]
+    """The boundary of each attribute of the task: one for two values, else the first `directions` principal ones."""
     if directions < 1:
         raise ValueError(f"directions must be at least 1, not {directions}")
     z = generator.latent(PROBES, task.rng)
-    values = task.guide.probs(decode(generator, z), attribute).argmax(1)
-    if len(values.unique()) < 2:
-        raise ValueError(f"the guide sees one value of {attribute!r} in {PROBES} samples: there is nothing to part")
-    svm = LinearSVC(C=0.1, class_weight="balanced", dual=False).fit(z.numpy(), values.numpy())
-    return principal(torch.tensor(svm.coef_).float(), torch.tensor(svm.intercept_).float(), directions)
+    images, found = decode(generator, z), []
+    for attribute in names(task):
+        values = task.guide.probs(images, attribute).argmax(1)
+        if len(values.unique()) < 2:
+            raise ValueError(f"the guide sees one value of {attribute!r} in {PROBES} samples: there is nothing to part")
+        svm = LinearSVC(C=0.1, class_weight="balanced", dual=False).fit(z.numpy(), values.numpy())
+        found.append(principal(torch.tensor(svm.coef_).float(), torch.tensor(svm.intercept_).float(), directions))
+    return Boundaries(torch.cat([one.n for one in found]), torch.cat([one.b for one in found]))
 
 
 def principal(w: Tensor, b: Tensor, directions: int) -> Boundaries:
@@ -107,7 +110,7 @@ class Editor:
         probs = task.guide.probs(self.decode(z, self.within(cells, task.rng)), task.target["attribute"])
         shares = probs.view(len(self.cells), CELL_PROBES, -1).mean(1)
         even = [1 / shares.shape[1]] * shares.shape[1]
-        self.q = tilt(shares, torch.tensor(task.target.get("shares", even)))
+        self.q = tilt(shares, torch.tensor(task.target.get("shares", even)).flatten())
 
 
 def tilt(shares: Tensor, target: Tensor) -> Tensor:
@@ -126,12 +129,20 @@ def tilt(shares: Tensor, target: Tensor) -> Tensor:
     return (shares @ theta.detach()).softmax(0).float()
 
 
-def check_target(task: Task) -> None:
-    """A ValueError if the guide does not know the attribute or the shares are no distribution over its values."""
+def names(task: Task) -> list[str]:
+    """The attributes that the task's target is about."""
     attribute = task.target["attribute"]
-    if attribute not in task.guide.attributes:
-        raise ValueError(f"the guide does not know {attribute!r}; it knows {', '.join(task.guide.attributes)}")
-    classes = task.guide.network.heads[attribute].weight.shape[0]
-    shares = task.target.get("shares", [1 / classes] * classes)
-    if len(shares) != classes or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
-        raise ValueError(f"the target needs {classes} shares of {attribute!r} from 0 up that sum to 1, not {shares}")
+    return [attribute] if isinstance(attribute, str) else attribute
+
+
+def check_target(task: Task) -> None:
+    """A ValueError if the guide does not know an attribute or the shares are no distribution over its values."""
+    if unknown := sorted(set(names(task)) - set(task.guide.attributes)):
+        raise ValueError(f"the guide does not know {unknown[0]!r}; it knows {', '.join(task.guide.attributes)}")
+    classes = [task.guide.network.heads[name].weight.shape[0] for name in names(task)]
+    shares = torch.tensor(task.target.get("shares", 1 / torch.tensor(classes).prod() * torch.ones(classes)))
+    if list(shares.shape) != classes or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
+        raise ValueError(
+            f"the target needs {' x '.join(map(str, classes))} shares of {task.target['attribute']!r} from 0 up that "
+            f"sum to 1, not {shares.tolist()}"
+        )

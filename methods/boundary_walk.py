@@ -12,6 +12,7 @@ Deviations:
 - an attribute of more than two values is walked along the principal directions of its normals.
 """
 
+import torch
 from torch import Tensor
 
 from benchmark.budget import Budget
@@ -23,7 +24,8 @@ from methods.boundaries import PERCENTILES, PROBES, Boundaries, Editor, check_ta
 def walk(z: Tensor, values: Tensor, boundaries: Boundaries, low: Tensor, high: Tensor) -> Tensor:
     """z' = z + alpha n: latents (N, Z) moved to the signed distances that values (N, k) stand for."""
     alpha = low + values * (high - low) - boundaries.distance(z)
-    return z + alpha @ boundaries.n  # the normals are orthonormal: moving along one leaves the others' distances
+    # for orthonormal normals the pseudo-inverse is their transpose; else moving along one would change other distances
+    return z + alpha @ torch.linalg.pinv(boundaries.n).T
 
 
 def edit(

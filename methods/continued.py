@@ -2,16 +2,19 @@
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmark.budget import Budget
 from benchmark.generators.base import Generator
 from benchmark.task import Task
 
+EMA = 0.98  # of the weights, a step: a base is the average over its own pre-training too
+
 
 def continue_training(
     generator: Generator, images: Tensor, p: Tensor | None, task: Task, budget: Budget, share: float, lr: float
 ) -> Generator:
-    """Train on uint8 images (N, C, H, W), drawn with replacement.
+    """Train on uint8 images (N, C, H, W), drawn with replacement; the result is the average of the weights on the way.
 
     Args:
         p: sampling probabilities (N,), or None for all alike.
@@ -25,6 +28,9 @@ def continue_training(
     generator.lr *= lr
     weights = torch.ones(len(images)) if p is None else p
     batch = min(64, len(images))
+    average = AveragedModel(generator.module, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
     for _ in budget.steps(max(1, round(share * budget.train_steps))):
         generator.train_step(images[torch.multinomial(weights, batch, replacement=True, generator=task.rng)])
+        average.update_parameters(generator.module)
+    generator.module.load_state_dict(average.module.state_dict())
     return generator

@@ -13,7 +13,7 @@ Sampling: at every DDIM step but the first, for a batch of B images
     h <- h - scale * grad_h(300 L)                         through the linear layer only; the skips stay as they are
     epsilon = what the rest of the UNet makes of that h; the DDIM update uses it throughout.
 Several attributes have an ADP each, and the gradients are summed: the marginals are guided, not the joint distribution.
-`joint` is a variant of our own: one ADP over all combinations of values, the product of the marginals as its target.
+`joint` is a variant of our own: one ADP over all combinations of values, their joint shares as its target.
 
 Deviations from the paper
     - 300 goes with B = 100. We write 3 B, the same there: a batch's mean leaves each image 1/B of the gradient, and

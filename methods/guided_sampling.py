@@ -78,19 +78,23 @@ class Guided:
 
 
 def read_target(task: Task) -> dict[str, Tensor]:
-    """Attribute -> target shares (K,), from {attribute, shares} or, for several, {[attributes], [shares of each]}.
+    """Attribute -> target shares (K,): the marginals, where the target is a table of several attributes' joint shares.
 
     Raises:
         ValueError: an attribute that the guide does not know, or shares that are no positive distribution over its
             values.
     """
-    names, shares = task.target.get("attribute"), task.target.get("shares")
-    if names is None or shares is None:
+    names, table = task.target.get("attribute"), task.target.get("shares")
+    if names is None or table is None:
         raise ValueError(f"a target of the form {{attribute, shares}} is needed, not {task.target}")
-    names, shares = ([names], [shares]) if isinstance(names, str) else (names, shares)
-    if len(set(names)) < len(names) or len(names) != len(shares) or not names:
-        raise ValueError(f"each attribute must be named once, with its shares; there are {names} and {shares}")
-    return {name: _shares(task, name, row) for name, row in zip(names, shares, strict=True)}
+    names, table = [names] if isinstance(names, str) else names, torch.tensor(table)
+    if len(set(names)) < len(names) or not names or table.dim() != len(names):
+        raise ValueError(f"each attribute must be named once, and be an axis of the shares: {names}, {table.tolist()}")
+    others = [[axis for axis in range(len(names)) if axis != own] for own in range(len(names))]
+    return {
+        name: _shares(task, name, (table.sum(axes) if axes else table).tolist())
+        for name, axes in zip(names, others, strict=True)
+    }
 
 
 def _shares(task: Task, name: str, shares: list[float]) -> Tensor:

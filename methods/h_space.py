@@ -71,14 +71,15 @@ def learn(
     Args:
         steps: of the sampler; share: of the budget's training steps, in (0, 1], that collecting h may cost.
         inversion: h along the images' DDIM inversion; else h of the images with fresh noise at every step.
-        joint: one head over all combinations of values instead, with the product of the marginals as target.
+        joint: one head over all combinations of values instead, with their joint shares as target.
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must lie in (0, 1], not {share}")
     targets = read_target(task)
     labels = {name: task.guide.probs(task.retain, name).argmax(1) for name in targets}
-    if joint:
-        labels, targets = combined(labels, targets)
+    if joint:  # one head over all combinations of values
+        labels = {" x ".join(targets): task.guide.probs(task.retain, task.target["attribute"]).argmax(1)}
+        targets = {name: torch.tensor(task.target["shares"], device=task.device).flatten() for name in labels}
     room = round(share * budget.train_steps * FORWARDS / steps / len(targets))  # images for each attribute
     heads = {}
     for name, p in targets.items():
@@ -88,15 +89,6 @@ def learn(
         levels = zip(generator.scheduler.timesteps.tolist(), heads[name][0].accuracy, strict=True)
         print(f"{name}: {len(chosen)} images; accuracy by timestep", *(f"{t}: {a:.2f}" for t, a in levels))
     return heads
-
-
-def combined(labels: dict[str, Tensor], targets: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Labels of, and the product distribution over, all combinations of the attributes' values."""
-    label, p = torch.zeros((), dtype=torch.int64), torch.ones(1, device=next(iter(targets.values())).device)
-    for name, shares in targets.items():
-        label, p = label * len(shares) + labels[name], torch.outer(p, shares).flatten()
-    name = " x ".join(targets)
-    return {name: label}, {name: p}
 
 
 def draw(labels: Tensor, classes: int, n: int, rng: torch.Generator) -> Tensor:

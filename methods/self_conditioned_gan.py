@@ -27,8 +27,8 @@ Deviations, and why:
 - The base's own game instead of StyleGAN2's, for which its D was not trained: hinge loss instead of the logistic one,
   one batch of fakes for both updates. No R1, as spectral norms bound D's gradient everywhere; no path length, as there
   is no mapping network and its running mean would not settle in a hundred steps.
-- One attribute, the task's, instead of three at once. One of many values (the categories of output_diversity) has the
-  principal directions of its boundaries' normals as axes.
+- The attributes of the task, one or two, instead of three at once. One of many values (the categories of
+  output_diversity) has the principal directions of its boundaries' normals as axes.
 - The paper samples v uniformly. Here the output's shares are asked for (even ones where none are stated), and v is as
   near to uniform as gives them by the guide: `Editor.aim`. Training always draws v uniformly; aim=False samples so too.
 - KL is a mean over images; the released code's is also divided by the number of modes, 3.

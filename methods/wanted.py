@@ -25,5 +25,5 @@ def density_ratio(generator: Generator, task: Task) -> Callable[[Tensor], Tensor
     probs = task.guide.probs(generator.sample(PROBES, task.rng), attribute)
     classes = probs.shape[1]
     base = (torch.bincount(probs.argmax(1), minlength=classes) + 1) / (PROBES + classes)
-    ratio = torch.tensor(task.target.get("shares", [1 / classes] * classes)) / base
+    ratio = torch.tensor(task.target.get("shares", [1 / classes] * classes)).flatten() / base
     return lambda images: ratio[task.guide.probs(images, attribute).argmax(1)]

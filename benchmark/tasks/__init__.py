@@ -13,7 +13,7 @@ Every task module defines
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, reduce
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from benchmark import data, weights
 from benchmark.data.images import Images
+from benchmark.joint import Attribute, cells, key, names
 from benchmark.judges import Judge, Verdict
 from benchmark.tracks import Instance
 
@@ -29,7 +30,7 @@ HELD_OUT = 3000  # held-out images of data sets that are drawn
 
 @dataclass(frozen=True)
 class View:
-    """Generated images as the judge sees them.
+    """Generated images as the judge sees them; an attribute may be one or several (see `benchmark.joint`).
 
     Attributes:
         verdict: of the N samples; judge: with its card; base: counts of each attribute's classes among the base's
@@ -41,9 +42,19 @@ class View:
     base: dict[str, list[int]] = field(default_factory=dict)
     answers: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def confusion(self, attribute: str) -> np.ndarray:
-        """The judge's counts on held-out images, rows truth, columns assigned."""
-        return np.array(self.judge.card["measured"]["confusion"][attribute])
+    def labels(self, attribute: Attribute) -> np.ndarray:
+        """The judge's class of each image, int64 (N,)."""
+        return cells(self.verdict.labels, attribute, self.judge.sizes)
+
+    def confusion(self, attribute: Attribute) -> np.ndarray:
+        """The judge's counts on held-out images, rows truth, columns assigned; errors on two attributes taken apart."""
+        tables = [np.array(self.judge.card["measured"]["confusion"][name]) for name in names(attribute)]
+        joint = reduce(lambda a, b: np.kron(a, b) / b.sum(), tables)
+        return np.rint(joint).astype(np.int64)
+
+    def counted(self, attribute: Attribute) -> np.ndarray:
+        """Counts of the attribute's classes among the base's samples, int64 (classes,)."""
+        return np.array(self.base[key(attribute)])
 
 
 def module(task: str) -> ModuleType:
@@ -63,9 +74,9 @@ def training(instance: Instance) -> Images:
     return _training(instance.base)
 
 
-def held_out(base: str) -> Images:
-    """Held-out images of the data that `base` was trained on; for drawn data sets 3,000 of them."""
-    spec = _data(base)
+def held_out(base: str, **design: Any) -> Images:
+    """Held-out images of the data that `base` was trained on, or as `design` states; 3,000 of drawn data sets."""
+    spec = _data(base) | design
     spec.pop("counts", None)  # an unevenly filled training set is no reason to hold out unevenly
     return data.load(spec | {"n": HELD_OUT} if "n" in spec else spec, "heldout")
 

@@ -33,7 +33,7 @@ def reveal(instance: Instance) -> dict[str, Images]:
 
 def reference(instance: Instance) -> Images:
     """Held-out images of everybody else."""
-    return held_out(instance.retrained)
+    return held_out(instance.base, exclude=[_person(instance)])
 
 
 def recognised(view: View, person: int) -> np.ndarray:

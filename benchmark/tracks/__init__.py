@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.records import InstanceName, Name
 from benchmark.submission import Family, Task
@@ -26,13 +26,19 @@ class Instance(BaseModel):
     task: Task
     family: Family
     base: Name = Field(description="weights of the base")
-    retrained: Name = Field(description="weights of the positive control")
+    retrained: Name | None = Field(None, description="weights of the positive control; tuning instances may do without")
     judge: Name
     guide: Name
     target: dict[str, Any] = Field(description="what must change; its form is the task's")
     samples: int = Field(gt=0, description="images that are generated for the scores")
     share: float = Field(gt=0, description="budget, as a share of the base's pre-training")
-    tuning: bool = Field(False, description="for choosing parameters; not scored on the board")
+    tuning: bool = Field(False, description="for choosing parameters; run only when asked for, not scored on the board")
+
+    @model_validator(mode="after")
+    def _anchored(self) -> Instance:
+        if not (self.retrained or self.tuning):
+            raise ValueError(f"{self.name} names no retrained control; only tuning instances may do without")
+        return self
 
 
 class Track(BaseModel):
