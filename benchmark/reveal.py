@@ -27,7 +27,7 @@ def lay_out(run: Run, folder: Path) -> None:
     shutil.copytree(weights.folder(run.instance.base), folder / "base", ignore=_no_training)
     access = set(run.submission.access)
     for name in ("guide", "retrained"):
-        if NEEDS[name] in access:
+        if NEEDS[name] in access and getattr(run.instance, name):
             shutil.copytree(weights.folder(getattr(run.instance, name)), folder / name, ignore=_no_training)
     for name, images in tasks.module(run.instance.task).reveal(run.instance).items():
         if NEEDS[name] in access:

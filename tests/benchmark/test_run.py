@@ -241,6 +241,16 @@ def test_broken_manifests_are_errors_with_the_file_and_the_field(submissions, ca
         assert field in str(error.value)
 
 
+def test_tuning_instances_run_only_when_asked_for(submissions):
+    folder, track = write(submissions, "m", TRAINS), tracks.load("tiny")
+    tuned = {run.instance.name for run in plan.plan([folder], track, tuning=True)}
+    scored = {run.instance.name for run in plan.plan([folder], track)}
+    assert tuned == {"category_redaction/tune-digits-gan"} and scored == {INSTANCE}
+    assert plan.plan([folder], track, instances=[*tuned])[0].instance.tuning
+    control = write(submissions, "retrained", entry="methods.retrained:edit", access=["retraining"])
+    assert not plan.plan([control], track, tuning=True)  # nobody has trained one
+
+
 def test_plan_lists_and_starts_nothing(submissions, capsys):
     write(submissions, "m", "def edit(g, task, budget):\n    return g\n")
     assert main(["run", "m", "--plan"]) == 0

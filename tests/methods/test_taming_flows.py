@@ -192,9 +192,9 @@ def spread(generator):
     return torch.stack([generator.bits_per_dim(BRIGHT, rng(seed)).std() for seed in range(20)]).mean().item()
 
 
-def test_moments_take_1024_remember_images(flow):
+def test_moments_take_256_remember_images(flow):
     taming_flows.moments(recording(flow), BRIGHT.repeat(3, 1, 1, 1), rng())
-    assert sum(len(call.x) for call in Recording.calls) == 1024
+    assert sum(len(call.x) for call in Recording.calls) == 256
 
 
 def test_all_weights_are_trained(identity, flow):
