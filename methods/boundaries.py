@@ -8,6 +8,7 @@ Two attributes have the axes of either.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import torch
@@ -140,7 +141,7 @@ def check_target(task: Task) -> None:
     if unknown := sorted(set(names(task)) - set(task.guide.attributes)):
         raise ValueError(f"the guide does not know {unknown[0]!r}; it knows {', '.join(task.guide.attributes)}")
     classes = [task.guide.network.heads[name].weight.shape[0] for name in names(task)]
-    shares = torch.tensor(task.target.get("shares", 1 / torch.tensor(classes).prod() * torch.ones(classes)))
+    shares = torch.tensor(task.target["shares"]) if "shares" in task.target else torch.full(classes, 1 / prod(classes))
     if list(shares.shape) != classes or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(
             f"the target needs {' x '.join(map(str, classes))} shares of {task.target['attribute']!r} from 0 up that "

@@ -48,7 +48,7 @@ Omega = Callable[[int], Tensor | None]  # step -> uint8 images drawn from p_Omeg
 
 
 def edit_data(
-    generator: Gan, task: Task, budget: Budget, *, lam: float = 0.9, share: float = 0.5, lr: float = 1.0,
+    generator: Gan, task: Task, budget: Budget, *, lam: float = 0.8, share: float = 0.65, lr: float = 1.0,
     ema: float = 0.98,
 ) -> Gan:  # fmt: skip
     """Redact what is like task.forget.
@@ -70,8 +70,8 @@ def edit_data(
 
 
 def edit_validity(
-    generator: Gan, task: Task, budget: Budget, *, lam: float = 0.9, every: int = 10, draws: int = 256,
-    share: float = 0.5, lr: float = 1.0, ema: float = 0.98,
+    generator: Gan, task: Task, budget: Budget, *, lam: float = 0.8, every: int = 10, draws: int = 256,
+    share: float = 0.65, lr: float = 1.0, ema: float = 0.98,
 ) -> Gan:  # fmt: skip
     """Redact what v finds invalid: v(x) = 0 where the guide's probability of the unwanted values exceeds one half.
 
@@ -92,7 +92,7 @@ def edit_validity(
 
 
 def edit_classifier(
-    generator: Gan, task: Task, budget: Budget, *, tau: float = 0.9, share: float = 0.5, lr: float = 1.0,
+    generator: Gan, task: Task, budget: Budget, *, tau: float = 0.9, share: float = 0.65, lr: float = 1.0,
     ema: float = 0.98,
 ) -> Gan:  # fmt: skip
     """Redact what f finds unlikely to be valid: f(x) = 1 - the guide's probability of the unwanted values.

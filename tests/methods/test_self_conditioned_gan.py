@@ -96,14 +96,15 @@ def test_labels_are_the_distances_of_inverted_training_images_and_the_guide_neve
     kept = {}
     for name in ("find_boundaries", "invert"):
         original = getattr(sc, name)
-        monkeypatch.setattr(sc, name, lambda *a, f=original, n=name, **k: kept.setdefault(n, f(*a, **k)))
-    sc.edit(task.base(), task, budget(40), latent_steps=1)
-    axes, z = kept["find_boundaries"], kept["invert"]
-    assert z.shape == (1000, 32) and z.std() > 0.1
+        monkeypatch.setattr(sc, name, lambda *a, f=original, n=name, **k: kept.setdefault(n, (a, f(*a, **k)))[1])
+    sc.edit(task.base(), task, budget(40), images=600, latent_steps=1)
+    axes, ((_, chosen, *_), z) = kept["find_boundaries"][1], kept["invert"]
+    assert z.shape == (600, 32) and z.std() > 0.1
     distance = z.numpy() @ axes.n.numpy().T + axes.b.numpy()
     low, high = np.percentile(distance, [0.5, 99.5], axis=0)
     expected = np.clip((distance - low) / (high - low), 0, 1)
-    row = {image.numpy().tobytes(): i for i, image in enumerate(task.retain)}
+    row = {image.numpy().tobytes(): i for i, image in enumerate(chosen)}
+    assert set(row) <= {image.numpy().tobytes() for image in task.retain}
     for images, labels in given:
         rows = [row[image.numpy().tobytes()] for image in images]
         assert np.allclose(labels.numpy(), expected[rows], atol=1e-4)
@@ -161,7 +162,7 @@ def test_resampling_is_uniform_in_the_joint_label_space_and_picks_among_the_ten_
 def test_training_draws_the_resampled_images(task, given):
     sc.edit(task.base(), task, budget(40), latent_steps=0, directions=1)
     drawn = torch.cat([labels for _, labels in given]).squeeze(1)
-    assert len(drawn) == 14 * 64
+    assert len(drawn) == 16 * 64
     assert kstest(drawn, "uniform").statistic < 0.08
 
 
@@ -275,7 +276,7 @@ def test_it_fine_tunes_the_trained_generator(task):
 
 
 def test_values_steer_the_image_and_the_latent_the_rest(task):
-    edited = sc.edit(task.base(), task, budget(100), share=0.4, inversion=0.2, directions=1, aim=False)
+    edited = sc.edit(task.base(), task, budget(100), share=0.4, inversion=0.2, directions=1, lr=1.0, aim=False)
     z = edited.generator.latent(200, rng(1))
     shares = [task.guide.probs(edited.edit_attribute(z, v), "category").mean(0) for v in (0.0, 1.0)]
     assert (shares[1] - shares[0]).abs().sum() > 0.5
