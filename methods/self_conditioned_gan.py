@@ -23,8 +23,9 @@ Deviations, and why:
 - The encoder (the authors': e4e, pre-trained) is D's trunk with a linear layer, trained on pairs (G(z), z); ten steps
   on each image's latent follow. D has seen the data, and the budget pays for both: so 2,000 of the training images are
   inverted instead of all, and training draws from these. (All of them with a single step each: labels half as good.)
-- Some hundred steps instead of some ten thousand: lambda is 2 instead of 0.5 (5 reaches further still); the bank learns 20 times faster than the old weights and the new head
-  5 times; 20,000 queries instead of 250,000 (more than training draws); EMA over a tenth of the steps.
+- Some hundred steps instead of some ten thousand: lambda is 2 instead of 0.5 (5 reaches further still); the bank learns
+  20 times faster than the old weights and the new head 5 times; 20,000 queries instead of 250,000 (more than training
+  draws); EMA over a tenth of the steps.
 - The base's own game instead of StyleGAN2's, for which its D was not trained: hinge loss instead of the logistic one,
   one batch of fakes for both updates. No R1, as spectral norms bound D's gradient everywhere; no path length, as there
   is no mapping network and its running mean would not settle in a hundred steps.
