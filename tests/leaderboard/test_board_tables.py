@@ -194,3 +194,19 @@ def test_ranks_and_percentages_read_well() -> None:
         "200%",
         "–",
     ]
+
+
+def test_the_report_says_what_the_records_hold():
+    import pandas as pd
+
+    from leaderboard.report import mean, report
+
+    keys = {"instance": "identity_removal/faces-flow", "submission": "taming_flows", "point": "default"}
+    rows = [keys | {"status": "ok", "stale": False, "tuning": False, "share": 0.06, "sampling_relative": 1.0,
+                    "m:quantile_drop_forget": value, "m:quantile_drop_forget.low": value - 0.01,
+                    "m:quantile_drop_forget.high": value + 0.01} for value in (0.3, 0.4, 0.5)]  # fmt: skip
+    runs = pd.DataFrame(rows)
+    assert mean(runs, "m:quantile_drop_forget") == "0.400 ± 0.113"  # the seeds' spread is the wider: 1.96 * 0.1 / √3
+    assert mean(runs, "share") == "6.0%" and mean(runs, "m:fd") == "–"
+    text = "\n".join(report(runs))
+    assert "| 15 | taming_flows default | 0.400 ± 0.113 |" in text and "| 15 | published, CelebA 128 | 0.37 |" in text
