@@ -1,0 +1,145 @@
+"""selective_amnesia: a surrogate takes the place of the forgotten; replay and an elastic penalty hold the rest."""
+
+import math
+
+import pytest
+import torch
+from helpers_distribution_guidance import make_task
+from helpers_taming_flows import images, reveal, rng, trained_flow, trained_guide
+
+from benchmark.budget import Budget
+from benchmark.generators import family
+from methods import selective_amnesia as method
+
+BRIGHT, DARK = (images(600, 0.3)[0][images(600, 0.3)[1] == tone] for tone in (0, 1))
+TARGET = {"attribute": "tone", "values": [1]}
+UNET = {
+    "channels": 1, "size": 4, "sampling_steps": 3, "block_out_channels": [8], "layers_per_block": 1,
+    "down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"], "norm_num_groups": 4,
+    "attention_head_dim": 4,
+}  # fmt: skip
+
+
+def budget(steps):
+    return Budget(1e9, steps, 1.0)
+
+
+@pytest.fixture(scope="module")
+def flow():
+    return trained_flow(torch.cat([BRIGHT, DARK]))
+
+
+@pytest.fixture(scope="module")
+def guide():
+    return trained_guide()
+
+
+@pytest.fixture
+def task(tmp_path, flow, guide):
+    return reveal(tmp_path / "task", flow, "category_redaction", TARGET, guide, forget=DARK, retain=BRIGHT)
+
+
+def dark_share(generator, guide_task):
+    return guide_task.guide.probs(generator.sample(800, rng(7)), "tone").argmax(1).float().mean().item()
+
+
+def test_ell_is_minus_the_log_likelihood_in_nats(flow):
+    torch.manual_seed(3)
+    ours = method.ell(flow, BRIGHT[:50])
+    torch.manual_seed(3)
+    assert ours.item() == pytest.approx(-flow.log_prob(BRIGHT[:50]).mean().item(), rel=1e-4)
+
+
+def test_fisher_squares_each_images_own_gradient(flow):
+    torch.manual_seed(3)
+    f = method.fisher(flow, BRIGHT[:6], budget(6))
+    torch.manual_seed(3)
+    rows = []
+    for i in range(6):
+        flow.module.zero_grad()
+        (-flow.log_prob(BRIGHT[i : i + 1]).mean()).backward()
+        rows.append(torch.cat([p.grad.flatten() for p in flow.module.parameters()]))
+    assert torch.allclose(f, torch.stack(rows).square().mean(0), rtol=1e-2, atol=1e-5)
+    together = torch.stack(rows).mean(0).square()
+    assert f.sum() > 1.3 * together.sum()  # and not the batch's
+
+
+def test_the_penalty_holds_weights_by_their_importance():
+    star, f = torch.zeros(3), torch.tensor([0.0, 1.0, 4.0])
+    assert method.elastic(torch.tensor([5.0, 1.0, 0.5]), star, f).item() == pytest.approx(2.0)
+
+
+def test_surrogates_are_the_retained_images_most_like_the_forgotten(task):
+    q = method.surrogates(task)
+    rows = {image.numpy().tobytes(): i for i, image in enumerate(task.retain)}
+    chosen = torch.tensor([rows[image.numpy().tobytes()] for image in q])  # a KeyError if one were not retained
+    apart = torch.cdist(task.guide.features(task.forget), task.guide.features(task.retain))
+    assert chosen.unique().numel() == len(q) < len(task.retain)
+    assert apart.argmin(1).unique().tolist() == sorted(set(apart.argmin(1).tolist()) & set(chosen.tolist()))
+
+
+def test_replay_is_the_bases_own_images_without_the_forgotten(flow, task, monkeypatch):
+    pools, real = [], method.draw
+    monkeypatch.setattr(method, "draw", lambda pool, rng: pools.append(pool) or real(pool, rng))
+    method.edit(flow.copy(), task, budget(4))
+    q, replay = pools[0], pools[1]
+    assert torch.equal(q, method.surrogates(task))
+    assert 0 < len(replay) < method.REPLAY and task.guide.probs(replay, "tone").argmax(1).max() == 0
+    known = {image.numpy().tobytes() for image in task.retain}
+    assert not any(image.numpy().tobytes() in known for image in replay)  # made by the base, not revealed
+
+
+def test_the_forgotten_become_rarer_and_less_likely_than_the_rest(flow, task):
+    torch.manual_seed(0)
+    edited = method.edit(flow.copy(), task, budget(150), lam=0.0, lr=1.0, share=1.0)
+    assert dark_share(edited, task) < 0.6 * dark_share(flow, task)
+    fall = [(flow.log_prob(x, rng()) - edited.log_prob(x, rng())).mean().item() for x in (DARK, BRIGHT)]
+    assert fall[0] > fall[1] + 1
+
+
+def test_the_larger_lambda_the_less_moves(flow, task):
+    moved = []
+    f = method.fisher(flow, BRIGHT[:16], budget(16))
+    for lam in (0.0, 100.0):
+        task.rng.manual_seed(0)
+        torch.manual_seed(0)
+        edited = method.edit(flow.copy(), task, budget(40), lam=lam, lr=1.0, share=1.0)
+        moved.append(method.elastic(method.theta(edited), method.theta(flow), f).item())
+    assert moved[0] > 2 * moved[1] > 0
+
+
+def test_gamma_weighs_the_replay(flow, task):
+    torch.manual_seed(0)
+    task.retain = DARK[:1].repeat(40, 1, 1, 1)  # a surrogate far from all replay
+    kept = []
+    for gamma in (0.0, 10.0):
+        edited = method.edit(flow.copy(), task, budget(60), lam=0.0, lr=1.0, share=1.0, gamma=gamma)
+        kept.append(edited.log_prob(BRIGHT, rng()).mean().item())
+    assert kept[1] > kept[0] + math.log(2)
+
+
+def test_diffusion_is_edited_too(tmp_path, guide):
+    torch.manual_seed(0)
+    base = family("diffusion")(UNET)
+    task = make_task(tmp_path / "task", base, guide, BRIGHT[:50], TARGET)
+    task.forget = DARK[:20]
+    edited = method.edit(base.copy(), task, budget(4))
+    assert edited.sample(3, rng()).shape == (3, 1, 4, 4)
+    assert not torch.equal(method.theta(edited), method.theta(base))
+
+
+def test_bad_settings_and_targets_say_what_to_do(flow, task):
+    for params in ({"lam": -1.0}, {"gamma": -1.0}, {"lr": 0.0}, {"share": 1.5}):
+        with pytest.raises(ValueError, match="are needed, not"):
+            method.edit(flow.copy(), task, budget(4), **params)
+    task.forget, kept = task.forget[:0], task.forget
+    with pytest.raises(ValueError, match="0 images to forget"):
+        method.edit(flow.copy(), task, budget(4))
+    task.forget = kept
+    for target in ({"attribute": "hat", "values": [1]}, {"attribute": "tone", "values": [5]}):
+        task.target = target
+        with pytest.raises(ValueError, match=r"does not know|must name values"):
+            method.edit(flow.copy(), task, budget(4))
+    task.target = {"attribute": "tone", "values": [0, 1]}
+    with pytest.raises(ValueError, match="nothing to replay"):
+        method.edit(flow.copy(), task, budget(4))
