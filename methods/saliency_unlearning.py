@@ -1,0 +1,90 @@
+"""SalUn: saliency unlearning (Fan, Liu, Zhang, Wong, Wei, Liu; ICLR 2024, arXiv 2310.12508). Diffusion.
+
+1. The saliency mask: the weights whose gradient of the forget images' loss is largest at the base theta_o,
+        m_S = 1(|grad_theta ell(theta_o; D_f)| >= gamma),    gamma the median: half of the weights.
+2. Only these are trained, theta_u = m_S (theta_o + Delta) + (1 - m_S) theta_o, the forget images under another label:
+        L = E_{x ~ D_f} |epsilon_theta(x_t | c') - epsilon_theta(x_t | c)|^2 + alpha ell(theta; D_r),   c' != c.
+
+Deviations:
+- the base has no labels c to change. What a label decides is which image is read out of the noise, so that is changed:
+  of a noised forget image x_t = sqrt(a) x + sqrt(1 - a) e the model is to read a random retained image x',
+        epsilon' = (x_t - sqrt(a) x') / sqrt(1 - a),
+  the answer that x' would have led to the same x_t. The paper's other form, for classifiers, relabels at random too.
+- |epsilon' - e|^2 grows without bound where there is little noise; it is weighed by min(1, (1 - a) / a), which is the
+  squared error of the image read where that is the smaller.
+- ell is the base's own pre-training loss; the gradient for the mask is summed over 256 forget images at random t.
+"""
+
+import torch
+from torch import Tensor
+
+from benchmark.budget import Budget
+from benchmark.generators.diffusion import Diffusion
+from benchmark.generators.gan import to_float
+from benchmark.task import Task
+
+BATCH = 32  # forget images, and retained ones, in a step: together the pre-training's batch
+PASSES = 8  # batches that tell the saliency
+
+
+def edit(
+    generator: Diffusion, task: Task, budget: Budget, *, sparsity: float = 0.5, alpha: float = 1.0, share: float = 0.5,
+    lr: float = 0.1,
+) -> Diffusion:  # fmt: skip
+    """Unlearn task.forget.
+
+    Args:
+        sparsity: share of the weights that stay as they are, in [0, 1); 0 is relabelling without a mask.
+        alpha: weight of the retained images' loss, at least 0; the lower, the stronger the unlearning.
+        share: of the budget's training steps, in (0, 1].
+        lr: step size relative to the pre-training's, above 0.
+    """
+    if not 0 <= sparsity < 1 or not 0 < share <= 1:
+        raise ValueError(f"sparsity must lie in [0, 1) and share in (0, 1], not {sparsity} and {share}")
+    if alpha < 0 or lr <= 0:
+        raise ValueError(f"alpha must be at least 0 and lr positive, not {alpha} and {lr}")
+    if not isinstance(generator, Diffusion):
+        raise ValueError(f"relabelling noised images needs a diffusion generator, not a {type(generator).__name__}")
+    if len(task.forget) == 0 or len(task.retain) == 0:
+        raise ValueError(f"{len(task.forget)} images to forget and {len(task.retain)} to retain: one of each is needed")
+    mask = saliency(generator, task, budget, sparsity)
+    parameters = list(generator.module.parameters())
+    adam = torch.optim.Adam(parameters, lr * generator.lr)
+    generator.module.train()
+    for _ in budget.steps(max(1, round(share * budget.train_steps))):
+        x_f, x_other, x_r = (draw(images, task.rng) for images in (task.forget, task.retain, task.retain))
+        loss = relabelled(generator, x_f, x_other, task.rng) + alpha * generator.loss(x_r)
+        adam.zero_grad()
+        loss.backward()
+        for parameter, m in zip(parameters, mask, strict=True):
+            parameter.grad *= m  # Adam leaves alone what never had a gradient
+        adam.step()
+    return generator
+
+
+def saliency(generator: Diffusion, task: Task, budget: Budget, sparsity: float) -> list[Tensor]:
+    """m_S for each parameter: 1 where the forget loss's gradient is at least the quantile `sparsity` of all, else 0."""
+    generator.module.train().zero_grad()
+    for _ in budget.steps(PASSES):
+        generator.loss(draw(task.forget, task.rng)).backward()
+    size = [parameter.grad.abs() for parameter in generator.module.parameters()]
+    rank = torch.cat([one.flatten() for one in size]).sort().values
+    gamma = rank[int(sparsity * len(rank))]
+    return [(one >= gamma).float() for one in size]
+
+
+def relabelled(generator: Diffusion, x: Tensor, other: Tensor, rng: torch.Generator) -> Tensor:
+    """Mean over noised uint8 images x of min(1, (1-a)/a) |epsilon' - epsilon(x_t)|^2, epsilon' as if x were `other`."""
+    scheduler, device = generator.scheduler, generator.device
+    x, other = to_float(x.to(device)), to_float(other.to(device))
+    t = torch.randint(scheduler.config.num_train_timesteps, (len(x),), generator=rng)
+    a = scheduler.alphas_cumprod[t].to(device)[:, None, None, None]
+    x_t = a.sqrt() * x + (1 - a).sqrt() * torch.randn(x.shape, generator=rng).to(device)
+    answer = (x_t - a.sqrt() * other) / (1 - a).sqrt()
+    error = (generator.module(x_t, t.to(device)).sample - answer) ** 2
+    return (((1 - a) / a).clamp(max=1) * error).mean()
+
+
+def draw(images: Tensor, rng: torch.Generator) -> Tensor:
+    """A batch, with replacement."""
+    return images[torch.randint(len(images), (BATCH,), generator=rng)]

@@ -1,0 +1,124 @@
+"""saliency_unlearning: only the salient weights are trained, to read other images out of the noised forget images."""
+
+import pytest
+import torch
+from helpers_data_redaction import kind, small_gan, write_task
+
+from benchmark.budget import Budget
+from benchmark.generators import family
+from benchmark.generators.gan import to_float
+from methods import saliency_unlearning as method
+
+UNET = {
+    "channels": 1, "size": 8, "sampling_steps": 3, "block_out_channels": [8, 8], "layers_per_block": 1,
+    "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
+    "attention_head_dim": 4,
+}  # fmt: skip
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def budget(steps):
+    return Budget(1e9, steps, 1.0)
+
+
+@pytest.fixture(scope="module")
+def base():
+    torch.manual_seed(0)
+    one, images = family("diffusion")(UNET, 3e-3), torch.cat([kind(0, 200), kind(1, 200)])
+    for _ in range(150):
+        one.train_step(images[torch.randint(len(images), (32,))])
+    return one
+
+
+@pytest.fixture
+def task(tmp_path):
+    return write_task(tmp_path / "task", retain=kind(0, 200), forget=kind(1, 60))
+
+
+def flat(parts):
+    return torch.cat([part.detach().flatten() for part in parts])
+
+
+def test_the_mask_is_where_the_forget_losss_gradient_is_largest(base, task):
+    model = base.copy()
+    torch.manual_seed(1)
+    mask = flat(method.saliency(model, task, budget(1), 0.7))
+    task.rng.manual_seed(0)
+    torch.manual_seed(1)
+    model.module.zero_grad()
+    for _ in range(method.PASSES):
+        model.loss(task.forget[torch.randint(60, (method.BATCH,), generator=task.rng)]).backward()
+    size = flat([p.grad for p in model.module.parameters()]).abs()
+    assert mask.mean().item() == pytest.approx(0.3, abs=0.01)
+    assert size[mask == 1].min() >= size[mask == 0].max()
+
+
+def test_only_salient_weights_change(base, task):
+    torch.manual_seed(1)
+    mask = flat(method.saliency(base.copy(), task, budget(1), 0.5))
+    task.rng.manual_seed(0)
+    torch.manual_seed(1)
+    edited = method.edit(base.copy(), task, budget(12), sparsity=0.5)
+    changed = flat(edited.module.parameters()) != flat(base.module.parameters())
+    assert not changed[mask == 0].any() and changed[mask == 1].float().mean() > 0.95
+
+
+def test_a_noised_forget_image_is_answered_by_another(base, task):
+    x, other = task.forget[:8], task.retain[:8]
+    ours = method.relabelled(base, x, other, rng(2)).item()
+    draws = rng(2)
+    t = torch.randint(1000, (8,), generator=draws)
+    noise = torch.randn(8, 1, 8, 8, generator=draws)
+    x_t = base.scheduler.add_noise(to_float(x), noise, t)
+    a = base.scheduler.alphas_cumprod[t][:, None, None, None]
+    epsilon = base.module(x_t, t).sample
+    read = (x_t - (1 - a).sqrt() * epsilon) / a.sqrt()  # the image that the model reads out of x_t
+    in_images = (read - to_float(other)) ** 2
+    in_noise = in_images * a / (1 - a)
+    assert ours == pytest.approx(torch.where(a < 0.5, in_noise, in_images).mean().item(), rel=1e-3)
+
+
+def test_forget_images_are_read_as_retained_ones_and_these_as_before(base, task):
+    torch.manual_seed(0)
+    edited = method.edit(base.copy(), task, budget(100), share=1.0, lr=1.0)
+    before, after = (
+        method.relabelled(one, task.forget[:32], task.retain[:32], rng(2)).item() for one in (base, edited)
+    )
+    assert after < 0.8 * before
+
+    def loss(one, images):
+        torch.manual_seed(5)
+        return torch.stack([one.loss(images[:60]) for _ in range(20)]).mean().item()
+
+    worse = [loss(edited, images) - loss(base, images) for images in (task.forget, task.retain)]
+    assert worse[0] > 0.02 and worse[0] > 4 * worse[1]
+
+
+def test_alpha_weighs_the_retained(base, task):
+    def retained(alpha):
+        task.rng.manual_seed(0)
+        torch.manual_seed(0)
+        edited = method.edit(base.copy(), task, budget(40), share=1.0, alpha=alpha, lr=1.0)
+        torch.manual_seed(5)
+        return torch.stack([edited.loss(task.retain[:60]) for _ in range(20)]).mean().item()
+
+    assert retained(0.0) > 1.1 * retained(3.0)
+
+
+def test_bad_settings_say_what_to_do(base, task):
+    for params, says in (
+        ({"sparsity": 1.0}, "sparsity must lie in"),
+        ({"share": 0.0}, "share in"),
+        ({"alpha": -1.0}, "alpha must be at least 0"),
+        ({"lr": 0.0}, "lr positive"),
+    ):
+        with pytest.raises(ValueError, match=says):
+            method.edit(base.copy(), task, budget(4), **params)
+    with pytest.raises(ValueError, match="needs a diffusion generator, not a Gan"):
+        method.edit(small_gan(), task, budget(4))
+    task.forget = task.forget[:0]
+    with pytest.raises(ValueError, match="0 images to forget"):
+        method.edit(base.copy(), task, budget(4))
