@@ -84,7 +84,7 @@ class Shifted:
 
 
 def edit(
-    generator: Gan, task: Task, budget: Budget, *, margin: float = 0.5, components: int = 1, latents: int = 4000,
+    generator: Gan, task: Task, budget: Budget, *, margin: float = 0.0, components: int = 1, latents: int = 4000,
     aim: bool = True,
 ) -> Shifted:  # fmt: skip
     """Wrap the base.
