@@ -9,7 +9,7 @@ import numpy as np
 
 from metrics.checks import as_features, as_weights, same_width
 from metrics.estimate import Estimate, around
-from metrics.linear import root
+from metrics.linear import eigvalsh, root, sandwich
 from metrics.moments import WIDE, Moments, jackknife, moments
 from metrics.reference import Reference
 from metrics.wide import plain_and_corrections
@@ -68,16 +68,15 @@ def _narrow(a: Moments, b: Moments) -> tuple[float, float, float, float, np.ndar
 
 def _degenerate_variance(s: np.ndarray, size: float) -> float:
     """Variance of FD's second-order part for Gaussians that agree, spectrum s of (S1 S2)^(1/2), size = 1/n + 1/m."""
-    harmonic = np.outer(s, s)
-    harmonic /= np.maximum(np.add.outer(s, s), 1e-300)
-    return float(size**2 * (np.vdot(harmonic, harmonic) + 2.25 * np.sum(s**2)))
+    harmonic = sum(np.sum((one * s / np.maximum(one + s, 1e-300)) ** 2) for one in s)
+    return float(size**2 * (harmonic + 2.25 * np.sum(s**2)))
 
 
 def _with_root(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray,
                root2: np.ndarray) -> tuple[float, np.ndarray]:
     """FD, and the spectrum of (S1 S2)^(1/2)."""
     gap = mean1 - mean2
-    s = np.sqrt(np.maximum(np.linalg.eigvalsh(root2.T @ cov1 @ root2), 0))
+    s = np.sqrt(np.maximum(eigvalsh(sandwich(root2, cov1)), 0))
     return float(gap @ gap + np.trace(cov1) + np.trace(cov2) - 2 * s.sum()), s
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 BLOCKS = 20
 WIDE = 512  # beyond this width: one total instead of 20 blocks
-ROWS = 1000  # rows held in float64 at a time
+ROWS = 2000  # rows worked on at a time
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def _total(features: np.ndarray, w: np.ndarray, weights: np.ndarray | None) -> M
             rows *= np.sqrt(part)[:, None].astype(rows.dtype)
         square += rows.T @ rows
     mass, mass2 = w.sum(), w @ w
-    square -= np.outer(left, left / mass)
+    for row, value in zip(square, left / mass, strict=True):
+        row -= value * left
     square /= mass - mass2 / mass
     return Moments(n, np.array([n]), np.array([mass]), np.array([mass2]), mean, np.zeros((1, d)), square[None])
 

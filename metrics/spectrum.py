@@ -13,6 +13,7 @@ from metrics.linear import eigh
 from metrics.moments import ROWS, WIDE, blocks, jackknife
 
 TINY = 1e-12  # eigenvalues below this share of the largest count as 0
+BAND = 100  # rows of a d x d matrix worked on at a time: they stay in the cache
 
 
 def vendi(features: np.ndarray, order: float = 1, weights: np.ndarray | None = None, *,
@@ -127,9 +128,10 @@ def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple
         spread += y2.T @ y2
     spread[np.diag_indices(len(values))] -= (values**2).astype(x.dtype)
     psi -= p @ psi
+    bands = [slice(start, start + BAND) for start in range(0, len(values), BAND)]
     parts = []
     for order, influence in zip(orders, psi.T, strict=True):
-        bend = np.vdot(_bend(values, order).astype(x.dtype), spread)
+        bend = sum(np.vdot(_bend(values, order, rows), spread[rows]) for rows in bands)
         plain = log_vendi(values, order)
         bias, variance = _on_log_scale(values, order, 0.5 * float(p @ p) * float(bend), float(p * p @ influence**2))
         parts.append((plain, plain - bias, variance, np.inf))
@@ -151,20 +153,19 @@ def _slope(values: np.ndarray, order: float) -> np.ndarray:
     return -np.log(values) - 1 if order == 1 else order * values ** (order - 1)
 
 
-def _bend(values: np.ndarray, order: float) -> np.ndarray:
-    """Divided differences f'[l_i, l_j] (d, d)."""
-    if np.isinf(order):
-        bend = np.zeros((len(values),) * 2)
-        bend[-1, :-1] = bend[:-1, -1] = 1 / np.maximum(values[-1] - values[:-1], 1e-9)
-        return bend
-    second = -1 / values if order == 1 else order * (order - 1) * values ** (order - 2)
-    gap = np.subtract.outer(values, values)
-    near = np.abs(gap) < 1e-6 * np.add.outer(values, values)
-    gap[near] = 1
+def _bend(values: np.ndarray, order: float, rows: slice) -> np.ndarray:
+    """Divided differences f'[l_i, l_j] (rows, d)."""
     slope = _slope(values, order)
-    bend = np.subtract.outer(slope, slope)
+    if np.isinf(order):
+        second = np.zeros_like(values)
+    else:
+        second = -1 / values if order == 1 else order * (order - 1) * values ** (order - 2)
+    gap = np.subtract.outer(values[rows], values)
+    near = np.abs(gap) < 1e-6 * np.add.outer(values[rows], values)
+    gap[near] = 1
+    bend = np.subtract.outer(slope[rows], slope)
     bend /= gap
-    bend[near] = (np.add.outer(second, second) / 2)[near]
+    bend[near] = (np.add.outer(second[rows], second) / 2)[near]
     return bend
 
 

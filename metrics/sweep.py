@@ -124,7 +124,7 @@ def own_pass(points: np.ndarray | Side, centre: np.ndarray, k: int, name: str, d
         left = side.tile(rows)
         for columns in list(side.slices())[i:]:
             diagonal = columns == rows
-            t = left @ (left if diagonal else side.tile(columns)).T
+            t = _square(left) if diagonal else left @ side.tile(columns).T
             if diagonal:
                 t.fill_diagonal_(-torch.inf)
             _keep_nearest(best, index, rows, columns, t - half[columns], axis=1)
@@ -181,15 +181,23 @@ def _above(t: "object", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarra
     import torch
 
     low_i, low_j = (torch.from_numpy(v).to(t.device, t.dtype) for v in (low_i, low_j))
-    mask = (t - low_i[:, None]) >= low_j
-    flat = _true_places(mask)
+    flat = _places(t - low_i[:, None], low_j)
     i, j = np.divmod(flat, t.shape[1])
     return i, j, t.flatten()[torch.from_numpy(flat).to(t.device)].cpu().numpy().astype(np.float64)
 
 
-def _true_places(mask: "object") -> np.ndarray:
-    """Flat places of the few true entries; numpy is eight times faster at it than torch on the CPU."""
-    return np.flatnonzero(mask.numpy()) if mask.device.type == "cpu" else mask.flatten().nonzero()[:, 0].cpu().numpy()
+def _places(score: "object", least: "object") -> np.ndarray:
+    """Flat places of the few scores >= least (broadcast); on the CPU numpy compares and looks three times faster."""
+    if score.device.type == "cpu":
+        return np.flatnonzero(score.numpy() >= least.numpy())
+    return (score >= least).flatten().nonzero()[:, 0].cpu().numpy()
+
+
+def _square(left: "object") -> "object":
+    """left left^T; on the CPU numpy takes the symmetric product, half the work."""
+    import torch
+
+    return torch.from_numpy(left.numpy() @ left.numpy().T) if left.device.type == "cpu" else left @ left.T
 
 
 def _keep_nearest(best: "object", index: "object", owners: slice, others: slice, score: "object", axis: int) -> None:
@@ -211,11 +219,10 @@ def _keep_nearest(best: "object", index: "object", owners: slice, others: slice,
 
 
 def _newcomers(score: "object", least: "object", axis: int) -> tuple["object", "object"] | None:
-    """Scores and places of the few that beat their owner's worst neighbour, padded; None if they are not few."""
+    """Scores and places of the few that are as near as their owner's worst neighbour, padded; None if not few."""
     import torch
 
-    mask = score > (least[:, None] if axis == 1 else least)
-    flat = torch.from_numpy(_true_places(mask)).to(score.device)
+    flat = torch.from_numpy(_places(score, least[:, None] if axis == 1 else least)).to(score.device)
     row, column = flat // score.shape[1], flat % score.shape[1]
     owner, other = (row, column) if axis == 1 else (column, row)
     value = score.flatten()[flat]

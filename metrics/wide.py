@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.linear import eigh
+from metrics.linear import eigh, eigvalsh, sandwich, times_root
 from metrics.moments import ROWS, Moments, blocks
 
 SMALL = 1e-6  # spectrum below this share of the largest counts as 0
@@ -28,16 +28,17 @@ def plain_and_corrections(x: np.ndarray, wx: np.ndarray, a: Moments, y: np.ndarr
                           root: np.ndarray) -> tuple[float, float, float, np.ndarray]:
     """(plain FD, bias, variance, spectrum). Weights (n,), (m,) sum to 1; root (d, d): L L^T = covariance of y."""
     (m1, s1), (m2, _) = a.mean_and_covariance(), b.mean_and_covariance()
-    squared, vectors = eigh(root.T @ s1 @ root)
+    squared, vectors = eigh(sandwich(root, s1))
     s = np.sqrt(np.maximum(squared, 0))
     plain = float((m1 - m2) @ (m1 - m2) + a.trace + b.trace - 2 * s.sum())
-    use = s > SMALL * s.max()
-    geometry = Geometry(s[use], harmonic_factor(s[use]))
-    vectors = root @ (vectors if use.all() else vectors[:, use])
-    vectors /= np.sqrt(s[use])
+    first = np.searchsorted(s, SMALL * s[-1], side="right")
+    used = s[first:]
+    geometry = Geometry(used, harmonic_factor(used))
+    vectors = times_root(root, vectors)[:, first:]
+    vectors /= np.sqrt(used)
     basis_x = vectors.astype(x.dtype)
     vectors = s1 @ vectors
-    vectors /= s[use]
+    vectors /= used
     basis_y = vectors.astype(y.dtype)
     del vectors
     bias_x, var_x = _side(x, wx, m1, basis_x, m1 - m2, geometry, a.trace)
@@ -79,27 +80,28 @@ def _rest(x: np.ndarray, w: np.ndarray, psi: np.ndarray, mean: np.ndarray, basis
     shift, z_shift = (part @ c) / (1 - out), (part @ z) / (1 - out)
     size = w @ w
     size_left = (size - part @ part) / (1 - out) ** 2
-    root_part = z * np.sqrt(part)[:, None]
+    root_part = np.vstack([z * np.sqrt(part)[:, None], z_shift * np.sqrt(1 - out)])
     left = root_part.T @ root_part
-    left *= -1
-    left[np.diag_indices(len(s))] += (1 - size) * s
-    left /= 1 - out
-    left -= np.outer(z_shift, z_shift)
-    left /= 1 - size_left  # now the covariance of z without the block
+    left /= (out - 1) * (1 - size_left)
+    left[np.diag_indices(len(s))] += (1 - size) / (1 - out) / (1 - size_left) * s  # covariance of z without the block
     trace_left = (((1 - size) * trace - part @ np.square(c).sum(1)) / (1 - out) - shift @ shift) / (1 - size_left)
+    second = shift @ shift + 0.5 * _second_order(left, s)
     change = shift @ shift - 2 * gap @ shift + trace_left - trace - 2 * (_spectrum_sum(left, s) - s.sum())
-    left[np.diag_indices(len(s))] -= s
-    left *= left
-    left /= np.add.outer(s, s)
-    second = shift @ shift + 0.5 * left.sum()
     linear = -(part @ psi[rows]) / (1 - out)
     return float((1 - out) / out * (change - linear - second))
 
 
+def _second_order(covariance: np.ndarray, s: np.ndarray) -> float:
+    """sum_ij F_ij^2 / (s_i + s_j), F = covariance - diag(s); row by row, in the cache."""
+    squares = sum(row @ (row / (one + s)) for row, one in zip(covariance, s, strict=True))
+    return float(squares - np.trace(covariance) + s.sum() / 2)
+
+
 def _spectrum_sum(covariance: np.ndarray, s: np.ndarray) -> float:
-    scaled = covariance * np.sqrt(s)
-    scaled *= np.sqrt(s)[:, None]
-    return float(np.sqrt(np.maximum(np.linalg.eigvalsh(scaled), 0)).sum())
+    """Sum of the spectrum of (diag(s)^1/2 covariance diag(s)^1/2)^1/2; overwrites the covariance."""
+    covariance *= np.sqrt(s)
+    covariance *= np.sqrt(s)[:, None]
+    return float(np.sqrt(np.maximum(eigvalsh(covariance), 0)).sum())
 
 
 def _rows(x: np.ndarray, mean: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
