@@ -1,9 +1,9 @@
 """Time and memory, side by side: the one-pass suite with intervals, and the four peers one after another without them.
 
-`python -m metrics.bench` runs every cell in a process of its own (peak memory cannot be measured otherwise) with as
-many threads as OMP_NUM_THREADS says (1 unless set). Peers take their own fast paths: vendi-score's d x d one, both
-KIDs with 100 subsets of 1,000. "extra" is the peak beyond what the process held once libraries and features were
-loaded.
+`python -m metrics.bench` runs every cell in a process of its own (peak memory cannot be measured otherwise), on as many
+cores as OMP_NUM_THREADS says (1 unless set): prdc starts eight threads whatever is asked. Peers take their own fast
+paths: vendi-score's d x d one, both KIDs with 100 subsets of 1,000. "extra" is the peak beyond what the process held
+once libraries and features were loaded.
 """
 import argparse
 import contextlib
@@ -20,8 +20,11 @@ from pathlib import Path
 import numpy as np
 
 import metrics
+from metrics.moments import BLOCKS, WIDE
+from metrics.sweep import TILE
 
 PEERS = ("torch-fidelity", "clean-fid", "prdc", "vendi-score")
+TABLES = ("peers", "growth", "optima")
 GOALS = {64: 10, 256: 8, 2048: 5}
 
 
@@ -88,12 +91,39 @@ def optimum(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     return {"value": found.value, "gap": found.gap, "steps": found.steps}
 
 
+def bound(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Seconds that the suite's products and spectra take by themselves on this machine, and its rate in Gflop/s."""
+    from metrics.linear import eigh, eigvalsh
+
+    (n, d), tile = x.shape, x[:TILE]
+    rate = 2 * len(tile) ** 2 * d / _best_of(lambda: tile @ y[:TILE].T)
+    square = np.cov(x[:4 * d], rowvar=False)
+    values_only = _best_of(lambda: eigvalsh(square.copy()))
+    found = {"rate": rate / 1e9, "pairs": 4 * n * n * d / rate}  # two triangles and one full square of pairs
+    if d <= WIDE:
+        return found | {"spectra": (3 * BLOCKS + 2) * values_only}  # FD without each block of either side, Vendi
+    found["products"] = 10 * n * d * d / rate  # four second moments (n d^2 each), three rotations (2 n d^2 each)
+    return found | {"spectra": 2 * values_only + 2 * _best_of(lambda: eigh(square.copy()), 2)}
+
+
+def _best_of(work: Callable[[], object], times: int = 3) -> float:
+    """The shortest of a few runs, in seconds."""
+    def once() -> float:
+        start = time.perf_counter()
+        work()
+        return time.perf_counter() - start
+
+    return min(once() for _ in range(times))
+
+
 RUNS = {"ours": ours, "ours, cached": ours, "torch-fidelity": torch_fidelity, "clean-fid": clean_fid, "prdc": prdc,
-        "vendi-score": vendi_score, "optimum": optimum}
+        "vendi-score": vendi_score, "optimum": optimum, "bound": bound}
 
 
 def measure(what: str, n: int, d: int) -> dict[str, float]:
     """One cell, in this process: seconds, CPU seconds, extra peak in MB."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:int(os.environ.get("OMP_NUM_THREADS", "1"))])
     x, y = features(n, d, 1), features(n, d, 0)
     small = max(256, d + 64)
     RUNS[what](x[:small], y[:small])  # libraries are loaded, pools are filled
@@ -142,7 +172,11 @@ def side_by_side(n: int, widths: list[int]) -> None:
         cpu = sum(rows[p]["cpu"] for p in PEERS)
         print(f"  faster by {peers / rows['ours']['seconds']:.1f} (CPU {cpu / rows['ours']['cpu']:.1f}; "
               f"goal {GOALS.get(d, '-')}), with a cached reference by {peers / rows['ours, cached']['seconds']:.1f} "
-              f"(CPU {cpu / rows['ours, cached']['cpu']:.1f})", flush=True)
+              f"(CPU {cpu / rows['ours, cached']['cpu']:.1f})")
+        limit = cell("bound", n, d)["values"]
+        rate, parts = limit.pop("rate"), ", ".join(f"{name} {seconds:.2f}" for name, seconds in limit.items())
+        print(f"  bound by float32 products at {rate:.0f} Gflop/s and by spectra: {parts}; together "
+              f"{sum(limit.values()):.2f} s of {rows['ours']['seconds']:.2f}", flush=True)
 
 
 def growth(sizes: list[int], d: int) -> None:
@@ -168,13 +202,17 @@ def main() -> None:
     parser.add_argument("--one", choices=RUNS, help=argparse.SUPPRESS)
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--d", type=int, nargs="*", default=[64, 256, 2048])
+    parser.add_argument("--tables", nargs="*", choices=TABLES, default=TABLES)
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(options.one, options.n, options.d[0])))
         return
-    side_by_side(options.n, options.d)
-    growth([2_500, 5_000, 10_000, 20_000], 64)
-    optima(options.n, [64, 256, 512])
+    if "peers" in options.tables:
+        side_by_side(options.n, options.d)
+    if "growth" in options.tables:
+        growth([2_500, 5_000, 10_000, 20_000], 64)
+    if "optima" in options.tables:
+        optima(options.n, [64, 256, 512])
 
 
 if __name__ == "__main__":

@@ -123,16 +123,19 @@ def mix_case(shares: np.ndarray, accuracy: float, n: int = 2000, held_out: int =
     even = np.full(classes, 1 / classes)
     truth = {"share of the first": shares[0], "share of the last": shares[-1],
              "fairness discrepancy": float(np.linalg.norm(shares - even)),
+             "total variation": float(np.abs(shares - even).sum() / 2),
+             "KL to an even mix": float(np.sum(shares * np.log(shares / even))),
              "entropy": float(-np.sum(shares * np.log(shares)))}
 
     def draw(rng: np.random.Generator) -> dict[str, Estimate]:
         confusion = np.array([rng.multinomial(held_out, row) for row in rows])
         found = metrics.shares(rng.multinomial(n, shares @ rows), confusion, seed=int(rng.integers(1 << 30)))
-        made = [found[0], found[-1], metrics.fairness_discrepancy(found, None, even), metrics.entropy(found)]
+        made = [found[0], found[-1], metrics.fairness_discrepancy(found, None, even),
+                metrics.total_variation(found, even), metrics.kl_to_target(found, None, even), metrics.entropy(found)]
         return dict(zip(truth, made, strict=True))
 
-    edge = ("fairness discrepancy", "entropy") if np.allclose(shares, even) else ()
-    return Case(f"{classes} classes, judge {accuracy:g}", draw, truth, edge=edge)
+    edge = tuple(truth)[2:] if np.allclose(shares, even) else ()
+    return Case(f"{classes} classes from {shares[0]:g} to {shares[-1]:g}, judge {accuracy:g}", draw, truth, edge=edge)
 
 
 def paired_case(instances: int, seeds: int, gap: float = 0.03) -> Case:
@@ -157,6 +160,7 @@ def cases() -> Iterator[Case]:
     for p, accuracy in ((0.3, 0.9), (0.1, 0.9), (0.02, 0.95), (0.5, 0.98), (0.0, 0.95)):
         yield share_case(p, accuracy)
     yield mix_case(np.array([0.5, 0.3, 0.15, 0.05]), 0.9)
+    yield mix_case(np.array([0.27, 0.23, 0.26, 0.24]), 0.9)
     yield mix_case(np.full(10, 0.1), 0.9)
     for instances, seeds in ((4, 3), (6, 5), (1, 10)):
         yield paired_case(instances, seeds)

@@ -55,6 +55,19 @@ def wilson(p: float, n: float, level: float = 0.95, quantile: float | None = Non
     return float(max(0.0, min(p, centre - half))), float(min(1.0, max(p, centre + half)))
 
 
+def score_interval(value: float, first: float, second: float, z: float) -> tuple[float, float]:
+    """Interval of a squared distance: all t with |value - t| <= z se(t), se(t)^2 = second + first * max(t, 0) / value,
+    as Wilson's interval for a share.
+
+    Variance of the first order goes with the distance itself, and is gone where both sides agree.
+    """
+    slope = first / max(value, np.sqrt(second), np.finfo(float).tiny)
+    middle = value + z * z * slope / 2
+    half = z * np.sqrt(max(second + slope * value + z * z * slope * slope / 4, 0))
+    lowest = value - z * np.sqrt(second)
+    return (lowest if lowest < 0 else max(middle - half, 0.0)), max(middle + half, value + z * np.sqrt(second))
+
+
 def percentiles(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """The central `level` of the draws."""
     low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])

@@ -8,7 +8,7 @@ sets agree.
 import numpy as np
 
 from metrics.checks import as_features, same_width
-from metrics.estimate import Estimate, z_value
+from metrics.estimate import Estimate, score_interval, z_value
 from metrics.reference import Reference
 from metrics.sweep import Cross, Own, Side, cross_pass, own_pass
 
@@ -40,19 +40,6 @@ def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cros
     second = 2 * vxx / (n * (n - 1)) + 2 * vyy / (m * (m - 1)) + 4 * vxy / (n * m)
     low, high = score_interval(value, first, second, z_value(level))
     return Estimate(value, low, high, min(n, m), se=np.sqrt(first + second))
-
-
-def score_interval(value: float, first: float, second: float, z: float) -> tuple[float, float]:
-    """All t with |value - t| <= z se(t), se(t)^2 = second + first * max(t, 0) / value, as Wilson's interval for a
-    share.
-
-    Variance of the first order goes with the distance itself, and is gone where both distributions agree.
-    """
-    slope = first / max(value, np.sqrt(second), np.finfo(float).tiny)
-    middle = value + z * z * slope / 2
-    half = z * np.sqrt(max(second + slope * value + z * z * slope * slope / 4, 0))
-    lowest = value - z * np.sqrt(second)
-    return (lowest if lowest < 0 else max(middle - half, 0.0)), max(middle + half, value + z * np.sqrt(second))
 
 
 def kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from metrics.checks import as_distribution
-from metrics.estimate import Estimate, percentiles
+from metrics.estimate import Estimate, percentiles, score_interval, z_value
 from metrics.judged import Shares, shares
 
 Mix = np.ndarray | Shares
@@ -49,11 +49,10 @@ def kl_to_target(judged: Mix, confusion: np.ndarray | None, target: np.ndarray, 
         raise ValueError("target: found a class with probability 0, wanted all positive: the divergence would be "
                          "infinite")
     plain, drawn = _kl(mix.values, target), _kl(mix.draws, target)
-    floor = float(_kl(mix.draws, mix.values).mean())
-    low, high = percentiles(drawn - drawn.mean(), level)  # the draws' spread; their own excess is the floor once more
-    value = max(0.0, plain - floor)
-    return Estimate(value, max(0.0, plain - floor - high), max(value, plain - floor - low), mix.n, plain=float(plain),
-                    floor=floor)
+    noise = _kl(mix.draws, mix.values)
+    low, high = _interval(plain - noise.mean(), drawn, noise, level)
+    value = max(0.0, plain - noise.mean())
+    return Estimate(value, min(low, value), max(high, value), mix.n, plain=float(plain), floor=noise.mean())
 
 
 def entropy(judged: Mix, confusion: np.ndarray | None = None, *, level: float = 0.95, seed: int = 0) -> Estimate:
@@ -63,22 +62,31 @@ def entropy(judged: Mix, confusion: np.ndarray | None = None, *, level: float = 
     mix = _mix(judged, confusion, seed)
     plain, drawn = _entropy(mix.values), _entropy(mix.draws)
     bias, most = drawn.mean() - plain, np.log(len(mix))
-    low, high = percentiles(drawn - drawn.mean(), level)
+    low, high = percentiles(drawn - drawn.mean(), level)  # not mirrored: the spread shrinks towards ln C
     value = float(np.clip(plain - bias, 0, most))
-    ends = np.clip([plain - bias - high, plain - bias - low], 0, most)
+    ends = np.clip([plain - bias + low, plain - bias + high], 0, most)
     return Estimate(value, float(min(ends[0], value)), float(max(ends[1], value)), mix.n, plain=float(plain))
 
 
 def _above_floor(gap: np.ndarray, drawn: np.ndarray, noise: np.ndarray, norm: Callable, n: int,
                  level: float) -> Estimate:
-    """Distance minus noise floor, in squares; the interval is the basic bootstrap of the squared distance."""
+    """Distance minus noise floor, in squares."""
     plain, floor2 = float(norm(gap)), float(np.mean(norm(noise) ** 2))
     square = plain**2 - floor2
-    low, high = percentiles(norm(drawn) ** 2 - plain**2 - floor2, level)
-    ends = np.sqrt(np.maximum(0, [square - high, square - low]))
+    ends = np.sqrt(_interval(square, norm(drawn) ** 2, norm(noise) ** 2, level))
     value = float(np.sqrt(max(0.0, square)))
     return Estimate(value, float(min(ends[0], value)), float(max(ends[1], value)), n, plain=plain,
                     floor=float(np.sqrt(floor2)))
+
+
+def _interval(value: float, drawn: np.ndarray, noise: np.ndarray, level: float) -> tuple[float, float]:
+    """Of a squared distance freed of its floor: from its draws, and from the draws' own squared distance to the data.
+
+    Its noise grows with the distance, so a mirrored bootstrap would miss on one side (86% instead of 95% measured).
+    """
+    second = float(np.var(noise))
+    low, high = score_interval(value, max(float(np.var(drawn)) - second, 0.0), second, z_value(level))
+    return max(low, 0.0), max(high, 0.0)
 
 
 def _mix(judged: Mix, confusion: np.ndarray | None, seed: int) -> Shares:

@@ -17,7 +17,8 @@ def within(row: coverage.Row, draws: int) -> bool:
 
 @pytest.mark.parametrize("case", [
     coverage.feature_case("shifted", 400, 12, 0.5), coverage.neighbour_case(300, 4, 1.2), coverage.vendi_case(300, 12),
-    coverage.share_case(0.1, 0.9), coverage.share_case(0.3, 0.9), coverage.paired_case(4, 3)], ids=lambda c: c.name)
+    coverage.share_case(0.1, 0.9), coverage.share_case(0.3, 0.9), coverage.paired_case(4, 3),
+    coverage.mix_case(np.array([0.27, 0.23, 0.26, 0.24]), 0.9)], ids=lambda c: c.name)
 def test_intervals_hold_the_truth(case):
     rows = coverage.run(case, 60)
     assert all(within(row, 60) for row in rows), rows
