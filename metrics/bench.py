@@ -3,7 +3,8 @@
 `python -m metrics.bench` runs every cell in a process of its own (peak memory cannot be measured otherwise), on as many
 cores as OMP_NUM_THREADS says (1 unless set): prdc starts eight threads whatever is asked. Peers take their own fast
 paths: vendi-score's d x d one, both KIDs with 100 subsets of 1,000. "extra" is the peak beyond what the process held
-once libraries and features were loaded.
+once libraries and features were loaded. Goals are for the suite that has to compute everything; "cached" is beside it
+because runs share a reference, and the peers could keep of theirs no more than FD's mean and covariance.
 """
 import argparse
 import contextlib
