@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from metrics.checks import as_distribution
-from metrics.estimate import Estimate, percentiles, score_interval, z_value
+from metrics.estimate import Estimate, score_interval, z_value
 from metrics.judged import Shares, shares
 
 Mix = np.ndarray | Shares
@@ -49,23 +49,20 @@ def kl_to_target(judged: Mix, confusion: np.ndarray | None, target: np.ndarray, 
         raise ValueError("target: found a class with probability 0, wanted all positive: the divergence would be "
                          "infinite")
     plain, drawn = _kl(mix.values, target), _kl(mix.draws, target)
-    noise = _kl(mix.draws, mix.values)
+    noise = _kl(mix.draws, mix.draws.mean(0))  # never infinite, as it would be to an estimate with an empty class
     low, high = _interval(plain - noise.mean(), drawn, noise, level)
     value = max(0.0, plain - noise.mean())
-    return Estimate(value, min(low, value), max(high, value), mix.n, plain=float(plain), floor=noise.mean())
+    high = min(max(high, value), -float(np.log(target.min())))  # all in the rarest class
+    return Estimate(value, min(low, value), high, mix.n, plain=float(plain), floor=noise.mean())
 
 
 def entropy(judged: Mix, confusion: np.ndarray | None = None, *, level: float = 0.95, seed: int = 0) -> Estimate:
-    """Shannon entropy of the corrected shares in nats, in [0, ln C]; the sampling bias (C - 1)/2N taken out by the
-    draws.
+    """Shannon entropy of the corrected shares in nats, in [0, ln C]: ln C - KL(shares || even), so the sampling bias
+    (C - 1)/2N is taken out with the noise floor.
     """
     mix = _mix(judged, confusion, seed)
-    plain, drawn = _entropy(mix.values), _entropy(mix.draws)
-    bias, most = drawn.mean() - plain, np.log(len(mix))
-    low, high = percentiles(drawn - drawn.mean(), level)  # not mirrored: the spread shrinks towards ln C
-    value = float(np.clip(plain - bias, 0, most))
-    ends = np.clip([plain - bias + low, plain - bias + high], 0, most)
-    return Estimate(value, float(min(ends[0], value)), float(max(ends[1], value)), mix.n, plain=float(plain))
+    away, most = kl_to_target(mix, None, np.full(len(mix), 1 / len(mix)), level=level), np.log(len(mix))
+    return Estimate(most - away.value, max(0.0, most - away.high), most - away.low, mix.n, plain=most - away.plain)
 
 
 def _above_floor(gap: np.ndarray, drawn: np.ndarray, noise: np.ndarray, norm: Callable, n: int,
@@ -117,8 +114,3 @@ def _tv(gap: np.ndarray) -> np.ndarray:
 def _kl(p: np.ndarray, target: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(p > 0, p * np.log(p / target), 0.0).sum(-1)
-
-
-def _entropy(p: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return -np.where(p > 0, p * np.log(p), 0.0).sum(-1)

@@ -142,3 +142,11 @@ def test_functions_of_shares_take_shares():
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_a_generator_without_a_class_is_far_from_an_even_mix():
+    even = np.full(3, 1 / 3)
+    one, two = (metrics.kl_to_target(counts, None, even) for counts in ([1000, 0, 0], [500, 500, 0]))
+    assert one.value == pytest.approx(np.log(3), abs=0.01) and one.high <= np.log(3) + 1e-12
+    assert two.low < np.log(1.5) < two.high and np.isfinite(two.floor)
+    assert metrics.entropy([500, 500, 0]).value == pytest.approx(np.log(2), abs=0.01)
