@@ -14,19 +14,20 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from leaderboard import labels, theme, words
+from leaderboard import frame, labels, theme, words
 from leaderboard.markup import esc, number, percent
 from leaderboard.tables import pareto
 
+UNIT = ("goal", "quality", "score")  # numbers between 0 and 1
 MANY = 14  # submissions beyond which only those on the front are labelled
 
 
-def area(panels: int = 1) -> tuple[float, float]:
+HEIGHT = 430
+
+
+def area(panels: int = 1, height: int = HEIGHT) -> tuple[float, float]:
     """The plot area in pixels that labels are placed for, where so many figures share a line of the page."""
-    return {1: 1000.0, 2: 520.0}.get(panels, 272.0), 290.0
-
-
-SIZE = (520.0, 340.0)
+    return {1: 1000.0, 2: 480.0}.get(panels, 285.0), height - 88.0
 
 
 def _layout(figure: go.Figure, dark: bool, height: int, title: str = "") -> go.Figure:
@@ -38,10 +39,11 @@ def _layout(figure: go.Figure, dark: bool, height: int, title: str = "") -> go.F
     return figure.update_layout(template=theme.template(dark), height=height, title=head)
 
 
-def _range(values: pd.Series, unit: bool) -> tuple[float, float]:
-    """An axis range with air around the points; scaled values keep 0 to 1."""
+def _range(rows: pd.DataFrame, name: str) -> tuple[float, float]:
+    """An axis range with air around points and intervals; scaled values keep 0 to 1."""
+    values = pd.concat([rows[column] for column in frame.with_ends(name) if column in rows])
     found = values.replace([np.inf, -np.inf], np.nan).dropna()
-    if unit:
+    if name in UNIT:
         return (float(found.min()) - 0.1 if len(found) and found.min() > 0.25 else -0.04), 1.06
     if found.empty:
         return 0.0, 1.0
@@ -88,13 +90,14 @@ def hover(row: Mapping[str, Any], x: str, y: str, title: str) -> str:
 
 def tradeoff(found: pd.DataFrame, x: str, y: str, controls: Collection[str] = (), *,
              marks: Mapping[str, theme.Mark] | None = None, titles: Mapping[str, str] | None = None,
-             dark: bool = False, title: str = "", height: int = 430,
-             size: tuple[float, float] = SIZE) -> go.Figure:  # fmt: skip
+             dark: bool = False, title: str = "", panels: int = 2, height: int = HEIGHT,
+             over: pd.DataFrame | None = None) -> go.Figure:  # fmt: skip
     """One number against another: intervals, operating points joined, the Pareto front, controls as reference marks.
 
     Args:
         found: rows (submission, point, family, x, y and their .low and .high, share).
         marks: a colour and shape for each submission; titles: what to call each.
+        panels: how many figures share the line; over: the rows that the axes cover, so that panels can share a scale.
     """
     of = theme.look(dark)
     found = found[found[x].notna() & found[y].notna()]
@@ -106,15 +109,10 @@ def tradeoff(found: pd.DataFrame, x: str, y: str, controls: Collection[str] = ()
     largest = float(own["share"].max()) if "share" in own and len(own) else 0.0
     for (name, _), part in found.groupby(["submission", "family"], observed=True, sort=True):
         _series(figure, part, x, y, marks[name], titles.get(name, name), name in controls, largest)
-    ranges = [_range(pd.concat([found[n], found.get(f"{n}.low", found[n]), found.get(f"{n}.high", found[n])]),
-                     n in ("goal", "quality", "score")) for n in (x, y)]  # fmt: skip
-    _label(figure, found, (x, y), ranges, marks, titles, own, size, of)
+    ranges = [_range(found if over is None else over, name) for name in (x, y)]
+    _label(figure, found, (x, y), ranges, marks, titles, own, area(panels, height), of)
     for axis, name, span in (("xaxis", x, ranges[0]), ("yaxis", y, ranges[1])):
-        ticks = (
-            {"dtick": 0.25 if span[1] - span[0] > 0.7 else 0.1, "tick0": 0}
-            if name in ("goal", "quality", "score")
-            else {}
-        )
+        ticks = {"dtick": 0.25 if span[1] - span[0] > 0.7 else 0.1, "tick0": 0} if name in UNIT else {}
         figure.update_layout({axis: {"title": {"text": esc(words.title(name))}, "range": span, "nticks": 6, **ticks}})
         if name == "share":
             figure.update_layout({axis: {"tickformat": ".1~%"}})
@@ -178,15 +176,13 @@ def _label(figure: go.Figure, found: pd.DataFrame, axes: tuple[str, str], ranges
             found.index.isin(pareto(own, x, y, x_up, y_up).index) | ~found["submission"].isin(own["submission"])
         ]
     by = "score" if "score" in shown else y
-    shown = shown.sort_values(by).groupby(["submission", "family"], observed=True).tail(1)
-    texts = [titles.get(name, name) for name in shown["submission"]]
+    ordered = shown.sort_values(by, ascending=False, na_position="last")
+    groups = [part for _, part in ordered.groupby(["submission", "family"], observed=True)]
+    texts = [titles.get(name, name) for name in (part["submission"].iloc[0] for part in groups)]
     texts = [text if len(text) <= 26 else text[:25] + "…" for text in texts]
-    for row, text, place in zip(
-        shown.to_dict("records"),
-        texts,
-        labels.place(pixels(shown), texts, pixels(_drawn(found, x, y)), size),
-        strict=True,
-    ):
+    placed = labels.place([pixels(part) for part in groups], texts, pixels(_drawn(found, x, y)), size)
+    for part, text, (which, place) in zip(groups, texts, placed, strict=True):
+        row = part.iloc[which]
         figure.add_annotation(
             x=row[x],
             y=row[y],
@@ -236,10 +232,9 @@ def runs(
         for place, key in enumerate(rows):
             part = found[(found["submission"] == key[0]) & (found["point"] == key[1])]
             _seeds(figure, part, name, place, marks[key[0]], column)
-        unit = {"range": (-0.04, 1.04)} if name in ("goal", "quality", "score") else {}
+        unit = {"range": (-0.04, 1.04)} if name in UNIT else {}
         figure.update_xaxes(title={"text": esc(words.title(name))}, showgrid=True, row=1, col=column, **unit)
-    _layout(figure, dark, 80 + 25 * len(rows), title)
-    figure.update_layout(margin={"t": 36 if title else 8})
+    _layout(figure, dark, 104 + 25 * len(rows), title)
     return figure.update_yaxes(
         tickmode="array",
         tickvals=list(range(len(rows))),
@@ -275,8 +270,7 @@ def _seeds(figure: go.Figure, part: pd.DataFrame, name: str, place: int, mark: t
 def differences(found: pd.DataFrame, *, dark: bool = False, title: str = "") -> go.Figure:
     """Paired differences with intervals against a line at 0: rows are problems, filled marks exclude 0."""
     of = theme.look(dark)
-    figure = _layout(go.Figure(), dark, 70 + 34 * max(1, found["row"].nunique()), title)
-    figure.update_layout(margin={"t": 36 if title else 8})
+    figure = _layout(go.Figure(), dark, 98 + 34 * max(1, found["row"].nunique()), title)
     rows = list(dict.fromkeys(found["row"]))
     for i, (axis, part) in enumerate(found.groupby("axis", sort=False)):
         colour = of.series[i]

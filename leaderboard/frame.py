@@ -13,6 +13,7 @@ LIMIT = 1e9  # no metric of an 8-bit image comes near; larger numbers are broken
 KEYS = ("submission", "point", "track", "instance", "seed")
 WORDS = ("submission", "point", "track", "task", "instance", "family", "status", "reason", "device", "method", "claim")
 SCALED = ("goal", "quality")
+ENDS = ("", ".low", ".high")  # a number and the columns of its 95% interval
 PATTERNS = {
     **dict.fromkeys(("submission", "point", "track"), r"[a-z0-9][a-z0-9_.-]{0,63}"),
     "instance": r"[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}", "seed": r"\d{1,10}",
@@ -42,9 +43,14 @@ def row(record: Record) -> dict[str, Any]:
     return found
 
 
+def with_ends(*names: str) -> list[str]:
+    """The columns of these numbers and of their intervals."""
+    return [name + end for name in names for end in ENDS]
+
+
 def _put(found: dict[str, Any], name: str, value: Any) -> None:
     if value is not None:
-        found[name], found[f"{name}.low"], found[f"{name}.high"] = value.value, value.low, value.high
+        found |= dict(zip(with_ends(name), (value.value, value.low, value.high), strict=True))
 
 
 def _refuse_huge(found: dict[str, Any]) -> None:
@@ -76,7 +82,7 @@ def table(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
         made["task"] = made["instance"].str.split("/").str[0]
     if "instance" in made and "family" not in made:
         made["family"] = [family(t, i) for t, i in zip(made["track"], made["instance"], strict=True)]
-    for name in ("goal", "quality", "score", *COSTS, "goal.low", "goal.high", "quality.low", "quality.high"):
+    for name in (*with_ends(*SCALED), "score", *COSTS):
         made[name] = pd.to_numeric(made[name]) if name in made else float("nan")
     for name in (*WORDS, "time"):
         made[name] = made[name].astype("category") if name in made else pd.Categorical([""] * len(made))
@@ -88,7 +94,7 @@ def table(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
 
 def metrics_of(runs: pd.DataFrame) -> list[str]:
     """The raw metrics that any of these runs has, in the table's order."""
-    names = [name[2:] for name in runs.columns if name.startswith("m:") and not name.endswith((".low", ".high"))]
+    names = [name[2:] for name in runs.columns if name.startswith("m:") and not name.endswith(ENDS[1:])]
     return [name for name in names if runs[f"m:{name}"].notna().any()]
 
 

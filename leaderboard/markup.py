@@ -41,7 +41,9 @@ def number(value: float | None, digits: int = 2) -> str:
     """A number as a table shows it: a dash for missing, three figures where it is large or tiny."""
     if value is None or math.isnan(value):
         return "–"
-    if value and (abs(value) >= 1000 or abs(value) < 10**-digits / 2):
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:,.0f}"
+    if value and (abs(value) >= 1e6 or abs(value) < 10**-digits / 2):
         return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.0f}"
 

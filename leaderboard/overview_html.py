@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from leaderboard import words
+from leaderboard import frame, words
 from leaderboard.load import Records
 from leaderboard.markup import DASH, esc, link, number, pair, percent, rank, scrolled, single, symbol
 from leaderboard.theme import Mark
 
 
 def _three(row: pd.Series, task: str, name: str) -> tuple[float, float, float]:
-    return tuple(float(row.get((task, f"{name}{end}"), math.nan)) for end in ("", ".low", ".high"))
+    return tuple(float(row.get((task, f"{name}{end}"), math.nan)) for end in frame.ENDS)
 
 
 def _group(row: pd.Series, task: str, query: dict[str, str]) -> str:
@@ -30,7 +30,7 @@ def _group(row: pd.Series, task: str, query: dict[str, str]) -> str:
     if math.isnan(goal[0]):
         says = link("task", problems or "no runs", hint=hint, task=task, plain_look=True, **query)
         return f'<td class="lead"></td><td colspan="3" class="dim">{says}</td>'
-    mark = f'<span class="dim" title="{esc(problems)}">*</span>' if problems else ""
+    mark = f'<sup title="{esc(problems)}">*</sup>' if problems else ""
     value = link("task", number(goal[0]), hint=hint, task=task, plain_look=True, **query)
     other = link("task", number(quality[0]), hint=hint, task=task, plain_look=True, **query)
     return (f'<td class="lead rank{first}">{said}</td><td>{pair(goal, quality)}</td>'
@@ -142,7 +142,7 @@ def _spans(shown: pd.DataFrame, raw: Mapping[str, Sequence[str]]) -> dict[tuple[
     found = {}
     for task, names in raw.items():
         for name in names:
-            ends = [(task, f"{name}{end}") for end in ("", ".low", ".high") if (task, f"{name}{end}") in shown]
+            ends = [(task, column) for column in frame.with_ends(name) if (task, column) in shown]
             values = shown[ends].to_numpy(float)
             values = values[~pd.isna(values)]
             found[(task, name)] = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)

@@ -61,7 +61,7 @@ def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], diges
     """The rows of one track, task and family."""
     wanted = cells(keys["track"], keys["task"], keys["family"], group)
     needed = [*ROW, "instance", "seed", "status", "stale", "claim", "cut", *frame.COSTS, "score"]
-    group = group[[*needed, *(f"{axis}{end}" for axis in ("goal", "quality") for end in ("", ".low", ".high"))]]
+    group = group[[*needed, *frame.with_ends(*frame.SCALED)]]
     group = group.astype({name: str for name in (*ROW, "instance", "status", "claim")})
     names = group[ROW].drop_duplicates().sort_values(ROW).reset_index(drop=True)
     row = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_frame(group[ROW]))
@@ -77,12 +77,9 @@ def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], diges
     whole = (made["runs"] == len(wanted)).to_numpy() & (len(wanted) > 0)
     shape = (len({name for name, _ in wanted}), -1)
     for axis in ("goal", "quality"):
-        own = [
-            _nanmean(_grid(group, f"{axis}{end}", row, cell, counts, values[axis].shape)) for end in (".low", ".high")
-        ]
-        made[axis], made[f"{axis}.low"], made[f"{axis}.high"] = _intervals(
-            values[axis], whole, shape, made["runs"], own
-        )
+        own = [_nanmean(_grid(group, f"{axis}{end}", row, cell, counts, values[axis].shape)) for end in frame.ENDS[1:]]
+        found = _intervals(values[axis], whole, shape, made["runs"], own)
+        made[frame.with_ends(axis)] = np.column_stack(found)
     ranked = {str(i): values["score"][i].reshape(shape) for i in np.flatnonzero(whole & ~made["control"])}
     ranks = metrics.ranks(ranked)
     made["rank"] = [float(ranks.get(str(i), np.nan)) for i in made.index]

@@ -55,9 +55,9 @@ def _track(view: View, track: str) -> list[str]:
         overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], view.records, marks, track, links=False),
     ]
     for task in tasks:
-        panels = []
+        panels, over = [], here[here["task"] == task]
         for family in shell.families_of(view, track):
-            part = here[(here["task"] == task) & (here["family"] == family)]
+            part = over[over["family"] == family]
             if part["goal"].notna().any():
                 figure = figures.tradeoff(
                     part,
@@ -67,7 +67,8 @@ def _track(view: View, track: str) -> list[str]:
                     marks=marks,
                     titles=titles,
                     title=words.FAMILIES.get(family, family),
-                    size=figures.area(3),
+                    panels=3,
+                    over=over,
                     height=380,
                 )
                 panels.append(

@@ -11,7 +11,7 @@ from leaderboard import frame, scores
 from leaderboard.load import Records
 
 FAMILY_ORDER = ("flow", "gan", "diffusion", "other")
-NEUTRAL = ("share", "seconds", "sampling_relative", "peak_memory_mb", "gradient_steps")
+RUN = ("submission", "point", "instance", "seed", "status", "stale", "reason")  # what a run is and what became of it
 
 
 @dataclass(frozen=True)
@@ -62,20 +62,7 @@ def overview(found: pd.DataFrame, order: str = "") -> pd.DataFrame:
 
     Rows go by family, then by `order` (a task's rank; empty: the mean of the ranks that a row has), controls last.
     """
-    wide = (
-        "rank",
-        "ties",
-        "goal",
-        "goal.low",
-        "goal.high",
-        "quality",
-        "quality.low",
-        "quality.high",
-        "score",
-        "problems",
-        "runs",
-        "expected",
-    )
+    wide = ("rank", "ties", *frame.with_ends(*frame.SCALED), "score", "problems", "runs", "expected")
     index = ["family", *scores.ROW]
     plain = found.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
     made = plain.pivot(index=index, columns="task", values=[name for name in wide if name in plain])
@@ -103,8 +90,8 @@ def with_raw(
     for task, names in raw.items():
         values = points(runs, keys[keys["task"] == task], names).set_index(["family", *scores.ROW])
         for name in names:
-            for end in ("", ".low", ".high"):
-                made[(task, name + end)] = values[name + end].reindex(shown.index)
+            for column in frame.with_ends(name):
+                made[(task, column)] = values[column].reindex(shown.index)
     return made
 
 
@@ -112,9 +99,7 @@ def flat(shown: pd.DataFrame, tasks: Sequence[str], raw: Mapping[str, Sequence[s
     """The overview as a download: the rows and cells that are shown, unrounded, one header line."""
     made = shown.index.to_frame(index=False)
     for task in tasks:
-        names = raw[task] if raw else ["goal", "quality"]
-        wanted = [] if raw else ["rank", "ties"]
-        wanted += [name + end for name in names for end in ("", ".low", ".high")]
+        wanted = frame.with_ends(*raw[task]) if raw else ["rank", "ties", *frame.with_ends(*frame.SCALED)]
         for name in [*wanted, "problems"]:
             if (task, name) in shown:
                 made[f"{task}.{name}"] = shown[(task, name)].to_numpy()
@@ -147,11 +132,10 @@ def points(runs: pd.DataFrame, keys: pd.DataFrame, names: Sequence[str]) -> pd.D
         part = parts.get(tuple(key))
         row = dict(zip(wanted.columns, key, strict=True))
         for name in names:
-            row[name], row[f"{name}.low"], row[f"{name}.high"] = (
-                mean(part, column(name)) if part is not None else [np.nan] * 3
-            )
+            found = mean(part, column(name)) if part is not None else [np.nan] * 3
+            row |= dict(zip(frame.with_ends(name), found, strict=True))
         rows.append(row)
-    return pd.DataFrame(rows, columns=[*wanted.columns, *(n + s for n in names for s in ("", ".low", ".high"))])
+    return pd.DataFrame(rows, columns=[*wanted.columns, *frame.with_ends(*names)])
 
 
 def mean(part: pd.DataFrame, name: str) -> tuple[float, float, float]:
@@ -160,8 +144,8 @@ def mean(part: pd.DataFrame, name: str) -> tuple[float, float, float]:
     if len(present) == 0:
         return np.nan, np.nan, np.nan
     if len(present) == 1:
-        first = present.iloc[0]
-        return float(first[name]), float(first.get(f"{name}.low", np.nan)), float(first.get(f"{name}.high", np.nan))
+        value, low, high = (float(present.iloc[0].get(column, np.nan)) for column in frame.with_ends(name))
+        return value, low, high
     sizes = present.groupby("instance", observed=True).size()
     if sizes.nunique() > 1:
         return float(present[name].mean()), np.nan, np.nan
@@ -173,26 +157,8 @@ def mean(part: pd.DataFrame, name: str) -> tuple[float, float, float]:
 def instances(runs: pd.DataFrame, track: str, task: str) -> pd.DataFrame:
     """Every run of a task, one row each, in reading order."""
     found = runs[(runs["track"] == track) & (runs["task"] == task)]
-    columns = [
-        "submission",
-        "point",
-        "instance",
-        "family",
-        "seed",
-        "status",
-        "stale",
-        "reason",
-        "goal",
-        "goal.low",
-        "goal.high",
-        "quality",
-        "quality.low",
-        "quality.high",
-        "score",
-        *frame.COSTS,
-        "claim",
-    ]
-    names = [f"m:{name}{end}" for name in frame.metrics_of(found) for end in ("", ".low", ".high")]
+    columns = [*RUN, "family", *frame.with_ends(*frame.SCALED), "score", *frame.COSTS, "claim"]
+    names = frame.with_ends(*(f"m:{name}" for name in frame.metrics_of(found)))
     made = found[[*columns, *names]].rename(columns=lambda name: name.removeprefix("m:"))
     return made.sort_values(["instance", "submission", "point", "seed"], kind="stable").reset_index(drop=True)
 

@@ -78,6 +78,7 @@ def template(dark: bool = False) -> go.layout.Template:
             "font": {"family": FONT, "size": 13, "color": of.ink}, "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)", "xaxis": axis, "yaxis": axis, "colorway": of.series,
             "margin": {"l": 10, "r": 16, "t": 36, "b": 10}, "showlegend": False, "dragmode": "pan",
+            "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": of.faint, "activecolor": of.ink},
             "hoverlabel": {"bgcolor": of.ground, "bordercolor": of.faint, "align": "left",
                            "font": {"family": FONT, "size": 13, "color": of.ink}},
             "annotationdefaults": {"font": {"size": 12, "color": of.ink}},
@@ -105,7 +106,7 @@ def css(dark: bool = False) -> str:
 
 
 RULES = """
-.stMainBlockContainer{padding-top:4.4rem;max-width:88rem}
+.stMainBlockContainer{padding:4.4rem clamp(1rem,3.5vw,4rem) 6rem;max-width:88rem}
 .rt{font-family:"Source Sans","Source Sans 3","Helvetica Neue",Arial,sans-serif;color:var(--ink);font-size:.94rem;
  line-height:1.35}
 .rt p{margin:.2rem 0 .6rem;max-width:46rem}
@@ -118,17 +119,21 @@ RULES = """
 .rt thead tr.rt-groups th{border-bottom:0;color:var(--ink);font-weight:600;font-size:.9rem;padding-top:.1rem}
 .rt thead tr.rt-groups th span{display:block;border-bottom:1px solid var(--grid);padding-bottom:.15rem}
 .rt tbody td,.rt tbody th{border-bottom:1px solid var(--grid)}
-.rt tbody th{font-weight:500;white-space:normal;min-width:13rem}
-.rt tbody tr:hover td,.rt tbody tr:hover th{background:color-mix(in srgb,var(--faint) 9%,transparent)}
+.rt tbody th{font-weight:500;white-space:normal;min-width:11.5rem}
+.rt thead th{white-space:normal}.rt sup{font-size:.8em;line-height:0}
+.rt thead th:first-child,.rt tbody th:first-child:not([colspan]){position:sticky;left:0;z-index:1;
+ background:var(--ground)}
+@media (max-width:640px){.rt tbody th{min-width:8.2rem}.rt .lead{border-left-width:4px}}
+.rt tbody tr:hover td,.rt tbody tr:hover th{background:color-mix(in srgb,var(--faint) 9%,var(--ground))!important}
 .rt tr.rt-section th{padding-top:1.05rem;font-weight:650;font-size:.98rem;border-bottom:1px solid var(--faint)}
 .rt tr.rt-section:hover th{background:none!important}
-.rt tr.rt-loud td,.rt tr.rt-loud th{background:color-mix(in srgb,var(--goal) 12%,transparent)}
+.rt tr.rt-loud td,.rt tr.rt-loud th{background:color-mix(in srgb,var(--goal) 12%,var(--ground))!important}
 .rt tr.rt-control td,.rt tr.rt-control th,.rt tr.rt-control a{color:var(--faint)!important;font-style:italic}
 .rt .n{text-align:right}.rt .c{text-align:center}
 .rt .rank{text-align:right;font-weight:600;padding-right:.15rem}
 .rt .first{font-weight:700;color:var(--goal)}
 .rt .none{color:var(--faint);text-align:center}
-.rt.dim,.rt .dim{color:var(--faint);font-size:.85em;font-weight:400}
+.rt.dim,.rt .dim{color:var(--faint);font-size:.85em;font-weight:400}.rt.dim{margin:.3rem 0 .4rem}
 .rt a{color:inherit;text-decoration:none;border-bottom:1px solid color-mix(in srgb,var(--faint) 45%,transparent)}
 .rt a:hover,.rt a:focus-visible{border-bottom-color:var(--goal);color:var(--goal)}
 .rt a:focus-visible{outline:2px solid var(--goal);outline-offset:2px}
@@ -143,8 +148,8 @@ RULES = """
 .rt dl{display:grid;grid-template-columns:max-content 1fr;gap:.22rem 1rem;margin:.3rem 0;padding:0}
 .rt dt{margin:0;font-weight:400}
 .rt dt{color:var(--faint)}.rt dd{margin:0;overflow-wrap:anywhere}
-.rt .key{display:inline-flex;gap:1.1rem;align-items:center;color:var(--faint);font-size:.85rem;flex-wrap:wrap}
-.rt .ax{display:block;position:relative;width:66px;height:24px;margin:0 5px;
+.rt .key{display:inline-flex;gap:.1rem 1.1rem;align-items:center;color:var(--faint);font-size:.85rem;flex-wrap:wrap}
+.rt .ax{display:block;position:relative;width:58px;height:24px;margin:0 4px;
  background:linear-gradient(var(--grid),var(--grid)) left/1px 100% no-repeat,
  linear-gradient(var(--grid),var(--grid)) center/1px 100% no-repeat,
  linear-gradient(var(--grid),var(--grid)) right/1px 100% no-repeat}

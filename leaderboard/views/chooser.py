@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from leaderboard import choose, figures, markup, shell, state, tables
+from leaderboard import choose, figures, frame, markup, scores, shell, state, tables
 
 found, of = shell.begin(
     "Chooser", "Say what you have and what you may spend. What is left comes best first; what is ruled out says why."
@@ -20,7 +20,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     )
 have = state.many("I have", "have", list(choose.HAVE), show=lambda n: choose.HAVE_TITLES[n],
                   default=[n for n in choose.HAVE if n != "retraining"])  # fmt: skip
-left_, middle, right = st.columns(3, gap="large")
+left_, middle, right = st.columns(3, gap="medium")
 with left_:
     cost = state.number("I may spend, as a share of pre-training", "cost", shell.COSTS, default=float("inf"),
                         show=lambda c: "any" if c == float("inf") else f"{100 * c:g}%")  # fmt: skip
@@ -44,7 +44,7 @@ marks, titles = shell.marks(found, of), shell.titles(found)
 def line(row: dict[str, object], last: str) -> list[str]:
     """The cells of a row."""
     name, point = str(row["submission"]), str(row["point"])
-    goal, good = ([row[f"{n}{e}"] for e in ("", ".low", ".high")] for n in ("goal", "quality"))
+    goal, good = ([row[column] for column in frame.with_ends(name)] for name in frame.SCALED)
     return [
         f"{markup.symbol(marks[name])} {markup.link('method', titles[name], name=name, point=point, track=track)} "
         f'<span class="dim">{markup.esc(point)}</span>',
@@ -84,25 +84,10 @@ else:
             marks=marks,
             titles=titles,
             dark=of.dark,
-            size=figures.area(2),
             height=360,
         )
         shell.chart(figure, "chooser", "Goal against quality of what is left")
-    shown = left[
-        [
-            "submission",
-            "point",
-            "rank",
-            "goal",
-            "goal.low",
-            "goal.high",
-            "quality",
-            "quality.low",
-            "quality.high",
-            "share",
-            "sampling_relative",
-        ]
-    ]
+    shown = left[[*scores.ROW, "rank", *frame.with_ends(*frame.SCALED), "share", "sampling_relative"]]
     shell.downloads("retouch-chooser", shown.astype({"submission": str, "point": str}), figures=True)
 if len(out):
     st.html(f'<div class="rt"><h2>{len(out)} ruled out</h2></div>')

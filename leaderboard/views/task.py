@@ -49,37 +49,9 @@ names = [
 ]
 primary = [n for n in (words.PRIMARY.get(task, ""), "fd", "precision", "recall") if n in names]
 extra = state.many("Raw numbers", "raw", names, show=lambda n: words.entry(n).title, pills=False, default=primary)
-shown = every[
-    [
-        "submission",
-        "point",
-        "instance",
-        "seed",
-        "status",
-        "stale",
-        "reason",
-        "goal",
-        "goal.low",
-        "goal.high",
-        "quality",
-        "quality.low",
-        "quality.high",
-        *[n + e for n in extra for e in ("", ".low", ".high")],
-        "share",
-        "claim",
-    ]
-]
-head = [
-    "method",
-    "point",
-    "instance",
-    "seed",
-    "goal",
-    "quality",
-    *[overview_html.short(n) for n in extra],
-    "cost",
-    "record",
-]
+shown = every[[*tables.RUN, *frame.with_ends(*frame.SCALED, *extra), "share", "claim"]]
+numbers = [overview_html.short(n) for n in extra]
+head = ["method", "point", "instance", "seed", "goal", "quality", *numbers, "cost", "record"]
 
 
 def line(row: dict[str, object]) -> list[str]:

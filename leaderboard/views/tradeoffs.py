@@ -59,7 +59,8 @@ for start in range(0, len(panels), across):
                 titles=titles,
                 dark=of.dark,
                 title=name,
-                size=figures.area(across),
+                panels=across,
+                over=shown[shown["task"] == task] if {x, y} <= set(figures.UNIT) else part,
             )
             event = shell.chart(
                 figure,
@@ -110,14 +111,7 @@ if picked and picked["point"].count("|") == 2:
         )
         + "</div>"
     )
-columns = [
-    "task",
-    "family",
-    "submission",
-    "point",
-    *dict.fromkeys(n + e for n in (x, y) for e in ("", ".low", ".high")),
-    "share",
-]
+columns = ["task", "family", *scores.ROW, *frame.with_ends(x, y), "share"]
 table = shown[[c for c in dict.fromkeys(columns) if c in shown]].sort_values(["task", "family", "submission", "point"])
 with st.expander("The numbers as a table"):
     head = ["method", "point", "task", "family", overview_html.short(x), overview_html.short(y), "cost"]

@@ -177,7 +177,7 @@ def test_chooser_rules_out_with_reasons(view: board.View) -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0, "0.00"), (0.123, "0.12"), (float("nan"), "–"), (None, "–"), (0.0001, "0.0001"), (0.00002, "2e-5"),
-     (12345.0, "1.23e4"), (123.4, "123"),
+     (12345.0, "12,345"), (2.5e7, "2.5e7"), (123.4, "123"),
      (-0.5, "-0.50")],
 )  # fmt: skip
 def test_numbers(value: float | None, text: str) -> None:
