@@ -20,10 +20,13 @@ console = Console(highlight=False)
 if not console.is_terminal:
     console.width = 140  # a log or a pipe has room; 80 columns would cut every name
 REVEALS = {
-    "identity_removal": ("forget and retain images, guide", "samples; log-likelihoods from flows"),
-    "category_redaction": ("forget and retain images, guide", "samples"),
-    "attribute_rebalancing": ("training images, 1,000 labelled ones, guide, target", "samples"),
-    "output_diversity": ("training images, guide", "samples"),
+    "identity_removal": (
+        "a few images of the person, images of other people, the guide",
+        "samples; log-likelihoods from flows",
+    ),
+    "category_redaction": ("images of the category, all other images, the guide", "samples"),
+    "attribute_rebalancing": ("training images, 1,000 labelled ones, the guide, the target", "samples"),
+    "output_diversity": ("training images, the guide", "samples"),
 }
 
 

@@ -1,13 +1,13 @@
 """Small pieces of pages: what a task asks, an instance with its data, base and judge, a method's card, a record."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from benchmark import data, records, weights
+from benchmark import data, joint, records, weights
 from leaderboard import frame, markup, scores, sheets, words
 from leaderboard.board import View
 from leaderboard.markup import esc, number, percent
@@ -64,10 +64,11 @@ def instance(found: View, track: str, name: str) -> None:
     samples = _samples(found, track, name)
     if samples:
         st.html('<div class="rt dim">The base’s own images</div>' + samples)
-    target = ", ".join(f"{esc(k.replace('_', ' '))} {esc(json.dumps(v))}" for k, v in asked.target.items())
-    pairs = [("target", target), ("budget", f"{percent(asked.share)} of the base’s pre-training"),
+    pairs = [("target", esc(words.target(asked.target))),
+             ("budget", f"{percent(asked.share)} of the base’s pre-training"),
              ("images scored", f"{asked.samples:,}"), ("base", _described(asked.base)),
-             ("retrained control", _described(asked.retrained or "")), ("judge", _judge(asked.judge, asked.target)),
+             ("retrained control", _described(asked.retrained) if asked.retrained else "none: for tuning alone"),
+             ("judge", _judge(asked.judge, asked.target)),
              ("guide", esc(asked.guide)), ("version", esc(asked.version))]  # fmt: skip
     st.html(markup.definitions(pairs))
 
@@ -96,7 +97,7 @@ def _described(name: str) -> str:
     said += [
         f"{k.replace('_', ' ')} {number(float(v), 3)}"
         for k, v in found.get("measured", {}).items()
-        if isinstance(v, int | float)
+        if isinstance(v, float) and k != "seconds_per_image"
     ]
     return f'{esc(name)} <span class="dim">{esc(", ".join(s for s in said if s))}</span>'
 
@@ -104,14 +105,12 @@ def _described(name: str) -> str:
 def _judge(name: str, target: Mapping[str, Any]) -> str:
     """The judge's measured error on the attribute in question."""
     measured = card(name).get("measured", {})
-    attribute = str(target.get("attribute", "identity"))
-    said = []
-    if attribute in measured.get("accuracy", {}):
-        said.append(
-            f"errs on {100 * (1 - measured['accuracy'][attribute]):.1f}% of {measured.get('images', 0):,} "
-            "held-out images"
-        )
-    if attribute == "identity" and "true_accepts" in measured:
+    asked = joint.names(target.get("attribute", "identity"))
+    errs = {name: 1 - measured["accuracy"][name] for name in asked if name in measured.get("accuracy", {})}
+    said = [f"errs on {100 * share:.1f}%" + (f" for {name}" if len(asked) > 1 else "") for name, share in errs.items()]
+    if said:
+        said[-1] += f" of {measured.get('images', 0):,} held-out images"
+    if asked == ["identity"] and "true_accepts" in measured:
         said.append(
             f"recognises the person on {percent(measured['true_accepts'])}, takes another for the person on "
             f"{100 * measured.get('false_accepts', 0):.2g}% of {measured.get('images', 0):,} held-out images"
@@ -165,12 +164,16 @@ def record(made: records.Record, row: Mapping[str, Any]) -> str:
         value, low, high = (number(part, digits) for part in (found.value, found.low, found.high))
         return f'{value} <span class="dim">[{low}, {high}]</span>'
 
+    status = "stale" if row["stale"] else made.status
     pairs = [
-        ("status", esc(words.STATUS.get(made.status, made.status)) + (f": {esc(made.reason)}" if made.reason else "")),
-        ("goal", scaled(made.goal)),
-        ("quality", scaled(made.quality)),
-        ("claim", _claim(made, scaled)),
+        ("status", esc(words.STATUS.get(status, status)) + (f": {esc(row['reason'])}" if row["reason"] else "")),
     ]
+    if made.claim.status != "verified":
+        pairs += [
+            ("goal", scaled(made.goal)),
+            ("quality", scaled(made.quality)),
+            ("claim", "claimed, not verified yet"),
+        ]
     if made.cost:
         pairs.append(
             (
@@ -189,10 +192,16 @@ def record(made: records.Record, row: Mapping[str, Any]) -> str:
         ("made", esc(made.provenance.time)),
         ("versions", esc(", ".join(f"{k} {v}" for k, v in made.provenance.versions.items())) or markup.DASH),
     ]
-    return markup.definitions(pairs)
+    return _claim(made, scaled) + markup.definitions(pairs)
 
 
-def _claim(made: records.Record, scaled: Any) -> str:
+def _claim(made: records.Record, scaled: Callable[[records.Scaled | None], str]) -> str:
+    """What was claimed beside what the second run found; empty where nobody has run it again."""
     if made.claim.status != "verified":
-        return "claimed"
-    return f"verified: goal {scaled(made.claim.goal)}, quality {scaled(made.claim.quality)} in the second run"
+        return ""
+    rows = []
+    for name in frame.SCALED:
+        first, second = getattr(made, name), getattr(made.claim, name)
+        gap = f"{second.value - first.value:+.3f}" if first and second else markup.DASH
+        rows.append([name, scaled(first), scaled(second), gap])
+    return markup.table(("", "claimed", "✓ verified, second run", "difference"), rows, numeric=(3,))

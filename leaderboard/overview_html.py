@@ -63,12 +63,10 @@ def _name(
     hint = manifest.summary if manifest else ""
     text = link("method", records.title(name), hint=hint, name=name, point=point, track=track)
     more = "" if one else f' <span class="dim">{esc(point)}</span>'
-    check = (
-        ' <span class="dim" title="run again by somebody else, within tolerance">✓</span>'
-        if row[("", "verified")]
-        else ""
-    )
-    return f"<th>{symbol(marks[name])} {text}{more}{check}</th>"
+    check = ' <span class="dim" title="run again by somebody else, within tolerance">✓</span>'
+    images = ' <span class="chip" title="its images alone were scored; nobody here ran the edit">samples only</span>'
+    said = (check if row[("", "verified")] else "") + (images if row[("", "samples_only")] else "")
+    return f"<th>{symbol(marks[name])} {text}{more}{said}</th>"
 
 
 def head(tasks: Sequence[str], raw: Mapping[str, Sequence[str]] | None) -> str:

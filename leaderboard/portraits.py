@@ -1,6 +1,6 @@
 """The picture that fits the task, from a record's details: shares with their target, identity curve, quantile drops."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from leaderboard import theme, words
 from leaderboard.figures import theme_fade
 from leaderboard.markup import esc, number
 
+LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
 DROPS = ("forget", "unseen", "train", "others", "lookalikes")
 
 
@@ -55,48 +56,64 @@ def shares(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
                                    "thickness": 1.3, "width": 0, "color": theme_fade(of.goal, 0.7)}  # fmt: skip
     top = float(max(part.max() for part in (values, base, target, high) if part is not None))
     return figure.update_layout(
-        template=theme.template(dark), height=290, showlegend=True, margin={"t": 8},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None},
+        template=theme.template(dark), height=290, showlegend=True, legend=LEGEND,
         xaxis={"title": {"text": esc(str(found.get("attribute", "class")))[:60]}, "type": "category"},
         yaxis={"title": {"text": "share of the images"}, "tickformat": ".0%", "range": (-0.01, 1.12 * top)},
     )  # fmt: skip
 
 
 def identity_curve(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
-    """Mean identity similarity against how far the attribute was moved."""
-    found = details.get("identity_curve")
-    if not isinstance(found, Mapping):
-        return None
-    change = _numbers(found.get("change"))
-    if change is None:
-        return None
-    identity, low, high = (_numbers(found.get(key), len(change)) for key in ("identity", "low", "high"))
-    if identity is None:
-        return None
-    of, count = theme.look(dark), _numbers(found.get("count"), len(change))
+    """Mean identity similarity against how far the attribute was moved, with its interval."""
+    return identity_curves([("", theme.Mark(theme.look(dark).goal, "circle"), details)], dark)
+
+
+def identity_curves(records: Sequence[tuple[str, theme.Mark, Mapping[str, Any]]],
+                    dark: bool = False) -> go.Figure | None:  # fmt: skip
+    """The identity curves of records (title, mark, details) on the same axes; None where none has one."""
     figure = go.Figure()
-    if low is not None and high is not None:
-        figure.add_scatter(
-            x=[*change, *change[::-1]],
-            y=[*high, *low[::-1]],
-            fill="toself",
-            hoverinfo="skip",
-            mode="none",
-            fillcolor=theme_fade(of.goal, 0.16),
-        )
-    says = [
-        f"identity {number(v)}" + (f", {count[i]:.0f} images" if count is not None else "")
-        for i, v in enumerate(identity)
-    ]
-    figure.add_scatter(x=change, y=identity, mode="lines+markers", line={"color": of.goal}, marker={"size": 8},
-                       hovertext=says, hovertemplate="%{hovertext}<extra></extra>")  # fmt: skip
+    for title, mark, details in records:
+        curve = _curve(details.get("identity_curve"))
+        if curve is not None:
+            _draw_curve(figure, curve, title, mark)
+    if not figure.data:
+        return None
     return figure.update_layout(
         template=theme.template(dark),
-        height=260,
-        margin={"t": 8},
-        yaxis={"title": {"text": "identity similarity ↑"}},
+        height=300,
+        showlegend=any(title for title, *_ in records),
+        legend=LEGEND,
         xaxis={"title": {"text": "change of the attribute"}},
+        yaxis={"title": {"text": "identity similarity ↑"}},
     )
+
+
+def _curve(found: Any) -> np.ndarray | None:
+    """(5, bins): change, identity, low, high, count; bins that no edit fell in are left out."""
+    if not isinstance(found, Mapping) or not isinstance(found.get("change"), list):
+        return None
+    size = len(found["change"])
+    rows = [found.get(key) or [None] * size for key in ("change", "identity", "low", "high", "count")]
+    try:
+        values = np.array(rows, dtype=float)
+    except (TypeError, ValueError):
+        return None
+    there = np.isfinite(values[:2]).all(0) & ~(np.abs(np.nan_to_num(values)) > 1e9).any(0)
+    return values[:, there] if 0 < there.sum() <= 1000 else None
+
+
+def _draw_curve(figure: go.Figure, curve: np.ndarray, title: str, mark: theme.Mark) -> None:
+    change, identity, low, high, count = curve
+    count = np.nan_to_num(count).clip(0)
+    band = np.isfinite(low) & np.isfinite(high)
+    if band.any():
+        x, up, down = change[band], high[band], low[band]
+        figure.add_scatter(x=[*x, *x[::-1]], y=[*up, *down[::-1]], fill="toself", hoverinfo="skip", mode="none",
+                           showlegend=False, fillcolor=theme_fade(mark.colour, 0.16))  # fmt: skip
+    says = [f"{esc(title)} identity {number(v)}, {n:.0f} edits" for v, n in zip(identity, count, strict=True)]
+    size = np.sqrt(49 + 160 * count / max(1.0, count.max()))
+    figure.add_scatter(x=change, y=identity, mode="lines+markers", line={"color": mark.colour}, name=esc(title),
+                       marker={"size": size, "symbol": mark.shape, "color": mark.colour}, hovertext=says,
+                       hovertemplate="%{hovertext}<extra></extra>")  # fmt: skip
 
 
 def quantile_drops(values: Mapping[str, tuple[float, float, float]], dark: bool = False) -> go.Figure | None:
@@ -125,7 +142,7 @@ def quantile_drops(values: Mapping[str, tuple[float, float, float]], dark: bool 
         )
     text = [esc(words.title(name).removeprefix("Quantile drop, ").capitalize()) for name in names]
     figure.add_vline(x=0, line={"color": of.faint, "width": 1})
-    return figure.update_layout(template=theme.template(dark), height=70 + 30 * len(names), margin={"t": 8},
+    return figure.update_layout(template=theme.template(dark), height=98 + 30 * len(names),
                                 xaxis={"title": {"text": "drop of the quantile"}},
                                 yaxis={"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": text,
                                        "range": (len(names) - 0.4, -0.6), "showline": False, "ticks": ""})  # fmt: skip

@@ -153,7 +153,7 @@ def downloads(name: str, shown: pd.DataFrame, *, figures: bool = False) -> None:
             type="tertiary",
         )
         if figures:
-            state.choice("The camera on a figure saves", "figure", FORMATS, segmented=True)
+            state.choice("The camera on a figure saves", "figure", FORMATS, segmented=True, show=str.upper)
 
 
 def _parquet(shown: pd.DataFrame) -> Callable[[], bytes]:

@@ -69,13 +69,14 @@ def overview(found: pd.DataFrame, order: str = "") -> pd.DataFrame:
     made = made.swaplevel(axis=1).sort_index(axis=1)
     groups = plain.groupby(index)
     extra = groups.agg(control=("control", "first"), share=("share", "mean"), verified=("verified", "all"),
+                       samples_only=("samples_only", "any"),
                        mean_rank=("rank", "mean"), mean_score=("score", "mean"))  # fmt: skip
     ranked = made[(order, "rank")].astype(float) if (order, "rank") in made else extra["mean_rank"]
     score = made[(order, "score")].astype(float) if (order, "score") in made else extra["mean_score"]
     extra["place"] = [FAMILY_ORDER.index(f) if f in FAMILY_ORDER else 9 for f in made.index.get_level_values(0)]
     sort = extra.assign(r=ranked.fillna(np.inf), s=-score.fillna(-1)).reset_index()
     sort = sort.sort_values(["place", "control", "r", "s", "submission", "point"])
-    for name in ("control", "share", "verified"):
+    for name in ("control", "share", "verified", "samples_only"):
         made[("", name)] = extra[name]
     return made.loc[pd.MultiIndex.from_frame(sort[index])]
 
@@ -103,7 +104,7 @@ def flat(shown: pd.DataFrame, tasks: Sequence[str], raw: Mapping[str, Sequence[s
         for name in [*wanted, "problems"]:
             if (task, name) in shown:
                 made[f"{task}.{name}"] = shown[(task, name)].to_numpy()
-    for name in ("share", "verified", "control"):
+    for name in ("share", "verified", "samples_only", "control"):
         made[name] = shown[("", name)].to_numpy()
     return made.infer_objects()
 

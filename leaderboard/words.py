@@ -1,8 +1,16 @@
 """The board's words: titles and sentences for tasks, families, access, status and metrics."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
 
 import metrics
+from benchmark import joint
+from benchmark.data.faces import NAMES
+from benchmark.tables import REVEALS
 
 TASKS = {
     "identity_removal": "Identity removal",
@@ -20,12 +28,7 @@ ASKED = {
     "output_diversity": "The generator under-produces what is rare in its data. Its output should become as diverse as "
     "an evenly filled reference, without losing quality.",
 }
-REVEALED = {
-    "identity_removal": "a few images of the person, and images of other people",
-    "category_redaction": "example images of the category, the training images, and the guide (a classifier)",
-    "attribute_rebalancing": "a small labelled set, the guide (a classifier), and the target distribution",
-    "output_diversity": "the training images and an embedding",
-}
+REVEALED = {name: reveals for name, (reveals, _) in REVEALS.items()}
 GOAL = {
     "identity_removal": "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)",
     "category_redaction": "goal: how far the category's share fell, from the base's (0) to the retrained model's (1)",
@@ -121,13 +124,28 @@ class Entry:
 
 
 def label(attribute: str, value: object) -> str:
-    """A class as a word: "glasses" for glasses 1, "person 0", "8"; anything that is no known number as it stands."""
+    """A class as words: "glasses" for glasses 1, "person 0", "8", "no hat, smile" for a cell of two attributes.
+
+    Anything that is no known number stays as it stands.
+    """
     if not isinstance(value, int) or isinstance(value, bool):
         return str(value)
-    from benchmark.data.faces import NAMES
+    known = [NAMES.get(name, []) for name in attribute.split(", ")]
+    if 0 <= value < prod(map(len, known)):
+        places = np.unravel_index(value, [len(names) for names in known])
+        return ", ".join(names[place] for names, place in zip(known, places, strict=True))
+    return f"person {value}" if attribute == "identity" else str(value)
 
-    known = NAMES.get(attribute, ())
-    return known[value] if 0 <= value < len(known) else f"person {value}" if attribute == "identity" else str(value)
+
+def target(asked: Mapping[str, Any]) -> str:
+    """What an instance asks for: "category: 8", "no glasses 50%; glasses 50%", "person 0, from 15 images"."""
+    name = joint.key(asked.get("attribute", ""))
+    if "shares" in asked:
+        cells = enumerate(np.ravel(asked["shares"]).tolist())
+        return "; ".join(f"{label(name, i)} {100 * share:g}%" for i, share in cells)
+    values = ", ".join(label(name, value) for value in asked.get("values", [])) or "an even mix of all classes"
+    images = f", from {asked['forget_images']} images" if "forget_images" in asked else ""
+    return f"{values if name == 'identity' else f'{name}: {values}'}{images}"
 
 
 def entry(name: str) -> Entry:

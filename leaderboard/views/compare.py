@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from leaderboard import compare, figures, markup, overview_html, shell, state, tables
+from leaderboard import compare, figures, markup, overview_html, portraits, sheets, shell, state, tables
 
 found, of = shell.begin(
     "Compare",
@@ -49,8 +49,8 @@ for i, other in enumerate(chosen[1:]):
     ]
     if both.empty:
         continue
-    sides = f"← {called[other]} is ahead · {called[chosen[0]]} is ahead →"
-    figure = figures.differences(both, dark=of.dark).update_xaxes(title={"text": markup.esc(sides)})
+    ahead = (markup.esc(f"← {called[other][:28]} is ahead"), markup.esc(f"{called[chosen[0]][:28]} is ahead →"))
+    figure = figures.differences(both, dark=of.dark).update_xaxes(title={"text": "<br>".join(ahead)})
     shell.chart(figure, f"compare-{i}", f"Paired differences: {says}")
     made.append(both.assign(a=chosen[0], b=other))
 if made:
@@ -60,12 +60,23 @@ if made:
     )
     table = pd.concat(made, ignore_index=True)[["a", "b", "instance", "axis", "value", "low", "high", "seeds"]]
     shell.downloads("retouch-compare", table, figures=True)
+mine = found.runs[(found.runs["track"] == track) & found.runs["task"].isin(tasks)]
+marks = shell.marks(found, of)
+for instance, part in tables.counted(mine).groupby("instance", observed=True):
+    curves = []
+    for key in chosen:
+        own = part[(part["submission"] == rows[key][0]) & (part["point"] == rows[key][1])].sort_values("seed")
+        made_by = sheets.detail(found.records, own.iloc[0].to_dict()) if len(own) else None
+        if made_by and "identity_curve" in made_by.details:
+            curves.append((called[key], marks[rows[key][0]], made_by.details))
+    figure = portraits.identity_curves(curves, of.dark)
+    if figure is not None:
+        st.html(f'<div class="rt"><h3>Identity kept on {markup.esc(instance)}, first seed</h3></div>')
+        shell.chart(figure, f"curve-{instance}", f"Identity similarity against the change of the attribute, {instance}")
 st.html('<div class="rt"><h2>Side by side</h2></div>')
 keys = pd.MultiIndex.from_tuples([rows[key] for key in chosen])
 side = tables.add_ties(found.scores).loc[here.index]
 side = side[pd.MultiIndex.from_frame(side[["submission", "point"]].astype(str)).isin(keys)]
 wide = tables.overview(side)
 st.html(markup.key())
-st.html(
-    overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], found.records, shell.marks(found, of), track)
-)
+st.html(overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], found.records, marks, track))

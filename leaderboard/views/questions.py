@@ -1,5 +1,7 @@
 """Questions: how ranks are made, why a score may change, why a method is missing; versions; what was rejected."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from leaderboard import frame, markup, shell, words
@@ -74,9 +76,12 @@ if rows:
     st.html(markup.table(("track", "version", "what it is", "records", "stale", "instances"), rows, numeric=(3, 4, 5)))
 stale = found.runs[found.runs["stale"]] if len(found.runs) else found.runs
 if len(stale):
-    st.html(
-        markup.table(("stale record",), [[markup.esc(frame.relative(r))] for r in stale.head(100).to_dict("records")])
-    )
+    lines = [[markup.esc(frame.relative(r)), markup.esc(r["reason"])] for r in stale.head(100).to_dict("records")]
+    st.html(markup.table(("stale record", "why"), lines))
+changes = Path(frame.__file__).parents[1] / "CHANGELOG.md"  # beside the package in a checkout; a wheel has none
+if changes.is_file():
+    with st.expander("Changes of tracks and scores, by version"):
+        st.markdown(changes.read_text(encoding="utf-8").split("\n", 1)[1])
 
 rejected = found.records.rejected
 st.html(f'<div class="rt"><h2 id="rejected">Rejected records: {len(rejected)}</h2></div>')

@@ -26,8 +26,9 @@ best = every.groupby("submission", observed=True)["score"].mean()
 order = {
     n: (n in found.records.controls, -best.get(n, 0) if best.get(n, 0) == best.get(n, 0) else 0, n) for n in titles
 }
-for name in dict.fromkeys(every["instance"].astype(str)):
-    st.html(f'<div class="rt"><h2>{markup.esc(name)}</h2></div>')
+for name in sorted(dict.fromkeys(every["instance"].astype(str)), key=lambda n: (frame.tuning(track, n), n)):
+    tuning = ' <span class="chip">for choosing parameters, not scored</span>' if frame.tuning(track, name) else ""
+    st.html(f'<div class="rt"><h2>{markup.esc(name)}{tuning}</h2></div>')
     left, right = st.columns([3, 2], gap="large")
     with left:
         part = every[every["instance"] == name].sort_values(

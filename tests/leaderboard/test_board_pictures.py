@@ -90,9 +90,19 @@ def test_an_empty_tradeoff_is_a_figure(view: board.View) -> None:
 
 
 def test_labels_keep_clear_of_each_other() -> None:
-    points = [(100.0, 100.0), (104.0, 101.0), (108.0, 99.0), (300.0, 20.0)]
-    placed = labels.place(points, ["first method", "second method", "third method", "far"], points, (400, 300))
-    assert len({(p.get("xshift"), p.get("yshift"), p.get("ax"), p.get("ay")) for p in placed[:3]}) == 3
+    points = [(100.0, 100.0), (104.0, 101.0), (108.0, 99.0), (110.0, 96.0), (300.0, 20.0)]
+    texts = ["first method", "second method", "third method", "fourth method", "far"]
+    placed = labels.place([[p] for p in points], texts, points, (400, 300))
+    anchors = [next(i for i in range(len(labels.ANCHORS)) if labels._annotation(i) == how) for _, how in placed]
+    boxes = np.array([labels._boxes(p, t)[a] for p, t, a in zip(points, texts, anchors, strict=True)])
+    for i in range(len(boxes)):
+        assert labels._covered(boxes[i : i + 1], np.delete(boxes, i, axis=0))[0] == 0
+
+
+def test_a_label_moves_to_the_point_that_has_room() -> None:
+    crowd = [(100.0 + 7 * i, 100.0 + 7 * j) for i in range(-14, 15) for j in range(-9, 10)]
+    ((which, how),) = labels.place([[(100.0, 100.0), (350.0, 250.0)]], ["method"], crowd, (500, 300))
+    assert which == 1 and not how["showarrow"]
 
 
 def test_every_mark_is_its_own() -> None:
@@ -107,12 +117,50 @@ def test_every_mark_is_its_own() -> None:
     [{}, {"shares": 3}, {"shares": {"values": ["a"]}}, {"shares": {"values": [float("nan")]}},
      {"shares": {"values": []}},
      {"shares": {"values": [0.5, 0.5], "names": "x", "base": [1], "target": None}}, {"sheet": {"columns": "x"}},
-     {"identity_curve": {"change": [1], "identity": "no"}}, {"shares": {"values": [0.5], "names": [{"a": 1}]}}],
+     {"identity_curve": {"change": [1], "identity": "no"}}, {"identity_curve": {"change": [1, 2], "identity": [1]}},
+     {"identity_curve": {"change": [1], "identity": [None]}},
+     {"identity_curve": {"change": [1], "identity": [1e300]}},
+     {"shares": {"values": [0.5], "names": [{"a": 1}]}}],
 )  # fmt: skip
 def test_details_of_any_form_stand(details: dict[str, object], tmp_path: Path, view: board.View) -> None:
     portraits.shares(details), portraits.identity_curve(details)
     row = view.runs.iloc[0].to_dict() | {"submission": "nobody"}
     assert sheets.html(view.records, row, details) == ""
+
+
+def test_identity_curve_leaves_empty_bins_out() -> None:
+    curve = {"change": [0.1, 0.3, 0.5], "identity": [0.9, None, 0.5], "low": [0.8, None, None],
+             "high": [0.95, None, None], "count": [40, 0, 1]}  # fmt: skip
+    band, line = portraits.identity_curve({"identity_curve": curve}).data
+    assert list(line.x) == [0.1, 0.5] and list(line.y) == [0.9, 0.5] and list(band.x) == [0.1, 0.1]
+    assert line.marker.size[0] > line.marker.size[1] and "40 edits" in line.hovertext[0]
+    marks = theme.marks(["a", "b"], set(), theme.look())
+    both = portraits.identity_curves([(n, marks[n], {"identity_curve": curve}) for n in marks])
+    assert [t.name for t in both.data if t.name] == ["a", "b"] and both.layout.showlegend
+
+
+def test_shares_of_a_pair_are_named() -> None:
+    cells = ["no glasses, no smile", "no glasses, smile", "glasses, no smile", "glasses, smile"]
+    even = {"values": [0.25] * 4}
+    assert list(portraits.shares({"shares": {**even, "attribute": "glasses, smile"}}).data[0].x) == cells
+    named = {**even, "attribute": "glasses, smile", "names": ["neither", "smile", "glasses", "both"]}
+    assert list(portraits.shares({"shares": named}).data[0].x) == named["names"]
+
+
+def test_targets_are_words() -> None:
+    pair = {"attribute": ["glasses", "smile"], "shares": [[0.5, 0.3], [0.2, 0.0]]}
+    assert (
+        words.target(pair)
+        == "no glasses, no smile 50%; no glasses, smile 30%; glasses, no smile 20%; glasses, smile 0%"
+    )
+    assert words.target({"attribute": "identity", "values": [0], "forget_images": 15}) == "person 0, from 15 images"
+    assert words.target({"attribute": "category", "values": [8]}) == "category: 8"
+
+
+def test_primary_numbers_are_the_tasks_own() -> None:
+    from benchmark import tasks
+
+    assert {name: tasks.module(name).GOAL for name in words.TASKS} == words.PRIMARY
 
 
 def test_sheet_is_cut_into_its_images(view: board.View) -> None:
