@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -11,12 +12,14 @@ from leaderboard.load import Records
 from leaderboard.markup import DASH, esc, link, number, pair, percent, rank, scrolled, single, symbol
 from leaderboard.theme import Mark
 
+Cells = Mapping[tuple[str, str], Any]  # one row of the overview: (task, number) -> value
 
-def _three(row: pd.Series, task: str, name: str) -> tuple[float, float, float]:
+
+def _three(row: Cells, task: str, name: str) -> tuple[float, float, float]:
     return tuple(float(row.get((task, f"{name}{end}"), math.nan)) for end in frame.ENDS)
 
 
-def _group(row: pd.Series, task: str, query: dict[str, str]) -> str:
+def _group(row: Cells, task: str, query: dict[str, str]) -> str:
     """The cells of one task: rank, picture, goal, quality."""
     if (task, "goal") not in row or pd.isna(row[(task, "runs")]):
         return f'<td class="lead none" colspan="4">{DASH}</td>'
@@ -37,7 +40,7 @@ def _group(row: pd.Series, task: str, query: dict[str, str]) -> str:
             f'<td class="n">{value}{mark}</td><td class="n">{other}</td>')  # fmt: skip
 
 
-def _raw(row: pd.Series, task: str, names: Sequence[str], spans: Mapping[tuple[str, str], tuple[float, float]],
+def _raw(row: Cells, task: str, names: Sequence[str], spans: Mapping[tuple[str, str], tuple[float, float]],
          query: dict[str, str]) -> str:  # fmt: skip
     cells = []
     for i, name in enumerate(names):
@@ -56,7 +59,7 @@ def _raw(row: pd.Series, task: str, names: Sequence[str], spans: Mapping[tuple[s
 
 
 def _name(
-    key: tuple[str, str, str], row: pd.Series, records: Records, marks: Mapping[str, Mark], track: str, one: bool
+    key: tuple[str, str, str], row: Cells, records: Records, marks: Mapping[str, Mark], track: str, one: bool
 ) -> str:
     _, name, point = key
     manifest = records.manifests.get(name)
@@ -121,7 +124,7 @@ def table(
     points = shown.reset_index().groupby(("submission", ""), observed=True)[[("point", "")]].nunique().iloc[:, 0]
     spans = _spans(shown, raw) if raw else {}
     body, last, width = [], None, 2 + sum(2 * len(raw[t]) if raw else 4 for t in tasks)
-    for key, row in shown.iterrows():
+    for key, row in zip(shown.index, shown.to_dict("records"), strict=True):  # a dict is read faster than a Series
         if key[0] != last:
             last = key[0]
             body.append(f'<tr class="rt-section"><th colspan="{width}">{esc(words.FAMILIES.get(last, last))}</th></tr>')

@@ -30,7 +30,7 @@ from leaderboard import (
     words,
 )
 
-TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br", "code", "caption"}
+TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br", "code", "caption", "sup"}
 
 
 class Tags(HTMLParser):
