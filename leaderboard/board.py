@@ -17,9 +17,9 @@ MANY = 5000  # records from which a folder is looked through in the background, 
 PAUSE = 60.0  # seconds between two scans in the background
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
-    """What the pages draw from: never changed, only replaced."""
+    """What the pages draw from: never changed, only replaced; equal to itself alone, to be a key of caches."""
 
     records: load.Records
     scores: pd.DataFrame

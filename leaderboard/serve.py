@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-from leaderboard import board, figures, overview_html, shell, tables, theme
+from leaderboard import board, figures, first, shell, tables
 from leaderboard.shell import SOURCE
 
-APP = Path(__file__).parent / "app.py"
+APP = Path(__file__).parent / "web_app.py"
 
 
 def progress(done: int, total: int) -> None:
@@ -24,13 +24,11 @@ def progress(done: int, total: int) -> None:
 
 def warm(view: board.View) -> None:
     """Draw the first table once, so that no visitor waits for imports and pandas' own caches."""
+    first.page(view)
     for track in shell.tracks(view)[:1]:
-        wide = tables.overview(tables.add_ties(tables.keep(view.scores, view.records, tables.Filter(track))))
-        overview_html.table(
-            wide.iloc[:5], shell.tasks_of(view, track), view.records, shell.marks(view, theme.look()), track
-        )
-        figures.tradeoff(view.scores[view.scores["track"] == track].head(5), "goal", "quality", view.records.controls)
-        tables.csv(wide.iloc[:5].reset_index())
+        rows = view.scores[view.scores["track"] == track].head(5)
+        figures.tradeoff(rows, "goal", "quality", view.records.controls)
+        tables.csv(rows)
 
 
 def main(arguments: list[str]) -> None:

@@ -10,6 +10,9 @@ import streamlit as st
 from leaderboard import state, tables, theme, words
 from leaderboard.board import View, shared
 
+PAGE = 60  # rows of the overview on the screen at once
+LEAD = ("Leaderboard", "What it takes to change what a trained image generator produces, without training it again: "
+        "was the change achieved, and is everything else still there?")  # fmt: skip
 SOURCE = "RETOUCH_BOARD"  # the folder or Parquet on the board
 CONFIG = {"displaylogo": False, "responsive": True, "scrollZoom": False,
           "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"]}  # fmt: skip
@@ -35,7 +38,7 @@ def begin(title: str, lead: str = "") -> tuple[View, theme.Look]:
     of = theme.look(dark())
     st.html(f"<style>{theme.css(of.dark)}</style>")
     if title:
-        st.html(f'<div class="rt"><h1>{title}</h1>{f"<p>{lead}</p>" if lead else ""}</div>')
+        st.html(heading(title, lead))
     found = view()
     if len(found.runs) == 0:
         st.html(
@@ -47,6 +50,11 @@ def begin(title: str, lead: str = "") -> tuple[View, theme.Look]:
         if not found.records.rejected:
             st.stop()
     return found, of
+
+
+def heading(title: str, lead: str = "") -> str:
+    """A page's title and what it is about, both HTML."""
+    return f'<div class="rt"><h1>{title}</h1>{f"<p>{lead}</p>" if lead else ""}</div>'
 
 
 def empty(text: str) -> str:

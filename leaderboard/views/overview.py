@@ -4,13 +4,7 @@ import streamlit as st
 
 from leaderboard import markup, overview_html, shell, state, tables, words
 
-PAGE = 60  # rows on the screen at once
-
-found, of = shell.begin(
-    "Leaderboard",
-    "What it takes to change what a trained image generator produces, without training it "
-    "again: was the change achieved, and is everything else still there?",
-)
+found, of = shell.begin(*shell.LEAD)
 with st.container(horizontal=True, vertical_alignment="bottom"):
     track = shell.track(found)
     with_records = shell.tasks_of(found, track)
@@ -29,15 +23,14 @@ if left.empty:
     st.stop()
 raw = {task: [words.PRIMARY.get(task, "kd"), "fd"] for task in tasks} if raw_values else None
 wide = tables.overview(tables.add_ties(left), order)
-pages = -(-len(wide) // PAGE)
-page = 1
+above, pages, page = st.container(), -(-len(wide) // shell.PAGE), 1
 if pages > 1:
-    page = int(state.choice(f"Page of {pages}", "page", [str(i + 1) for i in range(pages)]))
-shown = wide.iloc[(page - 1) * PAGE : page * PAGE]
+    page = int(state.choice(f"Page of {pages}", "page", [str(i + 1) for i in range(pages)], width=130))
+shown = wide.iloc[(page - 1) * shell.PAGE : page * shell.PAGE]
 if raw:
     shown = tables.with_raw(shown, found.runs, left, raw)
-st.html(markup.key(raw_values))
-st.html(overview_html.table(shown, tasks, found.records, shell.marks(found, of), track, raw))
+above.html(markup.key(raw_values))
+above.html(overview_html.table(shown, tasks, found.records, shell.marks(found, of), track, raw))
 shell.downloads("retouch-overview", tables.flat(shown, tasks, raw))
 with st.expander("What these numbers mean"):
     names = ["goal", "quality", "share"] if not raw else sorted({name for group in raw.values() for name in group})

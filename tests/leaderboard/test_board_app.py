@@ -85,6 +85,26 @@ def test_stale_runs_are_shown_as_stale(tmp_path: Path, monkeypatch: pytest.Monke
     assert "3 stale" in html(found)
 
 
+def test_images_alone_are_said_to_be_images_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    import invented
+
+    root = invented.make(tmp_path / "submissions", pictures=False)
+    for file in (root / "rejection/records").rglob("*.json"):
+        file.write_text(json.dumps({**json.loads(file.read_text()), "status": "samples_only", "cost": None}))
+    text = html(page("overview", root, monkeypatch))
+    rows = [row for row in text.split("<tr") if "Rejection by the guide" in row]
+    assert rows and all("samples only" in row and "0.2%" not in row for row in rows)
+    assert text.count("samples only") == len(rows)
+
+
+def test_claimed_stands_beside_verified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, verified in (("rejection", True), ("finetune_retain", False)):
+        text = html(page("method", folder, monkeypatch, name=name))
+        assert ("second run" in text) == verified and ("not verified yet" in text) != verified
+
+
 def test_rejected_records_are_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = html(page("questions", folder, monkeypatch))
     assert "Rejected records: 8" in text and "../../../etc/passwd" in text and "<img src=x" not in text

@@ -106,6 +106,17 @@ def test_phone_has_no_sideways_scroll_and_no_error(browser: Any, server: str, na
     found.context.close()
 
 
+def test_the_first_table_is_the_one_that_stays(visit: Visit, browser: Any, server: str) -> None:
+    plain = Visit(browser, server, java_script_enabled=False)
+    plain.page.goto(server)
+    first = plain.page.inner_text("#overview")
+    assert MARKUP in first and plain.page.locator('img[src="x"]').count() == 0
+    visit.open("")
+    assert visit.page.locator("#rt-first").count() == 0 and visit.page.inner_text("#overview") == first
+    visit.check()
+    plain.context.close()
+
+
 def test_a_filter_narrows_the_table_and_its_address_opens_the_same(visit: Visit, browser: Any, server: str) -> None:
     before = visit.open("").rows()
     visit.page.get_by_role("button", name="GANs").click()
