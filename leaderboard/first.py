@@ -50,7 +50,8 @@ def page(view: View) -> str:
     body = (
         f"<style>{theme.css()}{dark}{STYLE}</style>"
         f'<div id="rt-first" class="rt"><main class="stMainBlockContainer">{shell.heading(*shell.LEAD)}'
-        f'<div class="rt-controls"></div>{markup.key()}<div class="rt-gap"></div>{table(view)}</main></div><script>{SCRIPT}</script>'
+        f'<div class="rt-controls"></div>{markup.key()}<div class="rt-gap"></div>{table(view)}</main></div>'
+        f"<script>{SCRIPT}</script>"
     )
     return text.replace("</body>", body + "</body>")
 
