@@ -60,7 +60,7 @@ def instance(found: View, track: str, name: str) -> None:
         return
     images = training_images(asked.base)
     if images:
-        st.html('<div class="rt dim">Training data of the base</div>' + sheets.strip(images))
+        st.html('<div class="rt dim">Training data of the base</div>' + sheets.strip(images, "training image"))
     samples = _samples(found, track, name)
     if samples:
         st.html('<div class="rt dim">The base’s own images</div>' + samples)

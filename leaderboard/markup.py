@@ -100,7 +100,8 @@ def single(value: Sequence[float], span: tuple[float, float], kind: str = "g") -
     low, high = span
     if math.isnan(value[0]) or not high > low:
         return ""
-    return f'<span class="ax one">{_bar(kind, *[(v - low) / (high - low) for v in value])}</span>'
+    says, marks = number(value[0], 3), _bar(kind, *[(v - low) / (high - low) for v in value])
+    return f'<span class="ax one" role="img" aria-label="{says}">{marks}</span>'
 
 
 def key(raw: bool = False) -> str:
@@ -139,7 +140,8 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numeric: Sequen
 
 def scrolled(text: str) -> str:
     """A table that scrolls sideways by itself where the page is narrow."""
-    return f'<div class="rt"><div class="rt-scroll">{text}</div></div>'
+    inner = f'<div class="rt-scroll" tabindex="0" role="region" aria-label="table, scrolls sideways">{text}</div>'
+    return f'<div class="rt">{inner}</div>'
 
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:

@@ -92,7 +92,7 @@ def html(of: Records, row: Mapping[str, Any], details: Mapping[str, Any]) -> str
             moved = r > 0 and c < len(verdicts[0]) and text != verdicts[0][c] if verdicts else False
             look = ' class="bad"' if moved else ""
             cells.append(
-                f'<figure{look}><img src="{images[r][c]}" alt="{esc(name)} {c + 1}"><figcaption title="{esc(text)}">'
+                f'<figure{look}><img src="{images[r][c]}" alt="{esc(f"{name} {c + 1}: {text}")}"><figcaption title="{esc(text)}">'
                 f"{esc(text)}</figcaption></figure>"
             )
     return (
@@ -106,12 +106,13 @@ def base_row(of: Records, row: Mapping[str, Any]) -> str:
     found = detail(of, row)
     layout = _layout(found.details) if found else None
     images = cut(file(of, row), layout[0], len(layout[1])) if layout else None
-    return strip(images[0]) if images else ""
+    return strip(images[0], "image of the base") if images else ""
 
 
-def strip(addresses: list[str]) -> str:
-    """Images in one line that wraps."""
-    return '<div class="rt strip">' + "".join(f'<img src="{a}" alt="">' for a in addresses) + "</div>"
+def strip(addresses: list[str], what: str) -> str:
+    """Images in one line that wraps; `what` each of them is, for those who do not see it."""
+    images = (f'<img src="{a}" alt="{esc(what)} {i}">' for i, a in enumerate(addresses, 1))
+    return f'<div class="rt strip">{"".join(images)}</div>'
 
 
 def addresses(images: np.ndarray) -> list[str]:

@@ -39,7 +39,7 @@ def look(dark: bool = False) -> Look:
     """The look of the light or the dark mode."""
     if dark:
         return Look(True, "#E8E6E3", "#9A968F", "#37352F", "#171614", DARK)
-    return Look(False, "#2A2826", "#7C7872", "#E9E7E3", "#FFFFFF", LIGHT)
+    return Look(False, "#2A2826", "#6E6A64", "#E9E7E3", "#FFFFFF", LIGHT)
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ def variables(dark: bool = False) -> str:
         "ground": of.ground,
         "goal": of.goal,
         "quality": of.quality,
+        "warn": readable(of.quality, of),
     }
     return f".rt{{{''.join(f'--{name}:{value};' for name, value in names.items())}}}"
 
@@ -110,7 +111,7 @@ RULES = """
 .rt{font-family:"Source Sans","Source Sans 3","Helvetica Neue",Arial,sans-serif;color:var(--ink);font-size:.94rem;
  line-height:1.35}
 .rt p{margin:.2rem 0 .6rem;max-width:46rem}
-.rt-scroll{overflow-x:auto;max-width:100%}
+.rt-scroll{overflow-x:auto;max-width:100%}.rt-scroll:focus-visible{outline:2px solid var(--goal)}
 .rt table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums lining-nums}
 
 .rt th,.rt td{padding:.24rem .36rem;text-align:left;vertical-align:middle;border:0;white-space:nowrap}
@@ -142,7 +143,7 @@ RULES = """
 .rt .chip{display:inline-block;border:1px solid var(--grid);border-radius:1rem;padding:.02rem .5rem;
  margin:.1rem .2rem .1rem 0; font-size:.8rem;color:var(--faint);white-space:nowrap}
 .rt .chip.good{color:var(--goal);border-color:currentColor}
-.rt .chip.bad{color:var(--quality);border-color:currentColor}
+.rt .chip.bad{color:var(--warn);border-color:currentColor}
 .rt h1,.rt h2,.rt h3{font-weight:650;letter-spacing:-.01em;margin:.2rem 0 .3rem;line-height:1.2}
 .rt h1{font-size:1.7rem}.rt h2{font-size:1.2rem;margin-top:.4rem}.rt h3{font-size:1rem}
 .rt dl{display:grid;grid-template-columns:max-content 1fr;gap:.22rem 1rem;margin:.3rem 0;padding:0}
@@ -171,7 +172,7 @@ RULES = """
 .rt .sheet figure{margin:0;position:relative}.rt .sheet img{display:block;width:100%;image-rendering:pixelated}
 .rt .sheet figcaption{font-size:.7rem;color:var(--faint);text-align:center;line-height:1.25;overflow:hidden;
  text-overflow:ellipsis;white-space:nowrap}
-.rt .sheet figure.bad figcaption{color:var(--quality);font-weight:650}
+.rt .sheet figure.bad figcaption{color:var(--warn);font-weight:650}
 .rt .sheet .row{align-self:center;padding-right:.5rem;color:var(--faint);font-size:.85rem}
 .rt.strip{display:flex;flex-wrap:wrap;gap:3px}.rt.strip img{width:52px;image-rendering:pixelated}
 .rt img.whole{max-width:100%;image-rendering:pixelated;border-radius:2px}
