@@ -92,8 +92,8 @@ def html(of: Records, row: Mapping[str, Any], details: Mapping[str, Any]) -> str
             moved = r > 0 and c < len(verdicts[0]) and text != verdicts[0][c] if verdicts else False
             look = ' class="bad"' if moved else ""
             cells.append(
-                f'<figure{look}><img src="{images[r][c]}" alt="{esc(f"{name} {c + 1}: {text}")}"><figcaption title="{esc(text)}">'
-                f"{esc(text)}</figcaption></figure>"
+                f'<figure{look}><img src="{images[r][c]}" alt="{esc(f"{name} {c + 1}: {text}")}">'
+                f'<figcaption title="{esc(text)}">{esc(text)}</figcaption></figure>'
             )
     return (
         f'<div class="rt"><div class="rt-scroll"><div class="sheet" style="grid-template-columns:auto repeat({columns},'

@@ -61,7 +61,7 @@ def marks(names: list[str], controls: set[str], of: Look) -> dict[str, Mark]:
 def readable(colour: str, of: Look) -> str:
     """The colour moved towards the ink, for text."""
     a, b = ([int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in (colour, of.ink))
-    return "#" + "".join(f"{round(0.62 * x + 0.38 * y):02x}" for x, y in zip(a, b, strict=True))
+    return "#" + "".join(f"{round(0.55 * x + 0.45 * y):02x}" for x, y in zip(a, b, strict=True))
 
 
 @cache
