@@ -64,7 +64,7 @@ def place(points: Sequence[Sequence[Point]], texts: Sequence[str], obstacles: Se
         obstacles: what is drawn, as points; size: the plot's width and height.
     """
     marks = np.array(obstacles, dtype=float).reshape(-1, 2)
-    drawn = np.hstack([marks - 5, marks + 5])
+    drawn = np.hstack([marks - 7, marks + 7])
     taken: dict[int, np.ndarray] = {}
     chosen: dict[int, tuple[int, int]] = {}
     order = sorted(range(len(points)), key=lambda i: -points[i][0][1])

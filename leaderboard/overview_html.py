@@ -101,7 +101,7 @@ def head(tasks: Sequence[str], raw: Mapping[str, Sequence[str]] | None) -> str:
 
 def short(name: str) -> str:
     """A metric's title without the brackets, and its direction."""
-    return f"{words.entry(name).title.split(' (')[0]} {words.arrow(name)}".strip()
+    return f"{words.entry(name).title.split(' (')[0]}\u00a0{words.arrow(name)}".strip()
 
 
 def table(

@@ -1,5 +1,7 @@
 """Compare: submissions side by side, paired differences with intervals, a sentence for each pair."""
 
+import itertools
+
 import pandas as pd
 import streamlit as st
 
@@ -62,6 +64,7 @@ if made:
     shell.downloads("retouch-compare", table, figures=True)
 mine = found.runs[(found.runs["track"] == track) & found.runs["task"].isin(tasks)]
 marks = shell.marks(found, of)
+two = itertools.cycle(st.columns(2, gap="large"))
 for instance, part in tables.counted(mine).groupby("instance", observed=True):
     curves = []
     for key in chosen:
@@ -71,8 +74,10 @@ for instance, part in tables.counted(mine).groupby("instance", observed=True):
             curves.append((called[key], marks[rows[key][0]], made_by.details))
     figure = portraits.identity_curves(curves, of.dark)
     if figure is not None:
-        st.html(f'<div class="rt"><h3>Identity kept on {markup.esc(instance)}, first seed</h3></div>')
-        shell.chart(figure, f"curve-{instance}", f"Identity similarity against the change of the attribute, {instance}")
+        with next(two):
+            st.html(f'<div class="rt"><h3>Identity kept on {markup.esc(instance)}, first seed</h3></div>')
+            says = f"Identity similarity against the change of the attribute on {instance}"
+            shell.chart(figure, f"curve-{instance}", says)
 st.html('<div class="rt"><h2>Side by side</h2></div>')
 keys = pd.MultiIndex.from_tuples([rows[key] for key in chosen])
 side = tables.add_ties(found.scores).loc[here.index]

@@ -26,9 +26,10 @@ best = every.groupby("submission", observed=True)["score"].mean()
 order = {
     n: (n in found.records.controls, -best.get(n, 0) if best.get(n, 0) == best.get(n, 0) else 0, n) for n in titles
 }
-for name in sorted(dict.fromkeys(every["instance"].astype(str)), key=lambda n: (frame.tuning(track, n), n)):
-    tuning = ' <span class="chip">for choosing parameters, not scored</span>' if frame.tuning(track, name) else ""
-    st.html(f'<div class="rt"><h2>{markup.esc(name)}{tuning}</h2></div>')
+
+
+def draw(name: str) -> None:
+    """An instance: every seed of every method, and what the instance is."""
     left, right = st.columns([3, 2], gap="large")
     with left:
         part = every[every["instance"] == name].sort_values(
@@ -37,6 +38,17 @@ for name in sorted(dict.fromkeys(every["instance"].astype(str)), key=lambda n: (
         shell.chart(figure, f"runs-{name}", f"Goal and quality of every seed on {name}")
     with right:
         cards.instance(found, track, name)
+
+
+names = list(dict.fromkeys(every["instance"].astype(str)))
+for name in names:
+    if not frame.tuning(track, name):
+        st.html(f'<div class="rt"><h2>{markup.esc(name)}</h2></div>')
+        draw(name)
+for name in names:
+    if frame.tuning(track, name):
+        with st.expander(f"{markup.plain(name)}: for choosing parameters, not scored"):
+            draw(name)
 if every.empty:
     st.html(shell.empty("No method of that name ran here. Empty the field to see all."))
 st.html(cards.resolution(scores.matrix(found.runs, track, task, family, "goal"),
