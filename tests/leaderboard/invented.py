@@ -199,7 +199,8 @@ def details(task: str, goal: float, rng: np.random.Generator) -> dict[str, objec
         },
     }
     if task == "attribute_rebalancing":
-        found["identity_curve"] = {"change": [0.1, 0.3, 0.5, 0.7, 0.9], "identity": [0.95, 0.86, 0.75, 0.6, round(0.3 + 0.3 * goal, 3)],
+        last = round(0.4 + 0.2 * goal, 3)
+        found["identity_curve"] = {"change": [0.1, 0.3, 0.5, 0.7, 0.9], "identity": [0.95, 0.86, 0.75, 0.6, last],
                                    "low": [0.93, 0.83, 0.71, 0.55, 0.4], "high": [0.97, 0.89, 0.79, 0.65, 0.6],
                                    "count": [220, 150, 80, 40, 12]}  # fmt: skip
     return found
