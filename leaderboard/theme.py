@@ -124,7 +124,8 @@ RULES = """
 .rt thead th{white-space:normal}.rt sup{font-size:.8em;line-height:0}
 .rt thead th:first-child,.rt tbody th:first-child:not([colspan]){position:sticky;left:0;z-index:1;
  background:var(--ground)}
-@media (max-width:640px){.rt tbody th{min-width:8.2rem}.rt .lead{border-left-width:4px}}
+@media (max-width:640px){.rt tbody th{min-width:8.2rem}.rt .lead{border-left-width:4px}
+ .stButtonGroup [role=toolbar]{flex-wrap:wrap}}
 .rt tbody tr:hover td,.rt tbody tr:hover th{background:color-mix(in srgb,var(--faint) 9%,var(--ground))!important}
 .rt tr.rt-section th{padding-top:1.05rem;font-weight:650;font-size:.98rem;border-bottom:1px solid var(--faint)}
 .rt tr.rt-section:hover th{background:none!important}
