@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from benchmark.generators.gan import to_float
 
+BATCH = 125  # images that a judge looks at at a time: more leave the processor's cache and take twice as long
+
 
 class Residual(nn.Module):
     """Two 3x3 convolutions with batch norm beside a shortcut, optionally halving the image."""
@@ -85,6 +87,17 @@ class Verdict:
     labels: dict[str, np.ndarray]
     identities: np.ndarray | None
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it as arrays by name; `of` takes them back."""
+        known = {} if self.identities is None else {"identities": self.identities}
+        return {"features": self.features, **known, **{f"labels.{name}": found for name, found in self.labels.items()}}
+
+    @classmethod
+    def of(cls, arrays: dict[str, np.ndarray]) -> "Verdict":
+        """What `arrays` gave."""
+        labels = {name.removeprefix("labels."): found for name, found in arrays.items() if name.startswith("labels.")}
+        return cls(arrays["features"], labels, arrays.get("identities"))
+
 
 class Judge:
     """A trained classifier with its card: measured confusion for each attribute, the recogniser's threshold."""
@@ -122,10 +135,10 @@ class Judge:
 
     @torch.no_grad()
     def look(self, images: np.ndarray) -> Verdict:
-        """Judge uint8 images (N, C, H, W), 500 at a time."""
+        """Judge uint8 images (N, C, H, W)."""
         device = next(self.network.parameters()).device
         features, labels, identities = [], [], []
-        for chunk in torch.from_numpy(np.ascontiguousarray(images)).split(500):
+        for chunk in torch.from_numpy(np.ascontiguousarray(images)).split(BATCH):
             found = self.network.trunk(to_float(chunk.to(device)))
             logits = self.network.logits(found)
             features.append(found.cpu())

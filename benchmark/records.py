@@ -60,6 +60,7 @@ class Cost(_Model):
     device: str = Field(max_length=200)
     sampling_relative: Finite = Field(ge=0, description="images per second of the edited generator over the base's")
     sampling_seconds: Finite = Field(0.0, ge=0, description="wall-clock seconds that the answers took")
+    base_seconds: Finite = Field(0.0, ge=0, description="wall-clock seconds of the base's own answers, to compare with")
     harness_seconds: Finite = Field(0.0, ge=0, description="the rest of the run: start, yardstick, scoring")
     cut: bool = Field(False, description="the clock ended the edit, so another machine may give another result")
 

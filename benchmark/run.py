@@ -84,7 +84,9 @@ def _keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _scored(run: Run, given: Answers, began: float) -> Record:
+    asked = time.perf_counter()
     base = base_answers(run, [name for name in given.arrays if name.startswith("log_prob")])
+    given.cost["base"] = given.cost.get("base", 0.0) + time.perf_counter() - asked
     scores = scoring.score(run.track.name, run.instance, {**given.arrays, **base})
     status, reason = "ok", scores.reason
     if scores.quality is None or scores.quality.value < run.track.floor:
@@ -93,7 +95,7 @@ def _scored(run: Run, given: Answers, began: float) -> Record:
         reason = reason or f"quality {quality} is below the track's floor of {run.track.floor}: no goal is scored"
     ranked = {"goal": scores.goal, "score": scores.score} if status == "ok" else {}
     details = scores.details | _contact_sheet(run, given.arrays["paired"], base["base_paired"])
-    elsewhere = given.cost["wall"] + given.cost["sampling"]
+    elsewhere = given.cost["wall"] + given.cost["sampling"] + given.cost["base"]
     given.cost["harness"] = max(0.0, time.perf_counter() - began - elsewhere)
     return _record(
         run, status, reason, given.cost, quality=scores.quality, metrics=scores.metrics, details=details, **ranked
@@ -164,6 +166,7 @@ def _cost(run: Run, took: dict[str, Any]) -> Cost:
         device=_device(run.device),
         sampling_relative=round(took["answered"], 4),
         sampling_seconds=round(took["sampling"], 3),
+        base_seconds=round(took["base"], 3),
         harness_seconds=round(took["harness"], 3),
         cut=took["cut"],
     )

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
+import torch
 
 import metrics
-from benchmark import joint, tasks, tracks, weights
+from benchmark import joint, judges, tasks, tracks, weights
+from benchmark.cache import cache_folder, code_key, content_key, keep, kept
 from benchmark.judges import Judge, Verdict
 from benchmark.records import Measured, Scaled, harmonic
 from benchmark.tracks import Instance
@@ -53,16 +56,31 @@ def judge(instance: Instance) -> Judge:
 
 
 def reference(instance: Instance) -> tuple[metrics.Reference, Verdict]:
-    """Features of the held-out images as they should be, with what the judge says of them; computed once."""
+    """Features of the held-out images as they should be, with what the judge says of them; computed once.
+
+    Instances with the same held-out images and judge, as the three families have, share them.
+    """
     key = instance.model_dump_json()
     with _lock:
         if key not in _references:
-            view = _judge(instance.judge).look(tasks.module(instance.task).reference(instance).images)
-            _references[key] = metrics.Reference(view.features), view
+            judged_by, images = _judge(instance.judge), tasks.module(instance.task).reference(instance).images
+            content = content_key(f"{judged_by.card['sha256']} {code_key(judges)} {torch.__version__}", images)
+            if content not in _references:
+                _references[content] = _seen(judged_by, images, cache_folder() / "references" / f"{content}.npz")
+            _references[key] = _references[content]
         return _references[key]
 
 
 _references: dict[str, tuple[metrics.Reference, Verdict]] = {}
+
+
+def _seen(judged_by: Judge, images: np.ndarray, file: Path) -> tuple[metrics.Reference, Verdict]:
+    """What the judge says of the images, through the cache."""
+    found = kept(file)
+    view = judged_by.look(images) if found is None else Verdict.of(found)
+    if found is None:
+        keep(file, view.arrays())
+    return metrics.Reference(view.features), view
 
 
 def score(track: str, instance: Instance, answers: dict[str, np.ndarray]) -> Scores:

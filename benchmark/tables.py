@@ -81,7 +81,7 @@ def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: b
     show_records([found for one in runs if (found := one.record() or _any(one))])
     costs = [record.cost for record in new if record.cost]
     if costs:
-        work = sum(c.seconds - c.charged_seconds + c.sampling_seconds for c in costs)
+        work = sum(c.seconds - c.charged_seconds + c.sampling_seconds + c.base_seconds for c in costs)
         harness = sum(c.harness_seconds for c in costs)
         console.print(f"{work:.0f} s in edits and samples, {harness:.0f} s in the harness itself")
     return int(any(record.status == "failed" for record in new))

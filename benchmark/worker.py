@@ -78,8 +78,9 @@ def _work(root: Path, pipe: Connection) -> None:
         began = time.perf_counter()
         answer(generator, question, root)
         seconds[question["name"]] = time.perf_counter() - began
-    relative = _seconds_of_base(task) / seconds["paired"]
-    tell(pipe, answered=relative, sampling=sum(seconds.values()), memory=_memory(task.device))
+    of_base = _seconds_of_base(task)
+    relative = of_base / seconds["paired"]
+    tell(pipe, answered=relative, sampling=sum(seconds.values()), base=of_base, memory=_memory(task.device))
 
 
 def _edit(method: Any, base: Generator, task: Task, budget: Budget, params: dict[str, Any], pipe: Connection) -> Any:

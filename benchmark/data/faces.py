@@ -21,6 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmark.cache import cache_folder, code_key, content_key, keep, kept
+from benchmark.data import render as renderer
+from benchmark.data import shapes
 from benchmark.data.images import Images
 from benchmark.data.population import VERSION, population, uniforms
 from benchmark.data.render import SHOT, render
@@ -36,6 +39,7 @@ NAMES = {
     "hat": ["no hat", "hat"],
     "skin_tone": ["light skin", "medium skin", "dark skin"],
 }
+KEPT = 1000  # as many images or more are kept in the cache; fewer are drawn as fast as a file is read
 OF_IMAGE = ("glasses", "smile", "hat")  # drawn for each image, in this order; the others belong to the person
 
 
@@ -91,7 +95,21 @@ def faces(split: str, n: int, size: int = 24, seed: int = 0, design: Design | No
     names = {
         "identity": [f"{'stranger' if split == 'strangers' else 'person'} {k}" for k in range(len(shares))]
     } | NAMES
-    return Images(render(people, shots | labels, size), {name: labels[name] for name in names}, names)
+    return Images(_drawn(people, shots | labels, size), {name: labels[name] for name in names}, names)
+
+
+def _drawn(people: dict[str, np.ndarray], shots: dict[str, np.ndarray], size: int) -> np.ndarray:
+    """`render`, through the cache: named by the renderer's code and by every number that it is given."""
+    if len(shots["identity"]) < KEPT:
+        return render(people, shots, size)
+    given = {**people, **{f"shot {name}": values for name, values in shots.items()}}
+    key = content_key(f"{code_key(renderer, shapes)} {size} {list(given)}", *given.values())
+    file = cache_folder() / "faces" / f"{key}.npz"
+    found = kept(file)
+    if found is None:
+        found = {"images": render(people, shots, size)}
+        keep(file, found)
+    return found["images"]
 
 
 def mix(design: Design, *names: str) -> np.ndarray:

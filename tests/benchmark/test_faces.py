@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.data.faces import NAMES, OF_IMAGE, SPLITS, Design, contact_sheet, faces, mix
+from benchmark.cache import keep
+from benchmark.data.faces import KEPT, NAMES, OF_IMAGE, SPLITS, Design, contact_sheet, faces, mix
 from benchmark.data.images import Images, concat
 from benchmark.data.population import MARKS, look_alikes, population, uniforms
 
@@ -29,6 +30,19 @@ def test_an_image_does_not_depend_on_how_many_are_drawn(split):
     many, few, one = faces(split, 90, 16), faces(split, 7, 16), faces(split, 1, 16, start=40)
     assert (few.images == many.images[:7]).all() and (one.images == many.images[40:41]).all()
     assert all((few.labels[name] == many.labels[name][:7]).all() for name in many.labels)
+
+
+def test_faces_are_kept_by_content_and_a_damaged_file_is_drawn_again(cache):
+    drawn = faces("train", KEPT, 16).images
+    [file] = (cache / "faces").iterdir()
+    whole = file.read_bytes()
+    for damaged in (b"", whole[:5000], whole[:9000] + bytes([whole[9000] ^ 1]) + whole[9001:]):
+        file.write_bytes(damaged)
+        assert (faces("train", KEPT, 16).images == drawn).all() and file.read_bytes() == whole
+    keep(file, {"images": drawn[::-1]})  # and it is this file that is read
+    assert (faces("train", KEPT, 16).images == drawn[::-1]).all()
+    assert (faces("train", KEPT, 16, design=Design(smile=0.5)).images != drawn).any()
+    assert len(list((cache / "faces").iterdir())) == 2
 
 
 def test_splits_and_seeds_are_different_shots():

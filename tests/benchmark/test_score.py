@@ -28,6 +28,19 @@ def test_an_oracle_scores_one(instance):
     assert found.quality.value > 0.95
 
 
+def test_references_from_the_cache_are_those_that_were_computed(cache, monkeypatch):
+    instance = ONE_A_TASK["identity_removal"]
+    monkeypatch.setattr(score, "_references", {})
+    computed, seen = score.reference(instance)
+    assert score.reference(TRACK.instance("identity_removal/faces-flow"))[0] is computed  # the same held-out images
+    monkeypatch.setattr(score, "_references", {})
+    monkeypatch.setattr(score.Judge, "look", None)  # what is read back needs no judge
+    read, again = score.reference(instance)
+    assert (read.features == computed.features).all() and (again.identities == seen.identities).all()
+    assert seen.labels.keys() == again.labels.keys()
+    assert all((again.labels[name] == seen.labels[name]).all() for name in seen.labels)
+
+
 @pytest.mark.parametrize("instance", ONE_A_TASK.values(), ids=lambda one: one.task)
 def test_the_order_of_samples_does_not_matter_beyond_the_jackknife(instance):
     images = oracle(instance)
