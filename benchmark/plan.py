@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from benchmark import records, submission, tracks, weights
-from benchmark.records import Record
+from benchmark.records import Cost, Record
 from benchmark.submission import Submission
 from benchmark.tracks import Instance, Track
 
@@ -139,20 +139,28 @@ def plan(
     return runs
 
 
-@cache
-def _sampling(base: str) -> float:
-    card = weights.card(weights.folder(base))
-    return card.get("measured", {}).get("seconds_per_image", 0.0)
-
-
 def estimate(run: Run) -> dict[str, float]:
-    """Minutes (at most, for the edit), MB of memory (at most) and MB on disk (samples kept in the cache)."""
+    """Minutes, MB of memory (at most) and MB on disk (samples kept in the cache).
+
+    Minutes are the mean of the records of other seeds or versions, where there are any; else at most what the budget
+    and the base's sampling took on the machine that trained the base.
+    """
     card = weights.card(weights.folder(run.instance.base))
-    edit = min(card["seconds"] * run.instance.share, run.track.max_minutes * 60)
     pixels = card["config"]["channels"] * card["config"]["size"] ** 2
-    sampling = _sampling(run.instance.base) * run.instance.samples
+    edit = min(card["seconds"] * run.instance.share, run.track.max_minutes * 60)
+    sampling = card.get("measured", {}).get("seconds_per_image", 0.0) * run.instance.samples
+    before = [cost.work_seconds + cost.harness_seconds for cost in _costs(run)]
     return {
-        "minutes": (edit + sampling) / 60,
+        "minutes": (sum(before) / len(before) if before else edit + sampling) / 60,
         "memory": run.track.max_memory_mb,
         "disk": run.instance.samples * pixels / 2**20,
     }
+
+
+def _costs(run: Run) -> list[Cost]:
+    """What the run took with other seeds, or before something changed."""
+    found = []
+    for file in run.record_path.parent.glob(f"{run.point}.*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            found.append(records.read(file).cost)
+    return [cost for cost in found if cost]

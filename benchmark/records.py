@@ -64,6 +64,11 @@ class Cost(_Model):
     harness_seconds: Finite = Field(0.0, ge=0, description="the rest of the run: start, yardstick, scoring")
     cut: bool = Field(False, description="the clock ended the edit, so another machine may give another result")
 
+    @property
+    def work_seconds(self) -> float:
+        """What the run took beside the harness: the edit itself, its answers and the base's."""
+        return self.seconds - self.charged_seconds + self.sampling_seconds + self.base_seconds
+
 
 class Provenance(_Model):
     """What produced the record; a record whose versions or hashes are no longer current is stale."""

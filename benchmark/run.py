@@ -24,7 +24,7 @@ from benchmark.cache import cache_folder
 from benchmark.coordinate import Answers, RunFailed
 from benchmark.files import write_atomically, write_json
 from benchmark.pictures import sheet
-from benchmark.plan import PACKAGE, Run
+from benchmark.plan import PACKAGE, Run, estimate
 from benchmark.records import Cost, Provenance, Record
 
 SHEET = 10  # pairs of pictures on a contact sheet
@@ -35,9 +35,13 @@ def grid(
     runs: list[Run], workers: int = 1, on_start: Callable[[Run], None] = lambda run: None,
     on_progress: Progress = lambda run, step, of: None,
 ) -> Iterable[Record]:  # fmt: skip
-    """Work through the runs, `workers` at a time; yields each record when it is written."""
+    """Work through the runs, `workers` at a time; yields each record when it is written.
+
+    The longest come first, so that no worker is left with a long run while the others have nothing to do.
+    """
     with ThreadPoolExecutor(workers) as pool:
-        pending = {pool.submit(execute, run, on_start, on_progress): run for run in runs}
+        longest = sorted(runs, key=lambda run: -estimate(run)["minutes"])
+        pending = {pool.submit(execute, run, on_start, on_progress): run for run in longest}
         try:
             for done in as_completed(pending):
                 yield done.result()

@@ -54,11 +54,11 @@ def _show_track(track: tracks.Track) -> None:
 
 
 def show_plan(runs: list[Run], missing: list[Run]) -> int:
-    """List what would run, with what it takes at most."""
+    """List what would run, with what it takes."""
     from benchmark.plan import estimate
 
     table = Table(title=f"{len(missing)} of {len(runs)} runs are missing", title_justify="left")
-    for column in ("run", "minutes, at most", "MB of memory, at most", "MB on disk"):
+    for column in ("run", "minutes", "MB of memory, at most", "MB on disk"):
         table.add_column(column, justify="left" if column == "run" else "right")
     total = {"minutes": 0.0, "memory": 0.0, "disk": 0.0}
     for run in missing:
@@ -68,6 +68,7 @@ def show_plan(runs: list[Run], missing: list[Run]) -> int:
     table.add_section()
     table.add_row("all, one after the other", f"{total['minutes']:.1f}", "", f"{total['disk']:.1f}")
     console.print(table)
+    console.print("minutes: as earlier records of the same submission and instance say; without one, the whole budget")
     return 0
 
 
@@ -81,7 +82,7 @@ def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: b
     show_records([found for one in runs if (found := one.record() or _any(one))])
     costs = [record.cost for record in new if record.cost]
     if costs:
-        work = sum(c.seconds - c.charged_seconds + c.sampling_seconds + c.base_seconds for c in costs)
+        work = sum(c.work_seconds for c in costs)
         harness = sum(c.harness_seconds for c in costs)
         console.print(f"{work:.0f} s in edits and samples, {harness:.0f} s in the harness itself")
     return int(any(record.status == "failed" for record in new))

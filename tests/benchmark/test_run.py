@@ -266,6 +266,10 @@ def test_status_and_export(submissions, capsys):
     capsys.readouterr()
     main(["status"])
     assert "1 done, 0 not ok, 0 left" in capsys.readouterr().out
+    done, other = plan.plan([submissions / "m"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0, 1])
+    cost = done.record().cost
+    assert plan.estimate(other)["minutes"] == pytest.approx((cost.work_seconds + cost.harness_seconds) / 60)
+    assert cost.base_seconds > 0
     pandas = pytest.importorskip("pandas")
     assert main(["export", "out"]) == 0
     table = pandas.read_parquet("out/records.parquet")
