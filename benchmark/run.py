@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from benchmark.records import Cost, Provenance, Record
 
 SHEET = 10  # pairs of pictures on a contact sheet
 Progress = Callable[[Run, int, int], None]
+_one_at_a_time = Lock()
 
 
 def grid(
@@ -89,7 +91,8 @@ def _keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def _scored(run: Run, given: Answers, began: float) -> Record:
     asked = time.perf_counter()
-    base = base_answers(run, [name for name in given.arrays if name.startswith("log_prob")])
+    with _one_at_a_time:  # else two runs on one instance would both make what one of them can keep for the other
+        base = base_answers(run, [name for name in given.arrays if name.startswith("log_prob")])
     given.cost["base"] = given.cost.get("base", 0.0) + time.perf_counter() - asked
     scores = scoring.score(run.track.name, run.instance, {**given.arrays, **base})
     status, reason = "ok", scores.reason
