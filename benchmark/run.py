@@ -24,6 +24,7 @@ from benchmark import score as scoring
 from benchmark.cache import cache_folder
 from benchmark.coordinate import Answers, RunFailed
 from benchmark.files import write_atomically, write_json
+from benchmark.generators import family
 from benchmark.pictures import sheet
 from benchmark.plan import PACKAGE, Run, estimate
 from benchmark.records import Cost, Provenance, Record
@@ -90,6 +91,7 @@ def _keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _scored(run: Run, given: Answers, began: float) -> Record:
+    family(run.instance.family)  # its libraries are loaded before the clock of the base's answers begins
     asked = time.perf_counter()
     with _one_at_a_time:  # else two runs on one instance would both make what one of them can keep for the other
         base = base_answers(run, [name for name in given.arrays if name.startswith("log_prob")])
@@ -118,8 +120,8 @@ def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
             return dict(kept)
     import torch
 
+    from benchmark.generators.flow import log_probs
     from benchmark.tasks import identity_removal
-    from benchmark.worker import log_probs
 
     generator = weights.load(weights.folder(run.instance.base))
     rng = torch.Generator().manual_seed(reveal.paired_seed(run.seed))

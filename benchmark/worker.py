@@ -26,6 +26,7 @@ import torchvision  # noqa: F401
 
 from benchmark.budget import Budget, yardstick
 from benchmark.generators.base import Generator
+from benchmark.generators.flow import log_probs
 from benchmark.task import Task
 
 
@@ -138,14 +139,6 @@ def answer(generator: Any, question: dict[str, Any], root: Path) -> None:
         raise ValueError(f"no question of kind {question['kind']!r}")
     (root / "answers").mkdir(exist_ok=True)
     np.save(root / "answers" / f"{question['name']}.npy", array)
-
-
-@torch.no_grad()
-def log_probs(generator: Any, images: torch.Tensor, draws: int, rng: torch.Generator) -> np.ndarray:
-    """Log-likelihoods in nats (draws, N), one dequantisation noise each."""
-    generator.module.eval()
-    rows = [torch.cat([generator.log_prob(part, rng).cpu() for part in images.split(250)]) for _ in range(draws)]
-    return torch.stack(rows).numpy()
 
 
 def _seconds_of_base(task: Task) -> float:

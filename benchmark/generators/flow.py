@@ -5,7 +5,9 @@ gives half of its channels to a Gaussian prior whose mean and scale a convolutio
 """
 
 import math
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -208,3 +210,11 @@ class Flow(Generator):
     def loss(self, images: Tensor) -> Tensor:
         """Mean bits per dimension."""
         return self.bits_per_dim(images).mean()
+
+
+@torch.no_grad()
+def log_probs(flow: Any, images: Tensor, draws: int, rng: torch.Generator) -> np.ndarray:
+    """Log-likelihoods in nats (draws, N), one dequantisation noise each."""
+    flow.module.eval()
+    rows = [torch.cat([flow.log_prob(part, rng).cpu() for part in images.split(250)]) for _ in range(draws)]
+    return torch.stack(rows).numpy()
