@@ -270,7 +270,7 @@ def _seeds(figure: go.Figure, part: pd.DataFrame, name: str, place: int, mark: t
 def differences(found: pd.DataFrame, *, dark: bool = False, title: str = "") -> go.Figure:
     """Paired differences with intervals against a line at 0: rows are problems, filled marks exclude 0."""
     of = theme.look(dark)
-    figure = _layout(go.Figure(), dark, 98 + 34 * max(1, found["row"].nunique()), title)
+    figure = _layout(go.Figure(), dark, 98 + 40 * max(1, found["row"].nunique()), title)
     rows = list(dict.fromkeys(found["row"]))
     for i, (axis, part) in enumerate(found.groupby("axis", sort=False)):
         colour = of.series[i]
@@ -305,7 +305,7 @@ def differences(found: pd.DataFrame, *, dark: bool = False, title: str = "") -> 
     return figure.update_yaxes(
         tickmode="array",
         tickvals=list(range(len(rows))),
-        ticktext=[esc(row) for row in rows],
+        ticktext=[esc(row).replace(" · ", "<br>") for row in rows],
         range=(len(rows) - 0.4, -0.6),
         showline=False,
         ticks="",

@@ -84,6 +84,7 @@ else:
             marks=marks,
             titles=titles,
             dark=of.dark,
+            panels=3,
             height=360,
         )
         shell.chart(figure, "chooser", "Goal against quality of what is left")
