@@ -4,21 +4,34 @@ Source: Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI Mach
 """
 
 from functools import cache
+from importlib.metadata import version
 
 import numpy as np
-from sklearn.datasets import load_digits
 
+from benchmark.cache import cache_folder, keep, kept
 from benchmark.data.images import Images
 
 SPLITS = {"train": (0, 100), "judge": (100, 140), "heldout": (140, 1000)}  # positions within each digit's images
 
 
+def _scans() -> dict[str, np.ndarray]:
+    """scikit-learn's own values, 0 to 16, and labels; from the cache, since importing scikit-learn takes a second."""
+    file = cache_folder() / "digits" / f"{version('scikit-learn')}.npz"
+    found = kept(file)
+    if found is None:
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        found = {"images": bunch.images.astype(np.uint8), "labels": bunch.target.astype(np.int64)}
+        keep(file, found)
+    return found
+
+
 @cache
 def _positions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All images as uint8, their labels, and each image's place in a fixed shuffle of its own digit."""
-    bunch = load_digits()
-    images = np.round(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
-    labels = bunch.target.astype(np.int64)
+    scans = _scans()
+    images, labels = np.round(scans["images"] * (255 / 16)).astype(np.uint8)[:, None], scans["labels"]
     place = np.empty(len(labels), np.int64)
     rng = np.random.Generator(np.random.Philox(8))
     for digit in range(10):
@@ -39,8 +52,8 @@ def digits(split: str, *, counts: list[int] | None = None, without: tuple[int, .
         raise ValueError(f"digits has no split {split!r}; it has {', '.join(SPLITS)}")
     images, labels, place = _positions()
     first, last = SPLITS[split]
-    keep = (place >= first) & (place < last) & ~np.isin(labels, without)
+    chosen = (place >= first) & (place < last) & ~np.isin(labels, without)
     if counts is not None:
-        keep &= place - first < np.asarray(counts)[labels]
+        chosen &= place - first < np.asarray(counts)[labels]
     names = {"category": [str(digit) for digit in range(10)]}
-    return Images(images[keep], {"category": labels[keep]}, names)
+    return Images(images[chosen], {"category": labels[chosen]}, names)
