@@ -1,7 +1,8 @@
-"""Writing files so that no reader ever sees half of one."""
+"""Writing files so that no reader ever sees half of one; reading files that a stranger may have laid out."""
 
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -20,3 +21,13 @@ def write_atomically(path: Path, content: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON, indented, keys in the order given; NaN and infinity are refused since JSON has none."""
     write_atomically(path, (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
+
+
+def read_bytes(path: Path, limit: int = 10_000_000) -> bytes:
+    """The content of a plain file; a ValueError for a pipe or device, which would never end, and for a huge file."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError(f"{path} is not a plain file")
+    if found.st_size > limit:
+        raise ValueError(f"{path}: larger than {limit / 1e6:.0f} MB")
+    return path.read_bytes()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark import records, submission, tracks, weights
+from benchmark import records, submission, versions, weights
+from benchmark.files import read_bytes
 from benchmark.records import Cost, Record
 from benchmark.submission import Submission
 from benchmark.tracks import Instance, Track
@@ -29,6 +29,7 @@ class Run:
     instance: Instance
     seed: int
     device: str = "cpu"
+    evaluation: int = 0  # added to the public evaluation seeds; `verify` draws one that nobody could know
 
     @property
     def name(self) -> str:
@@ -52,18 +53,14 @@ class Run:
 
     def identity(self) -> dict[str, str]:
         """Hashes and versions of all that decides the result; a record with others is stale."""
-        return {
-            "base": weights.card(weights.folder(self.instance.base))["sha256"],
-            "judge": weights.card(weights.folder(self.instance.judge))["sha256"],
-            "scale": _digest(tracks.scale(self.track.name).get(self.instance.name)),
-            "instance": _digest(self.instance.model_dump(mode="json") | {"budget": self.track.max_minutes}),
-            "method": method_sha256(self.folder, self.submission.entry),
-        }
+        own = {"method": method_sha256(self.folder, self.submission.entry)}
+        return versions.hashes(self.track, self.instance) | own
 
     def key(self) -> str:
         """Name of the answers in the cache: a hash of what the worker was given, the scoring left out."""
         given = {name: value for name, value in self.identity().items() if name not in ("judge", "scale")}
-        return _digest([given, self.params, self.seed, self.device])
+        asked = [self.evaluation] if self.evaluation else []
+        return versions.digest([given, self.params, self.seed, self.device, *asked])
 
     def record(self) -> Record | None:
         """The record at hand if it is valid and current; failed runs count as missing, so that they are tried again."""
@@ -72,11 +69,8 @@ class Run:
         except (OSError, ValueError):
             return None
         current = found.provenance.sha256.items() >= self.identity().items() and found.params == self.params
-        return found if current and found.status != "failed" else None
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+        measured = found.provenance.versions.get("metrics") == versions.METRICS
+        return found if current and measured and found.status != "failed" else None
 
 
 def method_sha256(folder: Path, entry: str) -> str:
@@ -87,7 +81,7 @@ def method_sha256(folder: Path, entry: str) -> str:
         files += sorted(_imports(PACKAGE / (module.replace(".", "/") + ".py")))
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        digest.update(file.name.encode() + b"\0" + read_bytes(file))
     return digest.hexdigest()
 
 

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from benchmark.files import write_json
+from benchmark.files import read_bytes, write_json
 
 SCHEMA = 1
 Status = Literal["ok", "over_budget", "below_floor", "failed", "samples_only"]
@@ -17,6 +17,17 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 InstanceName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Unit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"not plain JSON: {error}") from None
+    return value
+
+
+Plain = Annotated[dict[str, Any], AfterValidator(_plain)]  # whatever JSON can hold: no NaN, no infinity, no date
 
 
 class _Model(BaseModel):
@@ -96,7 +107,7 @@ class Record(_Model):
     submission: Name
     point: Name
     method: str = Field(max_length=200, description="module:function, or images")
-    params: dict[str, Any] = Field(description="what `edit` was called with")
+    params: Plain = Field(description="what `edit` was called with")
     track: Name
     instance: InstanceName = Field(description="task/base name, unique in the track")
     seed: int = Field(ge=0, lt=2**31)
@@ -106,7 +117,7 @@ class Record(_Model):
     quality: Scaled | None = Field(None, description="1 = the base's own quality on what must stay")
     score: Unit | None = Field(None, description="harmonic mean of goal and quality")
     metrics: dict[Name, Measured] = Field(default_factory=dict, description="every raw number")
-    details: dict[str, Any] = Field(default_factory=dict, description="shares by class, curves: what the task pictures")
+    details: Plain = Field(default_factory=dict, description="shares by class, curves: what the task pictures")
     cost: Cost | None = None
     provenance: Provenance
     claim: Claim = Claim()
@@ -154,10 +165,9 @@ def write(folder: Path, record: Record) -> Path:
 
 def read(file: Path) -> Record:
     """Read one record; a ValueError names the file and each field that is wrong."""
-    if file.stat().st_size > 1_000_000:
-        raise ValueError(f"{file}: larger than 1 MB; a record is a few kB")
+    content = read_bytes(file, 1_000_000)
     try:
-        return Record.model_validate_json(file.read_text(encoding="utf-8"))
+        return Record.model_validate_json(content)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
 

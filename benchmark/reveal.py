@@ -69,27 +69,32 @@ def questions(run: Run, folder: Path) -> bytes:
     from benchmark.score import judge
 
     asked: list[dict[str, Any]] = [
-        {"kind": "sample", "name": "samples", "n": run.instance.samples, "seed": 1_000_003 * (run.seed + 1)},
-        {"kind": "sample", "name": "paired", "n": PAIRED, "seed": paired_seed(run.seed)},
+        {"kind": "sample", "name": "samples", "n": run.instance.samples, "seed": samples_seed(run)},
+        {"kind": "sample", "name": "paired", "n": PAIRED, "seed": paired_seed(run)},
     ]
     if run.instance.task == "identity_removal" and run.instance.family == "flow":
         for name, images in identity_removal.likelihood_sets(run.instance, judge(run.instance)).items():
             np.save(folder / f"asked_{name}.npy", images)
             asked.append({"kind": "log_prob", "name": f"log_prob_{name}", "images": f"asked_{name}.npy",
-                          "draws": DRAWS, "seed": NOISE_SEED})  # fmt: skip
+                          "draws": DRAWS, "seed": NOISE_SEED + run.evaluation})  # fmt: skip
     if run.instance.task == "attribute_rebalancing" and run.instance.family == "gan":
         config = weights.card(weights.folder(run.instance.base))["config"]
-        latents, values = attribute_rebalancing.edits_asked(config["latent"], run.seed)
+        latents, values = attribute_rebalancing.edits_asked(config["latent"], run.seed + run.evaluation)
         np.save(folder / "asked_latents.npy", latents)
         np.save(folder / "asked_values.npy", values)
         asked.append({"kind": "edit_attribute", "name": "edits", "latents": "asked_latents.npy",
-                      "values": "asked_values.npy", "seed": NOISE_SEED})  # fmt: skip
+                      "values": "asked_values.npy", "seed": NOISE_SEED + run.evaluation})  # fmt: skip
     return json.dumps(asked).encode()
 
 
-def paired_seed(seed: int) -> int:
+def samples_seed(run: Run) -> int:
+    """The seed of the images that are scored."""
+    return 1_000_003 * (run.seed + 1) + run.evaluation
+
+
+def paired_seed(run: Run) -> int:
     """The seed of the images that base and edited generator make from the same noise."""
-    return 2_000_003 * (seed + 1)
+    return 2_000_003 * (run.seed + 1) + run.evaluation
 
 
 def image_shape(instance: Instance) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.metadata
 import io
 import os
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import coordinate, joint, records, reveal, weights
+from benchmark import coordinate, joint, records, reveal, versions, weights
 from benchmark import score as scoring
 from benchmark.cache import cache_folder
 from benchmark.coordinate import Answers, RunFailed
@@ -53,33 +54,56 @@ def grid(
 
 
 def execute(
-    run: Run, on_start: Callable[[Run], None] = lambda run: None, on_progress: Progress = lambda run, step, of: None
-) -> Record:
-    """One run to its record, written beside its contact sheet; one that fails leaves a record that says why."""
+    run: Run, on_start: Callable[[Run], None] = lambda run: None, on_progress: Progress = lambda run, step, of: None,
+    again: bool = False,
+) -> Record:  # fmt: skip
+    """One run to its record, written beside its contact sheet; one that fails leaves a record that says why.
+
+    `again`: the cached answers of an earlier run do not count.
+    """
     on_start(run)
     began = time.perf_counter()
     try:
-        given = _answers(run, on_progress)
-        record = _scored(run, given, began)
+        given = (None if again else cached(run)) or _asked(run, on_progress)
+        record = scored(run, given, began)
     except RunFailed as failure:
         record = _record(run, failure.status, str(failure)[:4000], {})
     records.write(run.folder, record)
     return record
 
 
-def _answers(run: Run, on_progress: Progress) -> Answers:
-    """The answers from the cache, or from a worker."""
-    file = cache_folder() / "answers" / f"{run.key()}.npz"
-    if file.exists():
-        with np.load(file, allow_pickle=False) as kept:
-            arrays = dict(kept)
-        cost = {
-            name.removeprefix("cost_"): arrays.pop(name).item() for name in list(arrays) if name.startswith("cost_")
-        }
+def answers_file(run: Run) -> Path:
+    """Where the answers of a run are kept."""
+    return cache_folder() / "answers" / f"{run.key()}.npz"
+
+
+def cached(run: Run) -> Answers | None:
+    """The answers that an earlier run left in the cache, if it did."""
+    with contextlib.suppress(OSError, ValueError), np.load(answers_file(run), allow_pickle=False) as kept:
+        arrays = dict(kept)
+        cost = {name[5:]: arrays.pop(name).item() for name in list(arrays) if name.startswith("cost_")}
         return Answers(arrays, cost)
+    return None
+
+
+def _asked(run: Run, on_progress: Progress) -> Answers:
+    """The answers of a worker, kept in the cache."""
     given = coordinate.answers(run, lambda step, of: on_progress(run, step, of))
-    _keep(file, given.arrays | {f"cost_{name}": np.array(value) for name, value in given.cost.items()})
+    keep(run, given)
     return given
+
+
+def keep(run: Run, given: Answers) -> None:
+    """Put the answers of a run into the cache."""
+    _keep(answers_file(run), given.arrays | {f"cost_{name}": np.array(value) for name, value in given.cost.items()})
+
+
+def digest(arrays: dict[str, np.ndarray]) -> str:
+    """Hash of the answers by name, form and content."""
+    found = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        found.update(f"{name} {array.dtype} {array.shape}\0".encode() + np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()
 
 
 def _keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -90,31 +114,42 @@ def _keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
         write_atomically(file, buffer.getvalue())
 
 
-def _scored(run: Run, given: Answers, began: float) -> Record:
+def scored(run: Run, given: Answers, began: float) -> Record:
+    """The record of a run's answers; its contact sheet is written where the record belongs."""
+    base = _beside(run, given) if given.cost else {}
+    scores = scoring.score(run.track.name, run.instance, {**given.arrays, **base})
+    status, reason = "ok" if given.cost else "samples_only", scores.reason
+    if scores.quality is None or scores.quality.value < run.track.floor:
+        quality = "unmeasurable" if scores.quality is None else f"{scores.quality.value:.2f}"
+        status = "below_floor"
+        reason = reason or f"quality {quality} is below the track's floor of {run.track.floor}: no goal is scored"
+    ranked = {} if status == "below_floor" else {"goal": scores.goal, "score": scores.score}
+    rows = {"base": base["base_paired"], "edited": given.arrays["paired"]} if given.cost else {}
+    details = scores.details | _contact_sheet(run, rows or {"images": given.arrays["samples"]})
+    if given.cost:
+        elsewhere = given.cost["wall"] + given.cost["sampling"] + given.cost["base"]
+        given.cost["harness"] = max(0.0, time.perf_counter() - began - elsewhere)
+    return _record(
+        run, status, reason, given.cost, given.arrays, quality=scores.quality, metrics=scores.metrics,
+        details=details, **ranked,
+    )  # fmt: skip
+
+
+def _beside(run: Run, given: Answers) -> dict[str, np.ndarray]:
+    """The base's answers to the same questions, and the seconds that they took."""
     family(run.instance.family)  # its libraries are loaded before the clock of the base's answers begins
     asked = time.perf_counter()
     with _one_at_a_time:  # else two runs on one instance would both make what one of them can keep for the other
         base = base_answers(run, [name for name in given.arrays if name.startswith("log_prob")])
     given.cost["base"] = given.cost.get("base", 0.0) + time.perf_counter() - asked
-    scores = scoring.score(run.track.name, run.instance, {**given.arrays, **base})
-    status, reason = "ok", scores.reason
-    if scores.quality is None or scores.quality.value < run.track.floor:
-        quality = "unmeasurable" if scores.quality is None else f"{scores.quality.value:.2f}"
-        status = "below_floor"
-        reason = reason or f"quality {quality} is below the track's floor of {run.track.floor}: no goal is scored"
-    ranked = {"goal": scores.goal, "score": scores.score} if status == "ok" else {}
-    details = scores.details | _contact_sheet(run, given.arrays["paired"], base["base_paired"])
-    elsewhere = given.cost["wall"] + given.cost["sampling"] + given.cost["base"]
-    given.cost["harness"] = max(0.0, time.perf_counter() - began - elsewhere)
-    return _record(
-        run, status, reason, given.cost, quality=scores.quality, metrics=scores.metrics, details=details, **ranked
-    )
+    return base
 
 
 def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
     """What the base itself answers to the paired questions: made here, once, not by the worker."""
-    key = f"{weights.card(weights.folder(run.instance.base))['sha256'][:32]}.{run.instance.task}.{run.seed}"
-    file = cache_folder() / "base" / f"{key}.{scoring.VERSION}.npz"
+    base = weights.card(weights.folder(run.instance.base))["sha256"][:32]
+    key = f"{base}.{run.instance.task}.{reveal.paired_seed(run)}.{versions.METRICS}"
+    file = cache_folder() / "base" / f"{key}.npz"
     with contextlib.suppress(OSError, ValueError), np.load(file, allow_pickle=False) as kept:
         if set(kept.files) >= {f"base_{name}" for name in likelihoods}:
             return dict(kept)
@@ -124,39 +159,41 @@ def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
     from benchmark.tasks import identity_removal
 
     generator = weights.load(weights.folder(run.instance.base))
-    rng = torch.Generator().manual_seed(reveal.paired_seed(run.seed))
+    rng = torch.Generator().manual_seed(reveal.paired_seed(run))
     arrays = {"base_paired": generator.sample(reveal.PAIRED, rng).numpy()}
     if likelihoods:
         for name, images in identity_removal.likelihood_sets(run.instance, scoring.judge(run.instance)).items():
-            rng = torch.Generator().manual_seed(reveal.NOISE_SEED)
+            rng = torch.Generator().manual_seed(reveal.NOISE_SEED + run.evaluation)
             arrays[f"base_log_prob_{name}"] = log_probs(generator, torch.from_numpy(images), reveal.DRAWS, rng)
     _keep(file, arrays)
     return arrays
 
 
-def _contact_sheet(run: Run, edited: np.ndarray, base: np.ndarray) -> dict[str, Any]:
-    """Write base above edited, from the same noise, and return what the judge says of each picture."""
-    rows = np.concatenate([base[:SHEET], edited[:SHEET]])
-    zoom = max(1, 72 // rows.shape[-1])
-    write_atomically(run.record_path.with_suffix(".png"), sheet(rows, SHEET, zoom))
+def _contact_sheet(run: Run, rows: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Write a row of pictures each (base above edited, from the same noise); returns what the judge says of them."""
+    pictures = np.concatenate([images[:SHEET] for images in rows.values()])
+    zoom = max(1, 72 // pictures.shape[-1])
+    write_atomically(run.record_path.with_suffix(".png"), sheet(pictures, SHEET, zoom))
     attribute, judge = run.instance.target["attribute"], scoring.judge(run.instance)
-    labels = joint.cells(judge.look(rows).labels, attribute, judge.sizes).tolist()
-    verdicts = [labels[:SHEET], labels[SHEET:]]
-    return {"sheet": {"columns": SHEET, "rows": ["base", "edited"], "attribute": joint.key(attribute),
-                      "verdicts": verdicts}}  # fmt: skip
+    labels = joint.cells(judge.look(pictures).labels, attribute, judge.sizes).tolist()
+    verdicts = [labels[start : start + SHEET] for start in range(0, len(labels), SHEET)]
+    return {"sheet": {"columns": SHEET, "rows": list(rows), "attribute": joint.key(attribute), "verdicts": verdicts}}
 
 
-def _record(run: Run, status: records.Status, reason: str, cost: dict[str, Any], **scores: Any) -> Record:
-    picture = run.record_path.with_suffix(".png")
-    hashes = run.identity() | ({"picture": weights.sha256(picture)} if "metrics" in scores else {})
+def _record(
+    run: Run, status: records.Status, reason: str, cost: dict[str, Any], arrays: dict[str, np.ndarray] | None = None,
+    **scores: Any,
+) -> Record:  # fmt: skip
+    hashes = run.identity()
+    if arrays:
+        hashes |= {"answers": digest(arrays), "picture": weights.sha256(run.record_path.with_suffix(".png"))}
     return Record(
         submission=run.name, point=run.point, method=run.submission.entry, params=run.params, track=run.track.name,
         instance=run.instance.name, seed=run.seed, status=status, reason=reason,
         cost=_cost(run, cost) if cost else None,
         provenance=Provenance(
-            versions={"track": run.track.version, "instance": run.instance.version, "metrics": scoring.VERSION,
-                      "retouch": importlib.metadata.version("retouch-bench")},
-            sha256=hashes, packages=_packages(), git_commit=_commit(),
+            versions=versions.versions(run.track, run.instance) | _own_version(),
+            sha256=hashes, packages=packages(), git_commit=_commit(),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
         **scores,
@@ -172,7 +209,7 @@ def _cost(run: Run, took: dict[str, Any]) -> Cost:
         yardstick_seconds=round(took["yardstick"], 5),
         gradient_steps=took["steps"],
         peak_memory_mb=round(took["memory"], 1),
-        device=_device(run.device),
+        device=device(run.device),
         sampling_relative=round(took["answered"], 4),
         sampling_seconds=round(took["sampling"], 3),
         base_seconds=round(took["base"], 3),
@@ -182,18 +219,27 @@ def _cost(run: Run, took: dict[str, Any]) -> Cost:
 
 
 @cache
-def _device(device: str) -> str:
-    if device.startswith("cuda"):
+def device(name: str) -> str:
+    """The device as records name it."""
+    if name.startswith("cuda"):
         import torch
 
-        return torch.cuda.get_device_name(device)
+        return torch.cuda.get_device_name(name)
     return f"{platform.machine()} CPU, one thread"
 
 
 @cache
-def _packages() -> dict[str, str]:
+def packages() -> dict[str, str]:
+    """What computes here, by name and version; `vectors` decides how sums are rounded."""
+    import torch
+
     names = ("torch", "diffusers", "numpy", "scikit-learn", "safetensors")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}}
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"python": platform.python_version(), **found, "vectors": torch.backends.cpu.get_cpu_capability()}
+
+
+def _own_version() -> dict[str, str]:
+    return {"retouch": importlib.metadata.version("retouch-bench")}
 
 
 @cache

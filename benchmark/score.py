@@ -13,13 +13,12 @@ import torch
 
 import metrics
 from benchmark import joint, judges, tasks, tracks, weights
+from benchmark.axes import DIGITS, on_scale, relative_quality
 from benchmark.cache import cache_folder, code_key, content_key, keep, kept
 from benchmark.judges import Judge, Verdict
 from benchmark.records import Measured, Scaled, harmonic
 from benchmark.tracks import Instance
 
-VERSION = "1"  # of the metrics and of the scale's form; a change makes older records stale
-DIGITS = 6  # recorded decimals: float rounding differs between batch sizes far below this
 _lock = Lock()
 
 
@@ -166,21 +165,6 @@ def drift(base: np.ndarray, edited: np.ndarray) -> metrics.Estimate:
     return metrics.Estimate(float(each.mean()), float(each.mean() - half), float(each.mean() + half), len(each))
 
 
-def on_scale(found: metrics.Estimate, unchanged: dict[str, float], retrained: dict[str, float]) -> Scaled:
-    """g = (m - m_unchanged) / (m_retrained - m_unchanged), clipped to [0, 1].
-
-    The interval carries the errors of all three: Var g = [Var m + (1-g)^2 Var m_u + g^2 Var m_r] / (m_r - m_u)^2.
-    """
-    span = retrained["value"] - unchanged["value"]
-    g = (found.value - unchanged["value"]) / span
-    anchors = ((1 - g) * unchanged["se"]) ** 2 + (g * retrained["se"]) ** 2
-    ends = [found.value - found.low, found.high - found.value]
-    below, above = (
-        np.sqrt((end / 1.96) ** 2 + anchors) * 1.96 / abs(span) for end in (ends if span > 0 else ends[::-1])
-    )
-    return _scaled(g, g - below, g + above)
-
-
 def quality_unit(instance: Instance) -> float:
     """The unit of quality: 5% of the total variance of the held-out images' features.
 
@@ -189,21 +173,6 @@ def quality_unit(instance: Instance) -> float:
     """
     _mean, covariance = reference(instance)[0].moments.mean_and_covariance()
     return 0.05 * float(np.trace(covariance))
-
-
-def relative_quality(found: metrics.Estimate, unchanged: dict[str, float], unit: float) -> Scaled:
-    """min(1, (FD_base + u) / (FD_edited + u)), both jackknifed and not below 0; interval by the delta method, on logs.
-
-    At u the images are as far from the base's level as if a tenth of the data were missing: quality is then near 0.5.
-    """
-    base, edited = max(unchanged["value"], 0) + unit, max(found.value, 0) + unit
-    error = 1.96 * np.hypot(unchanged["se"] / base, (found.high - found.low) / 3.92 / edited)
-    return _scaled(base / edited, base / edited * np.exp(-error), base / edited * np.exp(error))
-
-
-def _scaled(*numbers: float) -> Scaled:
-    value, low, high = (round(float(np.clip(number, 0, 1)), DIGITS) for number in numbers)
-    return Scaled(value=value, low=low, high=high)
 
 
 def _measured(one: metrics.Estimate) -> Measured:

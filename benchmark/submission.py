@@ -5,11 +5,12 @@ from __future__ import annotations
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from benchmark.records import Name
+from benchmark.files import read_bytes
+from benchmark.records import Name, Plain
 
 Family = Literal["flow", "gan", "diffusion"]
 Task = Literal["identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity"]
@@ -31,7 +32,7 @@ class Point(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: Name
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Plain = Field(default_factory=dict)
 
 
 class Submission(BaseModel):
@@ -48,7 +49,7 @@ class Submission(BaseModel):
     tasks: list[Task] = Field(min_length=1)
     entry: Entry = Field(description="module:function; a .py beside the manifest comes first")
     access: list[Need] = Field(default_factory=list, description="the harness reveals this and no more")
-    params: dict[str, Any] = Field(default_factory=dict)
+    params: Plain = Field(default_factory=dict)
     points: list[Point] = Field(default_factory=lambda: [Point(name="default")], min_length=1)
     tuning: str = Field("", max_length=2000, description="how parameters were chosen, and on which instances")
 
@@ -64,9 +65,11 @@ def read(folder: Path) -> Submission:
     """Read FOLDER/submission.toml; a ValueError names the file and every wrong field."""
     file = folder / "submission.toml"
     try:
-        return Submission.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return Submission.model_validate(tomllib.loads(read_bytes(file, 1_000_000).decode()))
     except FileNotFoundError:
         raise ValueError(f"{file} does not exist; `retouch new {folder.name}` writes one") from None
+    except RecursionError:
+        raise ValueError(f"{file} is not TOML that can be read: nested too deeply") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{file} is not TOML: {error}") from None
     except ValueError as error:

@@ -1,0 +1,79 @@
+"""What a score rests on, by version and by content: whether a record still stands, and a track's fingerprint.
+
+`python -m benchmark.versions` prints the fingerprint of every track as CHANGELOG.md has to name it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+from benchmark import tracks, weights
+from benchmark.records import Record
+from benchmark.tracks import Instance, Track
+
+METRICS = "1"  # of the metrics and of the scale's form; a change makes older records stale
+
+
+def digest(value: Any) -> str:
+    """Hash of anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def versions(track: Track, instance: Instance) -> dict[str, str]:
+    """The versions that a record of today names."""
+    return {"track": track.version, "instance": instance.version, "metrics": METRICS}
+
+
+def hashes(track: Track, instance: Instance) -> dict[str, str]:
+    """The hashes that a record of today names, but for those of the method and its answers."""
+    return {
+        "base": weights.card(weights.folder(instance.base))["sha256"],
+        "judge": weights.card(weights.folder(instance.judge))["sha256"],
+        "scale": digest(tracks.scale(track.name).get(instance.name)),
+        "instance": digest(instance.model_dump(mode="json") | {"budget": track.max_minutes}),
+    }
+
+
+@cache
+def today(track: str, instance: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Versions and hashes as they are now, looked up once; a ValueError where track or instance is not known here."""
+    known = tracks.load(track)
+    found = known.instance(instance)
+    return versions(known, found), hashes(known, found)
+
+
+def moved(record: Record) -> list[str]:
+    """What has moved since the record was made, in words; none: it stands. What the record does not name is not held
+    against it, and neither is a track that is not known here.
+    """
+    try:
+        tracks.load(record.track)
+    except ValueError:
+        return []
+    try:
+        numbers, contents = today(record.track, record.instance)
+    except ValueError:
+        return ["the track has no such instance any more"]
+    numbers = numbers | {"metrics": METRICS}
+    said, hashed = record.provenance.versions, record.provenance.sha256
+    found = [f"{name} version {said[name]}, now {now}" for name, now in numbers.items() if said.get(name, now) != now]
+    return found + [f"another {name}" for name, now in contents.items() if hashed.get(name, now) != now]
+
+
+def fingerprint(name: str) -> str:
+    """Twelve digits of the hash of all that a track's scores rest on: its file, its scale, the weights, METRICS."""
+    track = tracks.load(name)
+    return digest([track.model_dump(mode="json"), METRICS, [hashes(track, one) for one in track.instances]])[:12]
+
+
+def line(name: str) -> str:
+    """The words with which CHANGELOG.md names a track's fingerprint."""
+    return f"`{name}` version {tracks.load(name).version}, metrics version {METRICS}: fingerprint `{fingerprint(name)}`"
+
+
+if __name__ == "__main__":
+    for file in sorted(tracks.FOLDER.glob("*.scale.json")):
+        print(f"- {line(file.name.removesuffix('.scale.json'))}")
