@@ -7,6 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+from benchmark import submitting
+from benchmark.places import submissions_folder
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse, run the verb, return the exit code; an error that the user can mend is one line, not a traceback."""
@@ -28,15 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="retouch", description=__doc__.split(":")[0] + " of Retouch, a benchmark for "
                                      "changing what a trained image generator produces.")  # fmt: skip
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_tasks, _run, _status, _pretrain, _export, _board):
+    for add in (_tasks, submitting.new, _run, _status, *submitting.REST, _export, _board, _pretrain):
         add(verbs)
     return parser
-
-
-def submissions_folder() -> Path:
-    """Where submissions are looked for: ./submissions, else the one beside the package."""
-    here = Path("submissions")
-    return here if here.is_dir() else Path(__file__).parent.parent / "submissions"
 
 
 def _tasks(verbs: argparse._SubParsersAction) -> None:
@@ -81,6 +78,10 @@ def _run(verbs: argparse._SubParsersAction) -> None:
         if not runs:
             raise ValueError(
                 "nothing fits: the submission's families and tasks leave no instance of what was asked for"
+            )
+        if elsewhere := sorted({run.name for run in runs if run.submission.entry == "images"}):
+            raise ValueError(
+                f"{', '.join(elsewhere)}: made elsewhere, nothing to run; `retouch score IMAGES` scores them"
             )
         missing = [run for run in runs if asked.again or run.record() is None]
         if asked.plan:

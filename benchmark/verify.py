@@ -1,0 +1,194 @@
+"""`retouch verify`: run cells of a submission again and set what comes out beside what is claimed.
+
+Two runs a cell. One with the public seeds, which everybody can know: on the same kind of machine it must give the same
+numbers. One with evaluation seeds drawn now: its raw metrics must lie as near as two samples of one generator do. A
+record whose score was edited fails the first; a method that fits the public seeds fails the second.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmark import records, run, tables, tasks
+from benchmark.plan import Run
+from benchmark.records import Claim, Measured, Record
+
+EXACT = 2e-6  # recorded numbers have six decimals
+Z = 3.3  # standard errors: one honest comparison in 1,000 lies farther out
+HALF = 1.96
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One number of a record beside that of a second run."""
+
+    name: str
+    claimed: float
+    again: float
+    tolerance: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two are as near as they must be."""
+        return math.isclose(self.claimed, self.again, rel_tol=0, abs_tol=self.tolerance)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A cell after its second runs.
+
+    Attributes:
+        repeated: the numbers with the public seeds; fresh: those with evaluation seeds drawn now.
+        exact: whether the same machine had to repeat the record to the last digit; trouble: why there is none.
+    """
+
+    record: Record
+    repeated: list[Compared]
+    fresh: list[Compared]
+    exact: bool
+    again: Record | None = None
+    trouble: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Whether everything agrees."""
+        return not self.trouble and all(one.agrees for one in self.repeated + self.fresh)
+
+
+def choose(runs: list[Run], sample: int, seed: int | None) -> list[Run]:
+    """`sample` of the runs that have a record with a score, at random; 0: all of them."""
+    scored = [one for one in runs if (found := one.record()) and found.goal is not None]
+    if not sample or sample >= len(scored):
+        return scored
+    picked = np.random.default_rng(seed).choice(len(scored), sample, replace=False)
+    return [scored[i] for i in sorted(picked)]
+
+
+def verify(one: Run, siblings: list[Record], evaluation: int) -> Verdict:
+    """Run a cell twice more; nothing of the submission's own folder is written.
+
+    Args:
+        siblings: other seeds of the same cell, whose spread counts where the edit itself cannot be repeated;
+        evaluation: what is added to the public evaluation seeds.
+    """
+    record = one.record()
+    folder = Path(tempfile.mkdtemp(prefix="retouch-verify-")) / one.name
+    try:
+        shutil.copytree(one.folder, folder, ignore=shutil.ignore_patterns("records", "__pycache__"))
+        again = run.execute(replace(one, folder=folder), again=True)
+        fresh = run.execute(replace(one, folder=folder, evaluation=evaluation), again=True)
+    finally:
+        shutil.rmtree(folder.parent, ignore_errors=True)
+    for second in (again, fresh):
+        if second.goal is None or second.quality is None:
+            return Verdict(record, [], [], False, None, f"the second run is {second.status}: {second.reason}")
+    exact = repeatable(record, again)
+    spread = {} if exact else _spread(record, siblings)
+    names = (tasks.module(record.task).GOAL, "fd")
+    repeated = _scaled(record, again) if exact else _raw(record, again, names, spread)
+    return Verdict(record, repeated, _raw(record, fresh, names, spread), exact, fresh)
+
+
+def repeatable(record: Record, again: Record) -> bool:
+    """Whether this machine has to give the same digits: nothing cut the edit, and the same parts computed it."""
+    if record.cost is None or again.cost is None or record.cost.cut or again.cost.cut:
+        return False
+    same = record.provenance.packages == again.provenance.packages
+    return same and record.cost.device == again.cost.device
+
+
+def _scaled(record: Record, again: Record) -> list[Compared]:
+    """Goal and quality, every raw number and the picture's hash, to the last recorded digit."""
+    pairs = [("goal", record.goal, again.goal), ("quality", record.quality, again.quality)]
+    pairs += [(name, one, again.metrics[name]) for name, one in record.metrics.items() if name in again.metrics]
+    found = [Compared(name, a.value, b.value, EXACT) for name, a, b in pairs]
+    for name in ("answers", "picture"):
+        said, now = (one.provenance.sha256.get(name) for one in (record, again))
+        if said is not None and said != now:
+            found.append(Compared(f"sha256 of the {name}", _number(said), _number(now), 0.0))
+    return found
+
+
+def _number(sha256: str | None) -> float:
+    """The first digits of a hash as a number, to be printed beside another."""
+    try:
+        return float(int((sha256 or "")[:6], 16))
+    except ValueError:
+        return -1.0
+
+
+def _raw(record: Record, again: Record, names: tuple[str, ...], spread: dict[str, float]) -> list[Compared]:
+    """The metrics that decide goal and quality; they are neither clipped nor do they carry the anchors' error."""
+    found = []
+    for name in names:
+        a, b = record.metrics[name], again.metrics[name]
+        error = math.hypot(_half(a), _half(b)) / HALF
+        found.append(Compared(name, a.value, b.value, max(EXACT, Z * math.hypot(error, spread.get(name, 0.0)))))
+    return found
+
+
+def _half(one: Measured) -> float:
+    return max(one.value - one.low, one.high - one.value)
+
+
+def _spread(record: Record, siblings: list[Record]) -> dict[str, float]:
+    """What another edit of the same kind moves a metric by: the standard deviation of a difference of two seeds."""
+    return {
+        name: math.sqrt(2) * float(np.std([r.metrics[name].value for r in cells], ddof=1))
+        for name in record.metrics
+        if len(cells := [r for r in [record, *siblings] if name in r.metrics]) > 1
+    }
+
+
+def claim(folder: Path, verdict: Verdict) -> None:
+    """Write `verified`, with the fresh run's goal and quality beside the claimed ones; a mismatch takes it back."""
+    again = verdict.again
+    told = Claim(status="verified", goal=again.goal, quality=again.quality) if verdict.verified else Claim()
+    records.write(folder, verdict.record.model_copy(update={"claim": told}))
+
+
+def verify_and_show(runs: list[Run], sample: int, seed: int) -> int:
+    """Verify cells, print what is claimed beside what came out, write the claims; 1 if a cell does not agree."""
+    chosen = choose(runs, sample, seed)
+    if not chosen:
+        raise ValueError("no current record with a score to verify; `retouch check` says what there is")
+    if any(one.submission.entry == "images" for one in chosen):
+        raise ValueError("images that were made elsewhere cannot be made again here")
+    rng = np.random.default_rng(seed)
+    bad = 0
+    for one in chosen:
+        others = [found for r in runs if _same_cell(one, r) and (found := r.record())]
+        verdict = verify(one, others, int(rng.integers(1, 2**30)))
+        claim(one.folder, verdict)
+        bad += not verdict.verified
+        _show(verdict)
+    tables.console.print(f"{len(chosen) - bad} of {len(chosen)} verified; --seed {seed} repeats this choice")
+    return int(bad > 0)
+
+
+def _same_cell(a: Run, b: Run) -> bool:
+    return (a.name, a.point, a.instance.name) == (b.name, b.point, b.instance.name) and a.seed != b.seed
+
+
+def _show(verdict: Verdict) -> None:
+    """One cell: a line when it is verified, every difference when it is not."""
+    record, again = verdict.record, verdict.again
+    how = "repeated to the last digit" if verdict.exact else "repeated within the seeds' spread (cut, or other parts)"
+    word = f"verified, {how}" if verdict.verified else "NOT verified"
+    tables.console.print(f"{record.label}: {word} {verdict.trouble}".rstrip(), markup=False)
+    if again:
+        for name in ("goal", "quality"):
+            a, b = getattr(record, name), getattr(again, name)
+            line = f"  {name}: claimed {a.value:.4f}, with fresh evaluation seeds {b.value:.4f}"
+            tables.console.print(line, markup=False)
+    for seeds, found in (("public", verdict.repeated), ("fresh", verdict.fresh)):
+        for one in found:
+            if not one.agrees:
+                gap = f"claimed {one.claimed:.6g}, found {one.again:.6g}, tolerance {one.tolerance:.2g}"
+                tables.console.print(f"  differs, {seeds} seeds, {one.name}: {gap}", markup=False)
