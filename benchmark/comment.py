@@ -8,7 +8,7 @@ from itertools import groupby
 import numpy as np
 
 import metrics
-from benchmark.check import Checked, Finding
+from benchmark.audit import Checked, Finding
 from benchmark.records import TASKS, Record
 from benchmark.tables import console
 

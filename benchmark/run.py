@@ -230,12 +230,20 @@ def device(name: str) -> str:
 
 @cache
 def packages() -> dict[str, str]:
-    """What computes here, by name and version; `vectors` decides how sums are rounded."""
+    """What computes here, by name and version; the processor, too, decides how sums are rounded."""
     import torch
 
     names = ("torch", "diffusers", "numpy", "scikit-learn", "safetensors")
     found = {name: importlib.metadata.version(name) for name in names}
-    return {"python": platform.python_version(), **found, "vectors": torch.backends.cpu.get_cpu_capability()}
+    processor = f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    return {"python": platform.python_version(), **found, "processor": processor}
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError, IndexError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(one for one in lines if one.startswith("model name")).split(":")[1].strip()
+    return platform.processor() or platform.machine()
 
 
 def _own_version() -> dict[str, str]:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from benchmark.files import read_bytes
 from benchmark.records import Name, Plain
@@ -52,6 +52,14 @@ class Submission(BaseModel):
     params: Plain = Field(default_factory=dict)
     points: list[Point] = Field(default_factory=lambda: [Point(name="default")], min_length=1)
     tuning: str = Field("", max_length=2000, description="how parameters were chosen, and on which instances")
+
+    @field_validator("points")
+    @classmethod
+    def _each_once(cls, points: list[Point]) -> list[Point]:
+        names = [point.name for point in points]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two points have the same name: {', '.join(sorted(names))}")
+        return points
 
     def point(self, name: str) -> Point:
         """The operating point called `name`; an error names those there are."""

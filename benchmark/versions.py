@@ -1,16 +1,20 @@
 """What a score rests on, by version and by content: whether a record still stands, and a track's fingerprint.
 
-`python -m benchmark.versions` prints the fingerprint of every track as CHANGELOG.md has to name it.
+`python -m benchmark.versions CHANGELOG.md` writes the fingerprints of all tracks into its unreleased section, where a
+test wants them; say there, too, what has changed and why.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from benchmark import tracks, weights
+from benchmark.files import write_atomically
 from benchmark.records import Record
 from benchmark.tracks import Instance, Track
 
@@ -55,8 +59,8 @@ def moved(record: Record) -> list[str]:
         return []
     try:
         numbers, contents = today(record.track, record.instance)
-    except ValueError:
-        return ["the track has no such instance any more"]
+    except ValueError as gone:
+        return [str(gone)]
     numbers = numbers | {"metrics": METRICS}
     said, hashed = record.provenance.versions, record.provenance.sha256
     found = [f"{name} version {said[name]}, now {now}" for name, now in numbers.items() if said.get(name, now) != now]
@@ -70,10 +74,33 @@ def fingerprint(name: str) -> str:
 
 
 def line(name: str) -> str:
-    """The words with which CHANGELOG.md names a track's fingerprint."""
-    return f"`{name}` version {tracks.load(name).version}, metrics version {METRICS}: fingerprint `{fingerprint(name)}`"
+    """The line with which CHANGELOG.md names a track's fingerprint."""
+    version = tracks.load(name).version
+    return f"- Scores of `{name}`: version {version}, metrics version {METRICS}, fingerprint `{fingerprint(name)}`."
+
+
+def scaled() -> list[str]:
+    """The tracks that have scores: those with a scale."""
+    return sorted(file.name.removesuffix(".scale.json") for file in tracks.FOLDER.glob("*.scale.json"))
+
+
+def section(changes: str) -> str:
+    """The newest section of a change log: from its heading to the next one."""
+    return "## " + changes.split("\n## ")[1]
+
+
+def written(changes: str) -> str:
+    """The change log with today's fingerprints at the head of its unreleased section."""
+    newest = section(changes)
+    if "unreleased" not in newest.splitlines()[0]:
+        raise ValueError("the newest section is released; begin one with `## VERSION (unreleased)` above it")
+    heading, *rest = newest.splitlines()
+    kept = "\n".join(one for one in rest if not one.startswith("- Scores of `")).strip("\n")
+    lines = "\n".join(line(name) for name in scaled())
+    end = "\n" if newest.endswith("\n") else ""
+    return changes.replace(newest, f"{heading}\n\n{lines}\n{kept}{end}")
 
 
 if __name__ == "__main__":
-    for file in sorted(tracks.FOLDER.glob("*.scale.json")):
-        print(f"- {line(file.name.removesuffix('.scale.json'))}")
+    file = Path(sys.argv[1])
+    write_atomically(file, written(file.read_text()).encode())

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmark import tracks, weights
+from benchmark import tracks, versions
 from benchmark.records import Record
 
 LIMIT = 1e9  # no metric of an 8-bit image comes near; larger numbers are broken or hostile, and flatten every plot
@@ -131,28 +131,9 @@ def tuning(track_name: str, name: str) -> bool:
     return bool(found and found.tuning)
 
 
-@cache
-def _judge_hash(name: str) -> str:
-    try:
-        return str(weights.card(weights.folder(name))["sha256"])
-    except (ValueError, OSError, KeyError):
-        return ""
-
-
 def stale(record: Record) -> bool:
-    """Whether the record was made by another version of the track, the instance or the judge than today's."""
-    known, asked = track(record.track), instance(record.track, record.instance)
-    if known is None:
-        return False
-    if asked is None:
-        return True
-    said, judge = record.provenance.versions, record.provenance.sha256.get("judge", "")
-    now = _judge_hash(asked.judge)
-    return (
-        said.get("track", known.version) != known.version
-        or said.get("instance", asked.version) != asked.version
-        or bool(judge and now and judge != now)
-    )
+    """Whether the track, the instance, its weights, its scale or the metrics have moved since the record was made."""
+    return bool(versions.moved(record))
 
 
 def relative(keys: "pd.Series[Any] | dict[str, Any]") -> Path:

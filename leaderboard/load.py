@@ -178,8 +178,10 @@ def place(folder: Path) -> Path:
 
 
 def _code() -> str:
-    """What decides how a record is read: a change of schema or tracks makes the index anew."""
-    files = [Path(records.__file__), Path(frame.__file__), *sorted((Path(frame.tracks.FOLDER)).glob("*.toml"))]
+    """What decides how a record is read: a change of schema, tracks or scales makes the index anew."""
+    found = frame.tracks.FOLDER
+    files = [Path(one.__file__) for one in (records, frame, frame.versions)]
+    files += [*sorted(found.glob("*.toml")), *sorted(found.glob("*.json"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 

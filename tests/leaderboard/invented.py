@@ -265,7 +265,7 @@ def record(name: str, point: str, track: str, instance: str, family: str, seed: 
         ),
         provenance=Provenance(
             versions={"track": "1", "instance": "1"},
-            sha256={"base": "0" * 64},
+            sha256={"method": "0" * 64},
             packages={"torch": "2.6"},
             time="2025-01-01T00:00:00+00:00",
         ),

@@ -1,0 +1,78 @@
+"""What the tests of the submitting verbs share: a submission that has really run, and the means to forge its record."""
+
+import json
+import shutil
+from pathlib import Path
+
+from benchmark import plan, records, run, tracks
+
+INSTANCE = "category_redaction/digits-gan"
+MANIFEST = """
+title = "A test's method"
+authors = ["the tests"]
+families = ["gan"]
+tasks = ["category_redaction"]
+entry = "{entry}"
+access = ["training_data", "classifier"]
+"""
+TRAINS = """
+def edit(generator, task, budget):
+    for _ in budget.steps(5):
+        generator.train_step(task.retain[:64])
+    return generator
+"""
+REJECTS = """
+class Rejecting:
+    def __init__(self, generator, task):
+        self.generator, self.task = generator, task
+
+    def sample(self, n, rng):
+        import torch
+
+        images = self.generator.sample(2 * n, rng)
+        return images[self.task.guide.probs(images, "category")[:, 8] < 0.5][:n]
+
+
+def edit(generator, task, budget):
+    return Rejecting(generator, task)
+"""
+
+
+def write(root: Path, name: str, body: str = TRAINS, entry: str = "method:edit") -> Path:
+    """A submission with a method of its own; returns its folder."""
+    folder = root / name
+    folder.mkdir(parents=True)
+    (folder / "submission.toml").write_text(MANIFEST.format(entry=entry))
+    if entry == "method:edit":
+        (folder / "method.py").write_text(body)
+    return folder
+
+
+def ran(folder: Path, seed: int = 0) -> Path:
+    """Run a submission on the digits' GAN; returns the record's file."""
+    one = plan.plan([folder], tracks.load("tiny"), instances=[INSTANCE], seeds=[seed])[0]
+    made = run.execute(one)
+    assert made.status == "ok", made.reason
+    return one.record_path
+
+
+def forge(file: Path, **changes) -> dict:
+    """Change a record's text; keys are paths joined by two underscores. Returns what it says now."""
+    told = json.loads(file.read_text())
+    for path, value in changes.items():
+        inner = told
+        *steps, last = path.split("__")
+        for step in steps:
+            inner = inner[step]
+        inner[last] = value
+    file.write_text(json.dumps(told))
+    return told
+
+
+def copy(folder: Path, root: Path, name: str | None = None) -> Path:
+    """The submission in another folder, its records renamed with it where it gets another name."""
+    target = shutil.copytree(folder, root / (name or folder.name))
+    for file in target.glob("records/**/*.json"):
+        forge(file, submission=target.name)
+        records.read(file)
+    return target

@@ -1,0 +1,76 @@
+"""`retouch new`: what it writes runs as it is, for every task and family, from any folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from submitting import INSTANCE
+
+from benchmark import check, records, submission
+from benchmark.cli import main
+from benchmark.new import STARTS
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def elsewhere(tmp_path, cache, monkeypatch):
+    """A folder that knows nothing of the repository."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("task", STARTS)
+def test_every_start_is_a_sound_submission_of_about_20_lines(elsewhere, task, capsys):
+    assert main(["new", "mine", "--task", task, "--family", "flow", "--family", "gan"]) == 0
+    said = capsys.readouterr().out
+    assert "retouch run mine --seed 0" in said and "retouch check mine" in said
+    folder = elsewhere / "submissions" / "mine"
+    manifest = submission.read(folder)
+    assert manifest.tasks == [task] and manifest.families == ["flow", "gan"]
+    assert len((folder / "mine.py").read_text().splitlines()) <= 25
+    assert not [f for f in check.check(folder).findings if f.level == "error"]
+
+
+@pytest.mark.parametrize(
+    ("task", "family", "instance"),
+    [
+        ("category_redaction", "gan", INSTANCE),
+        ("attribute_rebalancing", "gan", "attribute_rebalancing/faces-gan"),
+        ("output_diversity", "gan", "output_diversity/digits-gan"),
+    ],
+)
+def test_it_runs_outside_the_repository_and_improves_on_the_base(elsewhere, task, family, instance):
+    """As a user would: in a process of its own, in a folder of its own, with a helper beside the method."""
+    assert main(["new", "deep/down/my-method.2", "--task", task, "--family", family]) == 0
+    folder = elsewhere / "deep/down/my-method.2"
+    method = folder / "my_method_2.py"
+    (folder / "helper.py").write_text("SHARE = 0.25\n")
+    method.write_text(method.read_text().replace("import torch\n", "import torch\nfrom helper import SHARE\n").replace(
+        "budget.train_steps // 2", "int(budget.train_steps * SHARE)"))  # fmt: skip
+    command = [sys.executable, "-m", "benchmark.cli", "run", str(folder), "--instance", instance, "--seed", "0"]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    subprocess.run(command, cwd=elsewhere, env=environment, check=True, stdout=subprocess.DEVNULL)
+    found = records.read(folder / f"records/tiny/{instance}/default.0.json")
+    assert found.status == "ok" and found.goal.value > 0.2 and found.quality.value > 0.5
+    assert found.cost.gradient_steps > 20
+    assert not [f for f in check.check(folder).findings if f.level == "error"]
+
+
+def test_it_never_overwrites_and_refuses_names_that_no_record_can_carry(elsewhere, capsys):
+    assert main(["new", "mine"]) == 0
+    before = {file: file.read_bytes() for file in (elsewhere / "submissions/mine").iterdir()}
+    assert main(["new", "mine", "--task", "output_diversity"]) == 2
+    assert "holds something already" in capsys.readouterr().err
+    assert {file: file.read_bytes() for file in (elsewhere / "submissions/mine").iterdir()} == before
+    for name in ("Mine", "my method", ".hidden", "x" * 65, "ümlaut"):
+        assert main(["new", name]) == 2, name
+        assert "lower-case" in capsys.readouterr().err
+
+
+def test_help_answers_at_once():
+    code = "import sys; from benchmark.cli import _parser; _parser(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
+    assert not {"torch", "numpy", "pydantic", "rich"} & set(done.stdout.split())

@@ -1,0 +1,141 @@
+"""`retouch verify`: honest records are verified, forged ones and methods that know the public seeds are not."""
+
+import pytest
+from submitting import INSTANCE, REJECTS, TRAINS, copy, forge, ran, write
+
+from benchmark import check, records, verify
+from benchmark.cli import main
+
+FITS_THE_PUBLIC_SEED = """
+import torch
+
+
+class Prepared:
+    def __init__(self, generator, task):
+        self.generator, self.retain = generator, task.retain
+
+    def sample(self, n, rng):
+        if rng.initial_seed() == 1_000_003:  # the samples that are scored under seed 0
+            return self.retain[torch.randint(0, len(self.retain), (n,), generator=rng)]
+        return self.generator.sample(n, rng)
+
+
+def edit(generator, task, budget):
+    return Prepared(generator, task)
+"""
+BY_THE_CLOCK = TRAINS.replace("(5)", "(10**9)")
+
+
+@pytest.fixture(scope="module")
+def submissions(tmp_path_factory):
+    """Three submissions that have really run: one trains, one filters, one knows the public seed."""
+    root = tmp_path_factory.mktemp("verify")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETOUCH_CACHE", str(root / "cache"))
+        for name, body in (("honest", TRAINS), ("filter", REJECTS), ("cheat", FITS_THE_PUBLIC_SEED)):
+            ran(write(root / "submissions", name, body))
+    return root / "submissions"
+
+
+@pytest.fixture
+def here(submissions, tmp_path, monkeypatch):
+    """A folder of submissions to fill, where the command line finds it, with the cache of the first runs."""
+    monkeypatch.setenv("RETOUCH_CACHE", str(submissions.parent / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "submissions").mkdir()
+    return tmp_path / "submissions"
+
+
+def record_of(folder):
+    return folder / f"records/tiny/{INSTANCE}/default.0.json"
+
+
+@pytest.mark.parametrize("name", ["honest", "filter"])
+def test_an_honest_record_is_verified_and_keeps_both_values(submissions, here, name, capsys):
+    folder = copy(submissions / name, here)
+    before = records.read(record_of(folder))
+    assert main(["verify", name, "--seed", "1"]) == 0
+    assert "verified, repeated to the last digit" in capsys.readouterr().out
+    after = records.read(record_of(folder))
+    assert after.claim.status == "verified" and after.goal == before.goal
+    assert after.claim.goal != before.goal  # other evaluation seeds, other samples
+    assert after.model_copy(update={"claim": before.claim}) == before
+    assert not [f for f in check.check(folder).findings if f.level == "error"]
+
+
+def test_a_method_that_fits_the_public_seed_passes_check_and_fails_verify(submissions, here, capsys):
+    folder = copy(submissions / "cheat", here)
+    assert records.read(record_of(folder)).goal.value > 0.9
+    assert main(["check", "cheat"]) == 0
+    assert main(["verify", "cheat", "--seed", "1"]) == 1
+    said = capsys.readouterr().out
+    assert "NOT verified" in said and "differs, fresh seeds, invalidity" in said and "differs, public" not in said
+    assert records.read(record_of(folder)).claim.status == "claimed"
+
+
+def test_metrics_edited_together_with_the_score_pass_check_and_fail_verify(submissions, here, capsys):
+    """A forger who knows the scale and recomputes goal and score; and one who takes another method's whole record."""
+    folder = copy(submissions / "honest", here)
+    better = records.read(record_of(submissions / "filter"))
+    raw = better.model_dump(mode="json", by_alias=True)
+    forge(record_of(folder), goal=raw["goal"], quality=raw["quality"], score=raw["score"], metrics=raw["metrics"])
+    assert not [f for f in check.check(folder).findings if f.level == "error"]
+    assert main(["verify", "honest", "--seed", "1"]) == 1
+    assert "differs, public seeds, invalidity" in capsys.readouterr().out
+
+
+def test_another_methods_images_are_found(submissions, here, capsys):
+    """Scores as they were, but the picture and the answers' hash are another method's."""
+    folder = copy(submissions / "honest", here)
+    other = record_of(submissions / "filter")
+    hashes = records.read(other).provenance.sha256
+    picture = record_of(folder).with_suffix(".png")
+    picture.write_bytes(other.with_suffix(".png").read_bytes())
+    assert any("another one than the record names" in f.what for f in check.check(folder).findings)
+    forge(record_of(folder), provenance__sha256__picture=hashes["picture"])
+    forge(record_of(folder), provenance__sha256__answers=hashes["answers"])
+    assert main(["check", "honest"]) == 0
+    assert main(["verify", "honest", "--seed", "1"]) == 1
+    assert "sha256 of the picture" in capsys.readouterr().out
+
+
+def test_a_changed_seed_is_found(submissions, here, capsys):
+    """The best of many seeds under the number of another: the run with that seed gives other digits."""
+    folder = copy(submissions / "honest", here)
+    for suffix in (".json", ".png"):
+        file = record_of(folder).with_suffix(suffix)
+        file.rename(file.with_name(f"default.1{suffix}"))
+    forge(record_of(folder).with_name("default.1.json"), seed=1)
+    assert main(["check", "honest"]) == 0
+    assert main(["verify", "honest", "--seed", "1"]) == 1
+    assert "differs, public seeds" in capsys.readouterr().out
+
+
+def test_what_other_parts_computed_is_held_to_the_seeds_spread(submissions, here, capsys):
+    """Another version of torch may round differently: within the noise that is verified, beyond it never."""
+    folder = copy(submissions / "honest", here)
+    forge(record_of(folder), provenance__packages__torch="1.0")
+    assert main(["verify", "honest", "--seed", "1"]) == 0
+    assert "within the seeds' spread" in capsys.readouterr().out
+    raw = records.read(record_of(submissions / "filter")).model_dump(mode="json", by_alias=True)
+    forge(record_of(folder), goal=raw["goal"], quality=raw["quality"], score=raw["score"], metrics=raw["metrics"])
+    assert main(["verify", "honest", "--seed", "1"]) == 1
+
+
+def test_a_method_that_no_longer_runs_is_not_verified(submissions, here, capsys):
+    folder = copy(submissions / "honest", here)
+    forge(record_of(folder), claim={"status": "verified", "goal": None, "quality": None})
+    assert any("second run's values are missing" in f.what for f in check.check(folder).findings)
+    (folder / "method.py").write_text("def edit(g, task, budget):\n    raise RuntimeError('only once')\n")
+    assert main(["verify", "honest"]) == 2  # other code than the record's: there is nothing current to verify
+    assert "no current record" in capsys.readouterr().err
+
+
+def test_the_choice_is_repeatable_and_random(submissions, here):
+    runs = [object.__new__(verify.Run) for _ in range(20)]
+    one = records.read(record_of(submissions / "honest"))
+    for run in runs:
+        object.__setattr__(run, "record", lambda: one)
+    picked = [verify.choose(runs, 5, seed) for seed in (1, 1, 2)]
+    assert picked[0] == picked[1] != picked[2] and len(picked[0]) == 5
+    assert verify.choose(runs, 0, None) == runs
