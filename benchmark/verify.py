@@ -80,7 +80,7 @@ def verify(one: Run, siblings: list[Record], evaluation: int) -> Verdict:
     record = one.record()
     folder = Path(tempfile.mkdtemp(prefix="retouch-verify-")) / one.name
     try:
-        shutil.copytree(one.folder, folder, ignore=shutil.ignore_patterns("records", "__pycache__"))
+        shutil.copytree(one.folder, folder, symlinks=True, ignore=_no_part_of_the_code)
         again = run.execute(replace(one, folder=folder), again=True)
         fresh = run.execute(replace(one, folder=folder, evaluation=evaluation), again=True)
     finally:
@@ -93,6 +93,11 @@ def verify(one: Run, siblings: list[Record], evaluation: int) -> Verdict:
     names = (tasks.module(record.task).GOAL, "fd")
     repeated = _scaled(record, again) if exact else _raw(record, again, names, spread)
     return Verdict(record, repeated, _raw(record, fresh, names, spread), exact, fresh)
+
+
+def _no_part_of_the_code(folder: str, names: list[str]) -> list[str]:
+    special = [name for name in names if not (Path(folder, name).is_file() or Path(folder, name).is_dir())]
+    return [*special, "records", "__pycache__"]
 
 
 def repeatable(record: Record, again: Record) -> bool:

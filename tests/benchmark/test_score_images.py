@@ -99,7 +99,8 @@ def test_what_is_wrong_is_said_with_the_remedy(here, images, capsys):
     np.savez(here / "two.npz", a=images, b=images)
     (here / "empty").mkdir()
     (here / "broken.zip").write_bytes(b"PK\x03\x04 and no more")
-    (here / "short.npy").write_bytes((here / "wide.npy").read_bytes()[:5000])
+    np.save(here / "short.npy", images)
+    (here / "short.npy").write_bytes((here / "short.npy").read_bytes()[:5000])
     zipped(here / "torn.zip", {f"{i}.png": png(images[0, 0])[:40] for i in range(N)})
     zipped(here / "alpha.zip", {f"{i}.png": png(images[0, 0], "RGBA") for i in range(N)})
     for name, message in {
