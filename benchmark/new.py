@@ -16,7 +16,7 @@ families = [{families}]
 tasks = ["{task}"]
 entry = "{module}:edit"
 access = [{access}]  # the harness reveals this and no more
-tuning = "none so far"  # how you chose the parameters, and on which instances
+tuning = "none so far"  # how you chose the parameters; `retouch run {title} --tuning` runs the instances meant for it
 
 [params]
 lr = 1.0
@@ -56,7 +56,7 @@ STARTS = {  # task -> summary, what it needs beside the weights, how the images 
     "attribute_rebalancing": (
         "Continues the pre-training on images drawn so that the attribute follows the target.",
         ["training_data", "classifier"],
-        'torch.tensor(task.target["shares"])',
+        'torch.tensor(task.target["shares"]).flatten()',
     ),
     "output_diversity": (
         "Continues the pre-training with every category drawn equally often.",
