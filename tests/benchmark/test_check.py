@@ -183,7 +183,7 @@ junk = st.recursive(
 DEEP = ["[" * 100_000, '{"a":' * 20_000, '{"schema": 1, "params": ' + '{"a":' * 5000 + "1" + "}" * 5001]
 
 
-@given(st.data())
+@given(data=st.data())
 @settings(max_examples=60)
 def test_no_record_takes_it_down_or_is_lost(honest, data, tmp_path_factory):
     """A real record with one value in it replaced, or bytes that are none: a finding or none, the file untouched."""
@@ -206,7 +206,7 @@ def test_no_record_takes_it_down_or_is_lost(honest, data, tmp_path_factory):
     shutil.rmtree(folder)
 
 
-@given(st.data())
+@given(data=st.data())
 @settings(max_examples=60)
 def test_no_manifest_takes_it_down(honest, data, tmp_path_factory):
     folder = copy(honest, tmp_path_factory.mktemp("junk"))

@@ -139,7 +139,7 @@ def test_hostile_archives_are_refused_before_they_are_unpacked(here, images):
     assert not (here.parent / "9.png").exists()
 
 
-@given(st.data())
+@given(data=st.data())
 @settings(max_examples=60)
 def test_no_bytes_take_the_reader_down(data, tmp_path_factory):
     """Whatever the file says, the reader answers with an array of the right form or a ValueError."""
