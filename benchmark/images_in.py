@@ -6,7 +6,10 @@ is unpickled, and sizes are checked before a byte of a picture is decoded.
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -20,6 +23,8 @@ from benchmark.files import read_bytes
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff")
 FILES = 1_000_000
 ONE = 64_000_000  # bytes of one picture's file, and its pixels, at most
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
+HEADER = (ValueError, EOFError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError)
 MODES = {1: "grey (PIL's mode L)", 3: "RGB"}
 
 
@@ -47,7 +52,7 @@ def read(path: Path, n: int, shape: tuple[int, int, int], resize: bool = False) 
     try:
         with zipfile.ZipFile(path) as packed:
             return _zipped(packed, path, n, shape, resize)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except BROKEN as error:
         raise ValueError(f"{path} is no folder of images, zip, .npy or .npz that can be read: {error}") from None
 
 
@@ -145,7 +150,7 @@ def _array(stream: IO[bytes], path: Path, n: int, shape: tuple[int, int, int], r
         version = np.lib.format.read_magic(stream)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         form, fortran, kind = read_header(stream)
-    except (ValueError, EOFError) as error:
+    except HEADER as error:
         raise ValueError(f"{path} holds no plain array: {error}") from None
     if kind != np.uint8 or fortran or len(form) not in (3, 4):
         raise ValueError(f"{path} holds {kind} {form}; wanted uint8 (N, H, W), (N, H, W, C) or (N, C, H, W), 0 to 255")

@@ -2,6 +2,7 @@
 
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -96,7 +97,7 @@ def _read(packed: zipfile.ZipFile, entries: list[zipfile.ZipInfo], folder: Path)
                 manifests[PurePosixPath(name).parent.name] = submission.read(place.parent)
             else:
                 rows.append(_row(records.read(place), name))
-        except (ValueError, OSError, RecursionError, zipfile.BadZipFile) as error:
+        except (ValueError, OSError, RecursionError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             rejected[name] = load.reason(error)
     return Dropped(frame.table(rows), rejected, manifests)
 

@@ -131,7 +131,7 @@ def test_hostile_archives_are_refused_before_they_are_unpacked(here, images):
         (good | {"9.png": b"\0" * 50_000_000}, "would unpack to 50 MB"),
         ({"a.npy": huge.getvalue()}, "ends in the middle"),
         ({"a.npy": negative.getvalue()}, "no image here has"),
-        ({f"{i}.png": enormous.getvalue() for i in range(4)}, "more pixels|would unpack"),
+        ({f"{i}.png": enormous.getvalue() for i in range(4)}, "more than any image"),
         (good | {link: "/etc/passwd"}, "a link"),
     ):
         with pytest.raises(ValueError, match=message):
