@@ -3,7 +3,7 @@
 import pytest
 from submitting import INSTANCE, REJECTS, TRAINS, copy, forge, ran, write
 
-from benchmark import check, records, verify
+from benchmark import check, plan, records, tracks, verify
 from benchmark.cli import main
 
 FITS_THE_PUBLIC_SEED = """
@@ -58,7 +58,8 @@ def test_an_honest_record_is_verified_and_keeps_both_values(submissions, here, n
     assert "verified, repeated to the last digit" in capsys.readouterr().out
     after = records.read(record_of(folder))
     assert after.claim.status == "verified" and after.goal == before.goal
-    assert after.claim.goal != before.goal  # other evaluation seeds, other samples
+    fresh, claimed = (after.claim.goal, after.claim.quality), (before.goal, before.quality)
+    assert fresh != claimed  # other evaluation seeds, other samples
     assert after.model_copy(update={"claim": before.claim}) == before
     assert not [f for f in check.check(folder).findings if f.level == "error"]
 
@@ -131,11 +132,10 @@ def test_a_method_that_no_longer_runs_is_not_verified(submissions, here, capsys)
     assert "no current record" in capsys.readouterr().err
 
 
-def test_the_choice_is_repeatable_and_random(submissions, here):
-    runs = [object.__new__(verify.Run) for _ in range(20)]
-    one = records.read(record_of(submissions / "honest"))
-    for run in runs:
-        object.__setattr__(run, "record", lambda: one)
-    picked = [verify.choose(runs, 5, seed) for seed in (1, 1, 2)]
-    assert picked[0] == picked[1] != picked[2] and len(picked[0]) == 5
-    assert verify.choose(runs, 0, None) == runs
+def test_the_choice_is_repeatable_and_random(submissions):
+    runs = plan.plan(sorted(submissions.iterdir()), tracks.load("tiny"), instances=[INSTANCE])
+    assert len(runs) == 9  # of which three have a record
+    assert [one.name for one in verify.choose(runs, 0, None)] == ["cheat", "filter", "honest"]
+    picked = [tuple(one.name for one in verify.choose(runs, 2, seed)) for seed in range(12)]
+    assert picked == [tuple(one.name for one in verify.choose(runs, 2, seed)) for seed in range(12)]
+    assert set(map(len, picked)) == {2} and len(set(picked)) == 3
