@@ -39,7 +39,6 @@ def test_every_start_is_a_sound_submission_of_about_20_lines(elsewhere, task, ca
     [
         ("category_redaction", "gan", INSTANCE),
         ("attribute_rebalancing", "gan", "attribute_rebalancing/faces-gan"),
-        ("output_diversity", "gan", "output_diversity/digits-gan"),
     ],
 )
 def test_it_runs_outside_the_repository_and_improves_on_the_base(elsewhere, task, family, instance):
