@@ -58,7 +58,8 @@ class Checked:
 
 def printable(text: str, most: int = 600) -> str:
     """A stranger's text as one line without control characters."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text[: 4 * most].split()))[:most]
+    text = text[:most]
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 def brief(error: Exception, folder: Path) -> str:

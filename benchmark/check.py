@@ -118,8 +118,10 @@ def _say_missing(found: Checked, track: str, missing: dict[tuple[str, str], list
     how = f"`retouch run {own} --track {track}`"
     if found.manifest.entry == "images":
         how = f"`retouch score IMAGES --instance I --submission {own}`"
-    alike: dict[tuple[str, str], list[str]] = {}
+    alike: dict[tuple[str, ...], list[str]] = {}
     for (point, instance), seeds in missing.items():
-        alike.setdefault((point, ", ".join(map(str, seeds[:SHOWN]))), []).append(instance)
-    for (point, seeds), instances in alike.items():
-        found.warn(own, f"no record of point {point}, seeds {seeds}, on {track}: {', '.join(instances)}", how)
+        alike.setdefault((point, *map(str, seeds[:SHOWN])), []).append(instance)
+    for (point, *seeds), instances in alike.items():
+        found.warn(
+            own, f"no record of point {point}, seeds {', '.join(seeds)}, on {track}: {', '.join(instances)}", how
+        )
