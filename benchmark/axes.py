@@ -5,6 +5,7 @@ Each takes a number with its 95% interval (`value`, `low`, `high`) and the ancho
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -32,7 +33,7 @@ def on_scale(found: Interval, unchanged: dict[str, float], retrained: dict[str, 
     anchors = ((1 - g) * unchanged["se"]) ** 2 + (g * retrained["se"]) ** 2
     ends = [found.value - found.low, found.high - found.value]
     below, above = (
-        np.sqrt((end / 1.96) ** 2 + anchors) * 1.96 / abs(span) for end in (ends if span > 0 else ends[::-1])
+        math.sqrt((end / 1.96) ** 2 + anchors) * 1.96 / abs(span) for end in (ends if span > 0 else ends[::-1])
     )
     return _scaled(g, g - below, g + above)
 
@@ -48,5 +49,5 @@ def relative_quality(found: Interval, unchanged: dict[str, float], unit: float) 
 
 
 def _scaled(*numbers: float) -> Scaled:
-    value, low, high = (round(float(np.clip(number, 0, 1)), DIGITS) for number in numbers)
+    value, low, high = (round(min(max(float(number), 0.0), 1.0), DIGITS) for number in numbers)
     return Scaled(value=value, low=low, high=high)

@@ -98,18 +98,21 @@ def _check_records(found: Checked, files: list[Path]) -> None:
 
 
 def _check_completeness(found: Checked) -> None:
-    """Which instances, operating points and seeds have no record yet."""
+    """Which instances, operating points and seeds have no record yet; tuning instances need none."""
     done = {(r.track, r.instance, r.point, r.seed) for r in found.records if r.status != "failed"}
     for name in sorted({record.track for record in found.records}) or ["tiny"]:
         try:
-            runs = plan.plan([found.folder], tracks.load(name))
+            track = tracks.load(name)
         except ValueError:
             continue  # an unknown track, said above
-        missing: dict[tuple[str, str], list[int]] = {}
-        for run in runs:
-            if (name, run.instance.name, run.point, run.seed) not in done and not run.instance.tuning:
-                missing.setdefault((run.point, run.instance.name), []).append(run.seed)
-        _say_missing(found, name, missing)
+        asked = [one.name for one in track.instances if plan.fits(found.manifest, one) and not one.tuning]
+        points = [point.name for point in found.manifest.points]
+        missing = {
+            (point, one): [seed for seed in track.seeds if (name, one, point, seed) not in done]
+            for point in points
+            for one in asked
+        }
+        _say_missing(found, name, {cell: seeds for cell, seeds in missing.items() if seeds})
 
 
 def _say_missing(found: Checked, track: str, missing: dict[tuple[str, str], list[int]]) -> None:

@@ -37,7 +37,7 @@ def write_record(path: Path, run: Run, resize: bool) -> Record:
     _say(found, run.instance.samples)
     given = Answers({"samples": images})
     record = runner.scored(run, given, began)
-    runner.keep(run, given)
+    runner.keep_answers(run, given)
     target = records.write(run.folder, record)
     tables.show_records([record])
     tables.console.print(f"the record is {target}", markup=False)

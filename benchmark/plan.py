@@ -124,13 +124,18 @@ def plan(
         runs += [
             Run(folder, manifest, point.name, track, instance, seed, device)
             for instance in chosen
-            if instance.family in manifest.families and instance.task in manifest.tasks
-            if instance.retrained or "retraining" not in manifest.access
+            if fits(manifest, instance)
             for point in manifest.points
             if not points or point.name in points
             for seed in seeds or track.seeds
         ]
     return runs
+
+
+def fits(manifest: Submission, instance: Instance) -> bool:
+    """Whether a submission says that it can do an instance, and the instance has what it needs."""
+    listed = instance.family in manifest.families and instance.task in manifest.tasks
+    return listed and bool(instance.retrained or "retraining" not in manifest.access)
 
 
 def estimate(run: Run) -> dict[str, float]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.metadata
-import io
 import os
 import platform
 import subprocess
@@ -22,7 +20,7 @@ import numpy as np
 
 from benchmark import coordinate, joint, records, reveal, versions, weights
 from benchmark import score as scoring
-from benchmark.cache import cache_folder
+from benchmark.cache import cache_folder, content_key, keep, kept
 from benchmark.coordinate import Answers, RunFailed
 from benchmark.files import write_atomically, write_json
 from benchmark.generators import family
@@ -79,39 +77,29 @@ def answers_file(run: Run) -> Path:
 
 def cached(run: Run) -> Answers | None:
     """The answers that an earlier run left in the cache, if it did."""
-    with contextlib.suppress(OSError, ValueError), np.load(answers_file(run), allow_pickle=False) as kept:
-        arrays = dict(kept)
-        cost = {name[5:]: arrays.pop(name).item() for name in list(arrays) if name.startswith("cost_")}
-        return Answers(arrays, cost)
-    return None
+    arrays = kept(answers_file(run))
+    if arrays is None:
+        return None
+    cost = {name[5:]: arrays.pop(name).item() for name in list(arrays) if name.startswith("cost_")}
+    return Answers(arrays, cost)
 
 
 def _asked(run: Run, on_progress: Progress) -> Answers:
     """The answers of a worker, kept in the cache."""
     given = coordinate.answers(run, lambda step, of: on_progress(run, step, of))
-    keep(run, given)
+    keep_answers(run, given)
     return given
 
 
-def keep(run: Run, given: Answers) -> None:
+def keep_answers(run: Run, given: Answers) -> None:
     """Put the answers of a run into the cache."""
-    _keep(answers_file(run), given.arrays | {f"cost_{name}": np.array(value) for name, value in given.cost.items()})
+    keep(answers_file(run), given.arrays | {f"cost_{name}": np.array(value) for name, value in given.cost.items()})
 
 
 def digest(arrays: dict[str, np.ndarray]) -> str:
     """Hash of the answers by name, form and content."""
-    found = hashlib.sha256()
-    for name, array in sorted(arrays.items()):
-        found.update(f"{name} {array.dtype} {array.shape}\0".encode() + np.ascontiguousarray(array).tobytes())
-    return found.hexdigest()
-
-
-def _keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays into the cache; a full disk costs the cache, not the run."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
-    with contextlib.suppress(OSError):
-        write_atomically(file, buffer.getvalue())
+    names = sorted(arrays)
+    return content_key(" ".join(names), *(arrays[name] for name in names))
 
 
 def scored(run: Run, given: Answers, began: float) -> Record:
@@ -150,9 +138,9 @@ def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
     base = weights.card(weights.folder(run.instance.base))["sha256"][:32]
     key = f"{base}.{run.instance.task}.{reveal.paired_seed(run)}.{versions.METRICS}"
     file = cache_folder() / "base" / f"{key}.npz"
-    with contextlib.suppress(OSError, ValueError), np.load(file, allow_pickle=False) as kept:
-        if set(kept.files) >= {f"base_{name}" for name in likelihoods}:
-            return dict(kept)
+    found = kept(file)
+    if found is not None and found.keys() >= {f"base_{name}" for name in likelihoods}:
+        return found
     import torch
 
     from benchmark.generators.flow import log_probs
@@ -165,7 +153,7 @@ def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
         for name, images in identity_removal.likelihood_sets(run.instance, scoring.judge(run.instance)).items():
             rng = torch.Generator().manual_seed(reveal.NOISE_SEED + run.evaluation)
             arrays[f"base_log_prob_{name}"] = log_probs(generator, torch.from_numpy(images), reveal.DRAWS, rng)
-    _keep(file, arrays)
+    keep(file, arrays)
     return arrays
 
 
