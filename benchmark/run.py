@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
-import platform
-import subprocess
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from benchmark import coordinate, joint, records, reveal, versions, weights
+from benchmark import coordinate, joint, machine, records, reveal, versions, weights
 from benchmark import score as scoring
 from benchmark.cache import cache_folder, content_key, keep, kept
 from benchmark.coordinate import Answers, RunFailed
 from benchmark.files import write_atomically, write_json
 from benchmark.generators import family
 from benchmark.pictures import sheet
-from benchmark.plan import PACKAGE, Run, estimate
+from benchmark.plan import Run, estimate
 from benchmark.records import Cost, Provenance, Record
 
 SHEET = 10  # pairs of pictures on a contact sheet
@@ -180,8 +176,8 @@ def _record(
         instance=run.instance.name, seed=run.seed, status=status, reason=reason,
         cost=_cost(run, cost) if cost else None,
         provenance=Provenance(
-            versions=versions.versions(run.track, run.instance) | _own_version(),
-            sha256=hashes, packages=packages(), git_commit=_commit(),
+            versions=versions.versions(run.track, run.instance) | machine.own_version(),
+            sha256=hashes, packages=machine.packages(), git_commit=machine.commit(),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
         **scores,
@@ -197,55 +193,13 @@ def _cost(run: Run, took: dict[str, Any]) -> Cost:
         yardstick_seconds=round(took["yardstick"], 5),
         gradient_steps=took["steps"],
         peak_memory_mb=round(took["memory"], 1),
-        device=device(run.device),
+        device=machine.device(run.device),
         sampling_relative=round(took["answered"], 4),
         sampling_seconds=round(took["sampling"], 3),
         base_seconds=round(took["base"], 3),
         harness_seconds=round(took["harness"], 3),
         cut=took["cut"],
     )
-
-
-@cache
-def device(name: str) -> str:
-    """The device as records name it."""
-    if name.startswith("cuda"):
-        import torch
-
-        return torch.cuda.get_device_name(name)
-    return f"{platform.machine()} CPU, one thread"
-
-
-@cache
-def packages() -> dict[str, str]:
-    """What computes here, by name and version; the processor, too, decides how sums are rounded."""
-    import torch
-
-    names = ("torch", "diffusers", "numpy", "scikit-learn", "safetensors")
-    found = {name: importlib.metadata.version(name) for name in names}
-    processor = f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}"
-    return {"python": platform.python_version(), **found, "processor": processor}
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError, IndexError, StopIteration):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(one for one in lines if one.startswith("model name")).split(":")[1].strip()
-    return platform.processor() or platform.machine()
-
-
-def _own_version() -> dict[str, str]:
-    return {"retouch": importlib.metadata.version("retouch-bench")}
-
-
-@cache
-def _commit() -> str:
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        told = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=PACKAGE, capture_output=True, text=True, timeout=5, check=True
-        )
-        return told.stdout.strip()
-    return ""
 
 
 class Status:
