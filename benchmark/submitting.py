@@ -57,6 +57,7 @@ def verify(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, help="of the choice and of the fresh evaluation seeds; default: drawn now")
     parser.add_argument("--track", default="tiny")
     parser.add_argument("--instance", action="append", help="only this instance (repeatable)")
+    parser.add_argument("--sandbox", action="store_true", help="the second runs inside bubblewrap, as `run --sandbox`")
     parser.add_argument("--device", default="cpu")
 
     def verb(asked: argparse.Namespace) -> int:
@@ -65,7 +66,7 @@ def verify(verbs: argparse._SubParsersAction) -> None:
         folders = [submission.find(name, submissions_folder()) for name in asked.names]
         runs = plan.plan(folders, tracks.load(asked.track), instances=asked.instance, device=asked.device)
         drawn = secrets.randbits(30) if asked.seed is None else asked.seed
-        return verify.verify_and_show(runs, asked.sample, drawn)
+        return verify.verify_and_show(runs, asked.sample, drawn, **({"sandboxed": True} if asked.sandbox else {}))
 
     parser.set_defaults(verb=verb)
 
