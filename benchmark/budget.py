@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -43,12 +42,12 @@ class Budget:
         seconds: float,
         train_steps: int,
         yardstick: float,
-        folder: Path | None = None,
+        keep: Callable[[Generator], None] = lambda generator: None,
         report: Callable[[int, int], None] = lambda step, of: None,
     ) -> None:
         self.seconds, self.train_steps, self.yardstick = seconds, train_steps, yardstick
         self.gradient_steps, self.charged, self.cut = 0, 0.0, False
-        self._folder, self._report, self._began = folder, report, time.perf_counter()
+        self._keep, self._report, self._began = keep, report, time.perf_counter()
 
     @property
     def spent(self) -> float:
@@ -78,10 +77,4 @@ class Budget:
 
     def checkpoint(self, generator: Generator) -> None:
         """Hand over a state that counts if the budget runs out before `edit` returns."""
-        if self._folder is None:
-            return
-        draft, final = self._folder / "draft", self._folder / "checkpoint"
-        generator.save(draft, half=False)
-        if final.exists():
-            final.rename(self._folder / f"old-{self.gradient_steps}-{time.perf_counter_ns()}")
-        draft.rename(final)
+        self._keep(generator)

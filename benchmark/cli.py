@@ -61,6 +61,7 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
     parser.add_argument("--workers", type=int, default=0, help="runs at a time; default: one a core, or one on a GPU")
+    parser.add_argument("--sandbox", action="store_true", help="lock each worker up with bubblewrap: docs/isolation.md")
     parser.add_argument("--again", action="store_true", help="run also what has a valid record")
     parser.add_argument("--download", action="store_true", help="allow torchvision to download MNIST and Fashion-MNIST")
     parser.add_argument(
@@ -68,13 +69,14 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     )
 
     def verb(asked: argparse.Namespace) -> int:
-        from benchmark import plan, submission, tables, tracks
+        from benchmark import plan, sandbox, submission, tables, tracks
 
         track = tracks.load(asked.track)
         folders = [submission.find(name, submissions_folder()) for name in asked.names]
         _known_tasks(asked.task or [], track)
         runs = plan.plan(folders, track, tasks=asked.task, instances=asked.instance, seeds=asked.seed,
-                         points=asked.point, tuning=asked.tuning, device=_device(asked.device))  # fmt: skip
+                         points=asked.point, tuning=asked.tuning, device=_device(asked.device),
+                         sandboxed=asked.sandbox)  # fmt: skip
         if not runs:
             raise ValueError(
                 "nothing fits: the submission's families and tasks leave no instance of what was asked for"
@@ -83,6 +85,8 @@ def _run(verbs: argparse._SubParsersAction) -> None:
             raise ValueError(
                 f"{', '.join(elsewhere)}: made elsewhere, nothing to run; `retouch score IMAGES` scores them"
             )
+        if asked.sandbox:
+            sandbox.name()  # says here what is missing, before anything runs
         missing = [run for run in runs if asked.again or run.record() is None]
         if asked.plan:
             return tables.show_plan(runs, missing)

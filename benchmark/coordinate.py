@@ -1,38 +1,30 @@
-"""One run from reveal to arrays: start the worker, watch it, stop it at the end of its budget, take its answers."""
+"""One run from reveal to arrays: a worker edits within its budget and is asked; its claims are held against a clock."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import os
+import io
+import math
 import shutil
-import signal
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
-from benchmark import reveal
-from benchmark.forks import CONTEXT
+from benchmark import reveal, sandbox
 from benchmark.plan import Run
-from benchmark.tasks import attribute_rebalancing
+from benchmark.records import UNSANDBOXED
+from benchmark.session import RunFailed, Session, number
 
 GRACE = 2.0  # seconds past the budget before a worker is stopped: one step may be under way
-READY = 180  # seconds until the edit has to begin
-
-
-class RunFailed(Exception):
-    """A run that has no scores; the message says why and what to do."""
-
-    def __init__(self, message: str, status: str = "failed") -> None:
-        super().__init__(message)
-        self.status = status
+READY = 180  # seconds until the worker stands ready: imports, yardstick
+IMPORTS = 30  # seconds that importing the method may take before the budget's clock runs all the same
+DTYPES = ("uint8", "float32", "float64")  # of answers: bytes are read as these and as nothing else
 
 
 @dataclass
@@ -51,152 +43,134 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
             than asked for.
     """
     folder = Path(tempfile.mkdtemp(prefix="retouch-"))
+    checkpoint = folder / "checkpoint.zip"
+    cost: dict[str, Any] = {"sandbox": sandbox.name() if run.sandboxed else UNSANDBOXED}
     try:
         reveal.lay_out(run, folder / "reveal")
-        cost: dict[str, Any] = {}
-        try:
-            _session(run, folder, cost, on_progress)
-        except _OutOfTime:
-            if not (folder / "checkpoint").exists():
-                raise RunFailed(
-                    f"edit was still running {GRACE:.0f} s past its budget of {cost['budget']:.0f} s; loop over "
-                    "budget.steps(n), or call budget.checkpoint(generator) on the way",
-                    "over_budget",
-                ) from None
-            cost |= {"edited": cost["budget"], "wall": cost["budget"], "steps": 0, "cut": True}
-            _session(run, folder, cost, on_progress)
-        return Answers(_collect(run, folder / "answers"), cost)
+        with Session(run, folder, on_progress, checkpoint.write_bytes) as session:
+            try:
+                _edit(run, session, cost, _size(folder / "reveal/base"))
+                return Answers(_ask(run, session, cost), cost)
+            except _OutOfTime:
+                if not checkpoint.exists():
+                    raise RunFailed(
+                        f"edit was still running {GRACE:.0f} s past its budget of {cost['budget']:.0f} s; loop over "
+                        "budget.steps(n), or call budget.checkpoint(generator) on the way",
+                        "over_budget",
+                    ) from None
+        cost |= {"wall": cost["budget"], "edited": cost["budget"], "steps": 0, "cut": True}
+        with Session(run, folder, on_progress, checkpoint.write_bytes) as session:
+            _ready(session)
+            session.tell(checkpoint.read_bytes(), kind="restore")
+            return Answers(_ask(run, session, cost), cost)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
 
 class _OutOfTime(Exception):
     pass
 
 
-def _session(run: Run, folder: Path, cost: dict[str, Any], on_progress: Callable[[int, int], None]) -> None:
-    """One worker's life: it edits (or takes up the checkpoint), is asked, and ends. Fills `cost`."""
-    ours, theirs = CONTEXT.Pipe()
-    process = CONTEXT.Process(target=_start, args=(str(folder), theirs), daemon=True)
-    process.start()
-    theirs.close()
+def _ready(session: Session) -> dict[str, Any]:
+    """Yardstick and sampling speed of the base: measured before any code of the method was there."""
     try:
-        if not (folder / "checkpoint").exists():
-            began = _hear(run, process, ours, folder, READY, on_progress)
-            cost |= {"budget": began["began"], "yardstick": began["yardstick"]}
-            try:
-                cost |= _hear(run, process, ours, folder, began["began"] + GRACE, on_progress)
-            except TimeoutError:
-                raise _OutOfTime from None
-            _within_budget(run, cost)
-        ours.send_bytes(reveal.questions(run, folder))
-        try:
-            cost |= _hear(run, process, ours, folder, max(120, run.track.max_minutes * 60), on_progress)
-        except TimeoutError:
-            raise RunFailed("the edited generator took too long to sample; its .sample must not cost minutes") from None
-    finally:
-        _end(process)
+        return session.hear("ready", READY)[0]
+    except TimeoutError:
+        raise RunFailed(f"the worker was not ready after {READY} s; is the machine overloaded?") from None
 
 
-def _start(folder: str, pipe: Connection) -> None:
-    from benchmark.worker import work  # torch and diffusers: the fork server has them, the coordinator need not
-
-    work(folder, pipe)
-
-
-def _within_budget(run: Run, cost: dict[str, Any]) -> None:
+def _edit(run: Run, session: Session, cost: dict[str, Any], weights: int) -> None:
+    """Have it edit; fills `cost`. Checkpoints may be four times as large as the base's weights."""
+    ready = _ready(session)
+    cost |= {name: number(ready, name, 1e-9, 1e6) for name in ("yardstick", "base")}
+    steps = round(reveal.told(run)["train_steps"])
+    cost["budget"] = min(steps * cost["yardstick"], run.track.max_minutes * 60)
+    session.tell(kind="edit", seconds=cost["budget"])
+    with contextlib.suppress(TimeoutError):
+        session.hear("imported", IMPORTS)
+    began = time.monotonic()
+    try:
+        done = session.hear("edited", cost["budget"] + GRACE, 4 * weights + 2**20)[0]
+    except TimeoutError:
+        raise _OutOfTime from None
+    wall = borne_out(number(done, "edited", 0, 1e9), time.monotonic() - began)
+    charged = number(done, "charged", 0, 1e9)
+    cost |= {"wall": wall, "edited": wall + charged, "steps": int(number(done, "steps", 0, 1e12)),
+             "cut": done.get("cut") is True}  # fmt: skip
     if cost["edited"] > cost["budget"] + GRACE and not run.submission.control:
         raise RunFailed(f"edit charged {cost['edited']:.0f} s to a budget of {cost['budget']:.0f} s", "over_budget")
 
 
-def _hear(
-    run: Run, process: Any, pipe: Connection, folder: Path, seconds: float, on_progress: Callable[[int, int], None]
-) -> dict[str, Any]:
-    """The worker's next message; TimeoutError after `seconds`, RunFailed if it failed, died or outgrew its memory."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if pipe.poll(0.05):
-            return _message(process, pipe, folder)
-        if not process.is_alive() and not pipe.poll(0):
-            raise _dead(process, folder)
-        _check_memory(run, process.pid)
-        with contextlib.suppress(OSError, ValueError):
-            step, of = (folder / "progress").read_text().split()
-            on_progress(int(step), int(of))
-    raise TimeoutError
+def borne_out(claimed: float, clock: float) -> float:
+    """The seconds that a worker claims, or those of the coordinator's own clock where these are clearly more.
+
+    The worker's are exact and the clock's have the noise of a busy coordinator; but a method may claim what it likes.
+    """
+    return claimed if claimed >= 0.9 * clock - 0.1 else clock
 
 
-def _message(process: Any, pipe: Connection, folder: Path) -> dict[str, Any]:
-    try:
-        message = json.loads(pipe.recv_bytes())
-        if not isinstance(message, dict):
-            raise ValueError
-    except (EOFError, OSError):
-        raise _dead(process, folder) from None
-    except ValueError:
-        raise RunFailed(
-            "the worker's channel carried something else than its messages; a method must not touch it"
-        ) from None
-    if "failed" in message:
-        raise RunFailed(f"{message['failed']}{_last_lines(folder)}")
-    return message
-
-
-def _dead(process: Any, folder: Path) -> RunFailed:
-    process.join(2)
-    code = process.exitcode
-    how = f"was ended by {signal.Signals(-code).name}" if code and code < 0 else f"left with exit code {code}"
-    return RunFailed(f"the worker {how} before it had answered{_last_lines(folder)}")
-
-
-def _last_lines(folder: Path, lines: int = 5) -> str:
-    """The end of what the method printed, for the record's reason."""
-    with contextlib.suppress(OSError):
-        text = (folder / "log.txt").read_bytes()[-4000:].decode(errors="replace")
-        text = "".join(c for c in text if c.isprintable() or c == "\n")
-        if tail := "\n".join(text.strip().splitlines()[-lines:]):
-            return f"; it printed last:\n{tail}"
-    return ""
-
-
-def _check_memory(run: Run, pid: int) -> None:
-    with contextlib.suppress(psutil.Error):
-        used = psutil.Process(pid).memory_info().rss / 2**20
-        if used > run.track.max_memory_mb:
-            raise RunFailed(
-                f"the worker used {used:.0f} MB; the track allows {run.track.max_memory_mb} MB", "over_budget"
-            )
-
-
-def _end(process: Any) -> None:
-    """End the worker and all that it started."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.join(5)
-
-
-def _collect(run: Run, folder: Path) -> dict[str, np.ndarray]:
-    arrays = {}
-    for file in sorted(folder.glob("*.npy")):
+def _ask(run: Run, session: Session, cost: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Ask everything; fills `cost` with what sampling takes, by the slower of the questions for images."""
+    arrays, each, total = {}, [], 0.0
+    until = time.monotonic() + max(120, run.track.max_minutes * 60)
+    for question, about in reveal.questions(run):
+        payload, shape = _packed(about), _shape(run, question, about)
+        began = time.monotonic()
+        session.tell(payload, **question)
         try:
-            arrays[file.stem] = np.load(file, allow_pickle=False)
-        except (ValueError, OSError) as error:
-            raise RunFailed(f"the answer {file.stem} is not a plain array: {error}") from None
-    shape = reveal.image_shape(run.instance)
-    for name, n in (("samples", run.instance.samples), ("paired", reveal.PAIRED)):
-        _check_images(name, arrays.get(name), (n, *shape))
-    if "edits" in arrays:
-        _check_images("edits", arrays["edits"], (attribute_rebalancing.VALUES, attribute_rebalancing.EDITS, *shape))
-    for name, array in arrays.items():
-        if name.startswith("log_prob") and not np.isfinite(array).all():
-            raise RunFailed(f"{name}: .log_prob gave {int((~np.isfinite(array)).sum())} NaN or infinite values")
+            told, payload = session.hear("answer", until - time.monotonic(), 8 * math.prod(shape))
+        except TimeoutError:
+            raise RunFailed("the edited generator took too long to sample; its .sample must not cost minutes") from None
+        if told["answer"] is not None:
+            seconds = borne_out(number(told, "seconds", 0, 1e9), time.monotonic() - began)
+            total += seconds
+            arrays[question["name"]] = _array(question, told, payload, shape)
+            each += [seconds / question["n"]] if question["kind"] == "sample" else []
+    session.tell(kind="end")
+    memory = number(session.hear("memory", 30)[0], "memory", 0, 1e9)
+    if not run.device.startswith("cuda"):
+        memory = max(memory, session.watch.peak)
+    cost |= {"answered": cost["base"] / reveal.PAIRED / max(*each, 1e-9), "sampling": total, "memory": memory}
     return arrays
 
 
-def _check_images(name: str, array: np.ndarray | None, shape: tuple[int, ...]) -> None:
-    if array is None:
-        raise RunFailed(f"the worker left no {name}")
-    if array.dtype != np.uint8 or array.shape != shape:
-        nan = "" if array.dtype == np.uint8 or np.isfinite(array).all() else ", with NaN or infinite values"
-        raise RunFailed(f"{name}: the generator gave {array.dtype} {array.shape}{nan}; wanted uint8 {shape}")
+def _packed(arrays: dict[str, np.ndarray]) -> bytes:
+    """Arrays as the bytes of an .npz; none if there are none."""
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue() if arrays else b""
+
+
+def _shape(run: Run, question: dict[str, Any], about: dict[str, np.ndarray]) -> tuple[int, ...]:
+    """What an answer has to look like."""
+    if question["kind"] == "log_prob":
+        return question["draws"], len(about["images"])
+    edits = question["kind"] == "edit_attribute"
+    count = (len(about["values"]), len(about["latents"])) if edits else (question["n"],)
+    return *count, *reveal.image_shape(run.instance)
+
+
+def _array(question: dict[str, Any], told: dict[str, Any], payload: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """The array of an answer; RunFailed if it is not what was asked for."""
+    images = question["kind"] != "log_prob"
+    dtype, given = str(told["answer"])[:20], told.get("shape")
+    array = None
+    if dtype in DTYPES and len(payload) == math.prod(shape) * np.dtype(dtype).itemsize:
+        array = np.frombuffer(bytearray(payload), dtype).reshape(shape)
+    nan = "" if array is None or np.isfinite(array).all() else ", with NaN or infinite values"
+    if array is None or nan or given != list(shape) or images != (dtype == "uint8"):
+        wanted = "uint8" if images else "finite floats"
+        found = f"{dtype} {str(given)[:60]}{nan}"
+        raise RunFailed(f"{question['name']}: the generator gave {found}; wanted {wanted} {shape}")
+    return array
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*.safetensors"))
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:  # folders nested by the thousand
+        subprocess.run(["rm", "-rf", folder], check=False)

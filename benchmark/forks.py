@@ -1,12 +1,74 @@
-"""The fork server that workers come from: torch and diffusers are imported once, not in every run."""
+"""Where workers come from without a sandbox: a fork server that has imported torch and diffusers once for all."""
 
+from __future__ import annotations
+
+import ctypes
 import multiprocessing
+import os
+import signal
+import socket
+import sys
+import time
+from functools import cache
 from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from typing import Any
+
+from benchmark import limits
+from benchmark.limits import Place
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["benchmark.worker"])
+CONTEXT.set_forkserver_preload(["benchmark.worker", "diffusers.models.unets.unet_2d", "torchvision"])
+ADOPT = 36  # prctl: orphans among the descendants become children of this process, wherever they have gone
 
 
+@cache
 def start() -> None:
-    """Start it now, so that its imports run beside the coordinator's own."""
-    forkserver.ensure_running()
+    """Start it now, so that its imports run beside the coordinator's; before any thread, for its clean environment."""
+    ours = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(limits.environment("/nonexistent"))
+        forkserver.ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(ours)
+
+
+def worker(end: socket.socket, log: Connection, place: Place) -> Any:
+    """A worker without a sandbox, below a keeper that ends with it and takes along all that the worker started."""
+    start()
+    process = CONTEXT.Process(target=_keep, args=(end, log, place), daemon=True)
+    process.start()
+    return process
+
+
+def _keep(end: socket.socket, log: Connection, place: Place) -> None:
+    os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
+    coordinator, child = os.getppid(), os.fork()
+    if child == 0:
+        from benchmark.worker import work
+
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        log.close()
+        work(end, place)
+    end.close()
+    log.close()
+    status = _wait(child, coordinator)
+    limits.Watch(os.getpid(), 0, None).end()
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _wait(child: int, coordinator: int) -> int:
+    """The worker's exit status; that of one killed if the coordinator is gone."""
+    while os.getppid() == coordinator:
+        pid, status = os.waitpid(-1, os.WNOHANG)  # orphans are buried on the way
+        if pid == child:
+            return status
+        if pid == 0:
+            time.sleep(0.05)
+    return signal.SIGKILL

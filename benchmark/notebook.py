@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -50,10 +49,8 @@ class Workbench(Task):
 
     def score(self, edited: Any) -> score.Scores:
         """Goal, quality, score and all raw metrics of an edited generator, or of any object with .sample."""
-        root = Path(self._folder.name)
-        for question in json.loads(reveal.questions(self._plan, root)):
-            worker.answer(edited, question, root)
-        arrays = {file.stem: np.load(file) for file in (root / "answers").glob("*.npy")}
+        answers = {q["name"]: worker.answer(edited, q, about) for q, about in reveal.questions(self._plan)}
+        arrays = {name: array for name, array in answers.items() if array is not None}
         base = run.base_answers(self._plan, [name for name in arrays if name.startswith("log_prob")])
         return score.score(self._plan.track.name, self._plan.instance, {**arrays, **base})
 

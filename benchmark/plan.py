@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark import records, submission, versions, weights
 from benchmark.files import read_bytes
-from benchmark.records import Cost, Record
+from benchmark.records import UNSANDBOXED, Cost, Record
 from benchmark.submission import Submission
 from benchmark.tracks import Instance, Track
 
@@ -30,6 +30,7 @@ class Run:
     seed: int
     device: str = "cpu"
     evaluation: int = 0  # added to the public evaluation seeds; `verify` draws one that nobody could know
+    sandboxed: bool = False
 
     @property
     def name(self) -> str:
@@ -59,7 +60,7 @@ class Run:
     def key(self) -> str:
         """Name of the answers in the cache: a hash of what the worker was given, the scoring left out."""
         given = {name: value for name, value in self.identity().items() if name not in ("judge", "scale")}
-        asked = [self.evaluation] if self.evaluation else []
+        asked = [self.evaluation] * bool(self.evaluation) + ["sandboxed"] * self.sandboxed
         return versions.digest([given, self.params, self.seed, self.device, *asked])
 
     def record(self) -> Record | None:
@@ -70,7 +71,8 @@ class Run:
             return None
         current = found.provenance.sha256.items() >= self.identity().items() and found.params == self.params
         measured = found.provenance.versions.get("metrics") == versions.METRICS
-        return found if current and measured and found.status != "failed" else None
+        locked = not self.sandboxed or found.provenance.sandbox != UNSANDBOXED
+        return found if current and measured and locked and found.status != "failed" else None
 
 
 def method_sha256(folder: Path, entry: str) -> str:
@@ -102,6 +104,7 @@ def _imports(file: Path) -> set[Path]:
 def plan(
     folders: list[Path], track: Track, *, tasks: list[str] | None = None, instances: list[str] | None = None,
     seeds: list[int] | None = None, points: list[str] | None = None, tuning: bool = False, device: str = "cpu",
+    sandboxed: bool = False,
 ) -> list[Run]:  # fmt: skip
     """Every run of the submissions in `folders` that fits: their families and tasks, and what is asked for.
 
@@ -122,7 +125,7 @@ def plan(
         for name in points or []:
             manifest.point(name)
         runs += [
-            Run(folder, manifest, point.name, track, instance, seed, device)
+            Run(folder, manifest, point.name, track, instance, seed, device, sandboxed=sandboxed)
             for instance in chosen
             if fits(manifest, instance)
             for point in manifest.points

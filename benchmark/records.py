@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from benchmark.files import read_bytes, write_json
 
 SCHEMA = 1
+UNSANDBOXED = "unsandboxed"
 Status = Literal["ok", "over_budget", "below_floor", "failed", "samples_only"]
 TASKS = ("identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
@@ -87,7 +88,7 @@ class Provenance(_Model):
     versions: dict[str, str] = Field(description="track, instance, judge, metrics, retouch")
     sha256: dict[str, str] = Field(description="base, judge, data, scale, method, answers, picture: by content")
     packages: dict[str, str] = Field(description="name -> version of what computed it")
-    sandbox: str = Field("unsandboxed", description="what the worker was locked into")
+    sandbox: str = Field(UNSANDBOXED, max_length=100, description="what the worker was locked into")
     git_commit: str = ""
     time: str = Field(description="UTC, ISO 8601; the only field that two equal runs do not share, with the costs")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -47,7 +46,6 @@ def told(run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "device": run.device,
         "entry": run.submission.entry,
-        "submission": str(run.folder),
         "params": run.params,
         "batch": recipe["batch"],
         "pretraining_steps": recipe["steps"],
@@ -61,30 +59,28 @@ def _no_training(_folder: str, names: list[str]) -> list[str]:
     return [name for name in names if name in ("training", "__pycache__")]
 
 
-def questions(run: Run, folder: Path) -> bytes:
-    """The questions as JSON; images that they are about are laid into FOLDER first.
+def questions(run: Run) -> list[tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    """What the edited generator is asked, each question with the arrays that it is about.
 
     The evaluation seeds differ from the run's own, which the method knows.
     """
     from benchmark.score import judge
 
-    asked: list[dict[str, Any]] = [
-        {"kind": "sample", "name": "samples", "n": run.instance.samples, "seed": samples_seed(run)},
-        {"kind": "sample", "name": "paired", "n": PAIRED, "seed": paired_seed(run)},
+    noise = NOISE_SEED + run.evaluation
+    asked: list[tuple[dict[str, Any], dict[str, np.ndarray]]] = [
+        ({"kind": "sample", "name": "samples", "n": run.instance.samples, "seed": samples_seed(run)}, {}),
+        ({"kind": "sample", "name": "paired", "n": PAIRED, "seed": paired_seed(run)}, {}),
     ]
     if run.instance.task == "identity_removal" and run.instance.family == "flow":
         for name, images in identity_removal.likelihood_sets(run.instance, judge(run.instance)).items():
-            np.save(folder / f"asked_{name}.npy", images)
-            asked.append({"kind": "log_prob", "name": f"log_prob_{name}", "images": f"asked_{name}.npy",
-                          "draws": DRAWS, "seed": NOISE_SEED + run.evaluation})  # fmt: skip
+            question = {"kind": "log_prob", "name": f"log_prob_{name}", "draws": DRAWS, "seed": noise}
+            asked.append((question, {"images": images}))
     if run.instance.task == "attribute_rebalancing" and run.instance.family == "gan":
         config = weights.card(weights.folder(run.instance.base))["config"]
         latents, values = attribute_rebalancing.edits_asked(config["latent"], run.seed + run.evaluation)
-        np.save(folder / "asked_latents.npy", latents)
-        np.save(folder / "asked_values.npy", values)
-        asked.append({"kind": "edit_attribute", "name": "edits", "latents": "asked_latents.npy",
-                      "values": "asked_values.npy", "seed": NOISE_SEED + run.evaluation})  # fmt: skip
-    return json.dumps(asked).encode()
+        question = {"kind": "edit_attribute", "name": "edits", "seed": noise}
+        asked.append((question, {"latents": latents, "values": values}))
+    return asked
 
 
 def samples_seed(run: Run) -> int:

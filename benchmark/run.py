@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import coordinate, joint, machine, records, reveal, versions, weights
+from benchmark import coordinate, forks, joint, machine, records, reveal, sandbox, versions, weights
 from benchmark import score as scoring
 from benchmark.cache import cache_folder, content_key, keep, kept
-from benchmark.coordinate import Answers, RunFailed
+from benchmark.coordinate import Answers
 from benchmark.files import write_atomically, write_json
 from benchmark.generators import family
 from benchmark.pictures import sheet
 from benchmark.plan import Run, estimate
 from benchmark.records import Cost, Provenance, Record
+from benchmark.session import RunFailed
 
 SHEET = 10  # pairs of pictures on a contact sheet
 Progress = Callable[[Run, int, int], None]
@@ -37,6 +38,8 @@ def grid(
 
     The longest come first, so that no worker is left with a long run while the others have nothing to do.
     """
+    if not all(run.sandboxed for run in runs):
+        forks.start()
     with ThreadPoolExecutor(workers) as pool:
         longest = sorted(runs, key=lambda run: -estimate(run)["minutes"])
         pending = {pool.submit(execute, run, on_start, on_progress): run for run in longest}
@@ -178,6 +181,7 @@ def _record(
         provenance=Provenance(
             versions=versions.versions(run.track, run.instance) | machine.own_version(),
             sha256=hashes, packages=machine.packages(), git_commit=machine.commit(),
+            sandbox=cost.get("sandbox") or (sandbox.name() if run.sandboxed else records.UNSANDBOXED),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
         **scores,

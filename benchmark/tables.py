@@ -94,7 +94,8 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
 
     from benchmark import forks
 
-    forks.start()
+    if not all(one.sandboxed for one in missing):
+        forks.start()
     from benchmark import run as runner  # imports torch, as the fork server does meanwhile
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

@@ -1,101 +1,141 @@
 """The worker: a process of its own that edits, and only then is asked. It answers with plain arrays.
 
-The coordinator speaks to it in JSON over a pipe; nothing that comes back is unpickled.
+The method shares this process and may change anything in it, so that nothing the coordinator relies on is computed here
+once its code has been imported: the yardstick comes before, and claims are held against the coordinator's own clock.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import importlib.util
+import io
 import json
 import os
 import resource
+import shutil
+import socket
 import sys
-import threading
+import tempfile
 import time
 import traceback
-from multiprocessing.connection import Connection
+import zipfile
 from pathlib import Path
 from typing import Any
 
-import diffusers.models.unets.unet_2d  # noqa: F401  imported before the worker forks, so that each starts at once
 import numpy as np
 import torch
-import torchvision  # noqa: F401
 
+from benchmark import limits
 from benchmark.budget import Budget, yardstick
+from benchmark.channel import Channel
 from benchmark.generators.base import Generator
 from benchmark.generators.flow import log_probs
+from benchmark.limits import Place
 from benchmark.task import Task
 
 
-def work(folder: str, pipe: Connection) -> None:
-    """Edit, then answer; the process's whole life. FOLDER/reveal holds the task, FOLDER/answers receives arrays."""
-    os.setsid()  # so that the coordinator can end it together with whatever it starts
-    root = Path(folder)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-    log = os.open(root / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    os.chdir(root)
-    torch.set_num_threads(1)  # the order of additions, and so the last digit, depends on it
+def main(end: str, place: str) -> None:
+    """The worker as a program of its own, inside a sandbox: END is a socket's number, PLACE a `Place` as JSON."""
+    here = Place(**json.loads(place))
+    if os.getuid() == 0 and here.uid:
+        os.setgroups([])
+        os.setresgid(here.uid, here.uid, here.uid)
+        os.setresuid(here.uid, here.uid, here.uid)
+    work(socket.socket(fileno=int(end)), here)
+
+
+def work(end: socket.socket, place: Place) -> None:
+    """Edit, then answer; the process's whole life."""
+    channel = Channel(end)
     try:
-        _work(root, pipe)
+        Path(place.work).mkdir(parents=True, exist_ok=True)
+        os.chdir(place.work)
+        kept = limits.environment(place.work)
+        os.environ.clear()
+        os.environ.update(kept)
+        tempfile.tempdir = None  # not what the fork server found
+        sys.path[:] = [path for path in sys.path if _ours(path)]
+        limits.apply(place.memory_mb, place.processes)
+        torch.set_num_threads(1)  # the order of additions, and so the last digit, depends on it
+        _work(place, channel)
     except BaseException as error:
         traceback.print_exc()
         where = traceback.extract_tb(error.__traceback__)[-1]
-        tell(pipe, failed=f"{type(error).__name__}: {error} ({Path(where.filename).name}, line {where.lineno})")
-    os._exit(0)  # threads and exit handlers of a method have no say
+        text = f"{type(error).__name__}: {error}"[:2000]
+        with contextlib.suppress(OSError):
+            channel.send(failed=f"{text} ({Path(where.filename).name}, line {where.lineno})")
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        os._exit(0)  # threads and exit handlers of a method have no say
 
 
-def tell(pipe: Connection, **message: Any) -> None:
-    """Send one JSON message."""
-    pipe.send_bytes(json.dumps(message).encode())
+def _ours(path: str) -> bool:
+    """Does a folder of sys.path belong to Python, to an installed package or to this one?"""
+    own = (sys.prefix, sys.base_prefix, str(Path(__file__).parent.parent))
+    return path.endswith("-packages") or any(Path(path).is_relative_to(folder) for folder in own if path)
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
-
-
-def _work(root: Path, pipe: Connection) -> None:
-    task = Task(root / "reveal")
+def _work(place: Place, channel: Channel) -> None:
+    task = Task(Path(place.task))
     told = task.told
     base = task.base()
-    timed = yardstick(base, told["batch"])
-    seconds = min(told["train_steps"] * timed, told["max_seconds"])
+    timed, sampled = yardstick(base, told["batch"]), _seconds_of_base(base, told["paired"])
+    channel.send(ready=True, yardstick=timed, base=sampled)
+    order, checkpoint = channel.receive()
     torch.manual_seed(told["seed"])
-    if (root / "checkpoint").exists():  # a second worker, after the first was stopped at the end of its budget
-        generator = base.restore(root / "checkpoint").to(task.device)
+    if checkpoint:  # a second worker, after the first was stopped at the end of its budget
+        zipfile.ZipFile(io.BytesIO(checkpoint)).extractall("checkpoint")
+        generator = base.restore(Path("checkpoint")).to(task.device)
     else:
-        method = entry(told["entry"], Path(told["submission"]))
-        budget = Budget(seconds, told["train_steps"], timed, root, lambda step, of: _progress(root, step, of))
-        tell(pipe, began=seconds, yardstick=timed)
-        generator = _edit(method, base, task, budget, told["params"], pipe)
-    seconds = {}
-    for question in json.loads(pipe.recv_bytes()):
-        began = time.perf_counter()
-        answer(generator, question, root)
-        seconds[question["name"]] = time.perf_counter() - began
-    of_base = _seconds_of_base(task)
-    relative = of_base / seconds["paired"]
-    tell(pipe, answered=relative, sampling=sum(seconds.values()), base=of_base, memory=_memory(task.device))
+        method = entry(told["entry"], Path(place.submission))
+        budget = Budget(order["seconds"], told["train_steps"], timed, *_reports(channel))
+        channel.send(imported=True)
+        generator = _edit(method, base, task, budget, told["params"], channel)
+    while (question := channel.receive())[0]["kind"] != "end":
+        array, seconds = _timed(generator, *question)
+        if array is None:
+            channel.send(answer=None)
+        else:
+            channel.send(array.tobytes(), answer=str(array.dtype), shape=array.shape, seconds=seconds)
+    channel.send(memory=_memory(task.device))
 
 
-def _edit(method: Any, base: Generator, task: Task, budget: Budget, params: dict[str, Any], pipe: Connection) -> Any:
+def _reports(channel: Channel) -> tuple[Any, Any]:
+    """What a budget calls: with a generator to keep, and with steps done."""
+
+    def keep(generator: Generator) -> None:
+        folder = Path(f"checkpoint-{time.perf_counter_ns()}")
+        generator.save(folder, half=False)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for file in sorted(folder.rglob("*")):
+                archive.write(file, file.relative_to(folder))
+        shutil.rmtree(folder)
+        channel.send(packed.getvalue(), checkpoint=True)
+
+    def report(step: int, of: int) -> None:
+        if step % 10 == 0:
+            channel.send(step=step, of=of)
+
+    return keep, report
+
+
+def _edit(
+    method: Any, base: Generator, task: Task, budget: Budget, params: dict[str, Any], channel: Channel
+) -> Generator:
     budget.start()
     generator = method(base, task, budget, **params)
     if task.device.startswith("cuda"):
         torch.cuda.synchronize()
-    spent = budget.spent
-    wall = spent - budget.charged
+    wall = budget.spent - budget.charged
     if not hasattr(generator, "sample"):
         raise TypeError(
             f"edit returned {type(generator).__name__}; it must return a generator, or an object with .sample"
         )
-    tell(pipe, edited=spent, wall=wall, steps=budget.gradient_steps, cut=budget.cut)
+    channel.send(edited=wall, charged=budget.charged, steps=budget.gradient_steps, cut=budget.cut)
     return generator
 
 
@@ -116,36 +156,37 @@ def entry(name: str, submission: Path) -> Any:
     return getattr(module, function)
 
 
-def answer(generator: Any, question: dict[str, Any], root: Path) -> None:
-    """Answer one question and write it to answers/NAME.npy; what the generator cannot answer is left out.
+def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarray]) -> np.ndarray | None:
+    """The answer to one question of `reveal.questions`; None where the generator cannot have one.
 
     Kinds: sample, log_prob, edit_attribute.
     """
     rng = torch.Generator().manual_seed(question["seed"])
+    about = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if question["kind"] == "sample":
-        images = generator.sample(question["n"], rng)
-        array = images.detach().cpu().numpy() if isinstance(images, torch.Tensor) else np.asarray(images)
-    elif question["kind"] == "log_prob":
-        if not hasattr(generator, "log_prob"):
-            return
-        images = torch.from_numpy(np.load(root / question["images"], allow_pickle=False))
-        array = log_probs(generator, images, question["draws"], rng)
-    elif question["kind"] == "edit_attribute":
-        if not hasattr(generator, "edit_attribute"):
-            return
-        latents, values = (torch.from_numpy(np.load(root / question[name])) for name in ("latents", "values"))
-        array = np.stack([generator.edit_attribute(latents, row).numpy() for row in values])
-    else:
-        raise ValueError(f"no question of kind {question['kind']!r}")
-    (root / "answers").mkdir(exist_ok=True)
-    np.save(root / "answers" / f"{question['name']}.npy", array)
+        found = generator.sample(question["n"], rng)
+        return found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
+    if not hasattr(generator, question["kind"]):
+        return None
+    if question["kind"] == "log_prob":
+        return log_probs(generator, about["images"], question["draws"], rng)
+    if question["kind"] == "edit_attribute":
+        return np.stack([generator.edit_attribute(about["latents"], row).numpy() for row in about["values"]])
+    raise ValueError(f"no question of kind {question['kind']!r}")
 
 
-def _seconds_of_base(task: Task) -> float:
-    """What the base takes for as many images as the paired question asks of the edited generator."""
-    base = task.base()
+def _timed(generator: Any, question: dict[str, Any], payload: bytes) -> tuple[np.ndarray | None, float]:
+    arrays = dict(np.load(io.BytesIO(payload), allow_pickle=False)) if payload else {}
     began = time.perf_counter()
-    base.sample(task.told["paired"], torch.Generator().manual_seed(0))
+    array = answer(generator, question, arrays)
+    return array, time.perf_counter() - began
+
+
+def _seconds_of_base(base: Generator, n: int) -> float:
+    """What the base takes for n images, the first time apart."""
+    base.sample(1, torch.Generator().manual_seed(0))
+    began = time.perf_counter()
+    base.sample(n, torch.Generator().manual_seed(0))
     return time.perf_counter() - began
 
 
@@ -156,6 +197,5 @@ def _memory(device: str) -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _progress(root: Path, step: int, of: int) -> None:
-    if step % 10 == 0:
-        (root / "progress").write_text(f"{step} {of}")
+if __name__ == "__main__":
+    main(*sys.argv[1:])
