@@ -26,7 +26,7 @@ def stale(folder: Path) -> Iterator[tuple[Record, Run | None]]:
         try:
             track = tracks.load(record.track)
             one = Run(folder, manifest, manifest.point(record.point).name, track, track.instance(record.instance),
-                      record.seed)  # fmt: skip
+                      record.seed, sandboxed=record.provenance.sandbox != records.UNSANDBOXED)  # fmt: skip
             yield record, one if one.params == record.params else None
         except ValueError:
             yield record, None
