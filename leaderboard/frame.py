@@ -28,9 +28,10 @@ def row(record: Record) -> dict[str, Any]:
     """
     found: dict[str, Any] = {name: getattr(record, name) for name in KEYS}
     found |= {"task": record.task, "family": family(record.track, record.instance), "status": record.status,
-              "reason": record.reason[:300], "method": record.method, "score": record.score,
-              "claim": record.claim.status, "stale": stale(record), "tuning": tuning(record.track, record.instance),
-              "time": record.provenance.time[:40], "device": "", "cut": False}  # fmt: skip
+              "reason": (record.reason or "; ".join(versions.moved(record)))[:300], "method": record.method,
+              "score": record.score, "claim": record.claim.status, "stale": stale(record),
+              "tuning": tuning(record.track, record.instance), "time": record.provenance.time[:40],
+              "device": "", "cut": False}  # fmt: skip
     for name in SCALED:
         _put(found, name, getattr(record, name))
         _put(found, f"again:{name}", getattr(record.claim, name))

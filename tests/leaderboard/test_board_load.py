@@ -137,6 +137,7 @@ def test_another_version_is_stale(folder: Path) -> None:
     assert not frame.stale(found)
     older = found.model_copy(update={"provenance": found.provenance.model_copy(update={"versions": {"instance": "0"}})})
     assert frame.stale(older)
+    assert frame.row(older)["reason"] == "instance version 0, now 1"
     gone = found.model_copy(update={"instance": "category_redaction/letters-gan"})
     assert frame.stale(gone)
 
