@@ -40,7 +40,8 @@ def rescore(record: Record, one: Run | None) -> Record | None:
         if given is None or (said and run.digest(given.arrays) != said):
             continue
         new = run.scored(replace(one, device=device), given, time.perf_counter())
-        kept = new.provenance.model_copy(update={"packages": record.provenance.packages})
+        edited = {"packages": record.provenance.packages, "sandbox": record.provenance.sandbox}
+        kept = new.provenance.model_copy(update=edited)
         new = new.model_copy(update={"cost": record.cost, "provenance": kept, "claim": Claim()})
         records.write(one.folder, new)
         return new

@@ -61,12 +61,14 @@ def verify(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--device", default="cpu")
 
     def verb(asked: argparse.Namespace) -> int:
-        from benchmark import plan, submission, tracks, verify
+        from benchmark import plan, sandbox, submission, tracks, verify
 
         folders = [submission.find(name, submissions_folder()) for name in asked.names]
         runs = plan.plan(folders, tracks.load(asked.track), instances=asked.instance, device=asked.device)
         drawn = secrets.randbits(30) if asked.seed is None else asked.seed
-        return verify.verify_and_show(runs, asked.sample, drawn, **({"sandboxed": True} if asked.sandbox else {}))
+        if asked.sandbox:
+            sandbox.name()  # says here what is missing, before anything runs
+        return verify.verify_and_show(runs, asked.sample, drawn, asked.sandbox)
 
     parser.set_defaults(verb=verb)
 

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -71,19 +70,19 @@ def choose(runs: list[Run], sample: int, seed: int | None) -> list[Run]:
     return [scored[i] for i in sorted(picked)]
 
 
-def verify(one: Run, siblings: list[Record], evaluation: int, **how: Any) -> Verdict:
+def verify(one: Run, siblings: list[Record], evaluation: int, sandboxed: bool = False) -> Verdict:
     """Run a cell twice more; nothing of the submission's own folder is written.
 
     Args:
         siblings: other seeds of the same cell, whose spread counts where the edit itself cannot be repeated;
-        evaluation: what is added to the public evaluation seeds; how: other fields of the second runs, as sandboxed.
+        evaluation: what is added to the public evaluation seeds; sandboxed: lock the second runs up.
     """
     record = one.record()
     folder = Path(tempfile.mkdtemp(prefix="retouch-verify-")) / one.name
     try:
         shutil.copytree(one.folder, folder, symlinks=True, ignore=_no_part_of_the_code)
-        again = run.execute(replace(one, folder=folder, **how), again=True)
-        fresh = run.execute(replace(one, folder=folder, evaluation=evaluation, **how), again=True)
+        again = run.execute(replace(one, folder=folder, sandboxed=sandboxed), again=True)
+        fresh = run.execute(replace(one, folder=folder, evaluation=evaluation, sandboxed=sandboxed), again=True)
     finally:
         shutil.rmtree(folder.parent, ignore_errors=True)
     for second in (again, fresh):
@@ -159,7 +158,7 @@ def claim(folder: Path, verdict: Verdict) -> None:
     records.write(folder, verdict.record.model_copy(update={"claim": told}))
 
 
-def verify_and_show(runs: list[Run], sample: int, seed: int, **how: Any) -> int:
+def verify_and_show(runs: list[Run], sample: int, seed: int, sandboxed: bool = False) -> int:
     """Verify cells, print what is claimed beside what came out, write the claims; 1 if a cell does not agree."""
     chosen = choose(runs, sample, seed)
     if not chosen:
@@ -170,7 +169,7 @@ def verify_and_show(runs: list[Run], sample: int, seed: int, **how: Any) -> int:
     bad = 0
     for one in chosen:
         others = [found for r in runs if _same_cell(one, r) and (found := r.record())]
-        verdict = verify(one, others, int(rng.integers(1, 2**30)), **how)
+        verdict = verify(one, others, int(rng.integers(1, 2**30)), sandboxed)
         claim(one.folder, verdict)
         bad += not verdict.verified
         _show(verdict)

@@ -1,5 +1,7 @@
 """`retouch verify`: honest records are verified, forged ones and methods that know the public seeds are not."""
 
+import shutil
+
 import pytest
 from submitting import INSTANCE, REJECTS, TRAINS, copy, forge, ran, write
 
@@ -62,6 +64,14 @@ def test_an_honest_record_is_verified_and_keeps_both_values(submissions, here, n
     assert fresh != claimed  # other evaluation seeds, other samples
     assert after.model_copy(update={"claim": before.claim}) == before
     assert not [f for f in check.check(folder).findings if f.level == "error"]
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap")
+def test_a_strangers_code_is_run_again_inside_the_sandbox(submissions, here, capsys):
+    folder = copy(submissions / "honest", here)
+    assert main(["verify", "honest", "--seed", "1", "--sandbox"]) == 0
+    assert "verified, repeated to the last digit" in capsys.readouterr().out
+    assert records.read(record_of(folder)).claim.status == "verified"
 
 
 def test_a_method_that_fits_the_public_seed_passes_check_and_fails_verify(submissions, here, capsys):
