@@ -37,11 +37,12 @@ def check(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--markdown", action="store_true", help="as the comment under a pull request, with comparison")
 
     def verb(asked: argparse.Namespace) -> int:
-        from benchmark import check, comment, records
+        from benchmark import check, comment, records, versions
 
         checked = [check.check(folder) for folder in check.folders_in(asked.names, submissions_folder())]
         if asked.markdown:
-            print(comment.markdown(checked, records.read_all(submissions_folder())[0]), end="")
+            others = [one for one in records.read_all(submissions_folder())[0] if not versions.moved(one)]
+            print(comment.markdown(checked, others), end="")
         else:
             comment.show(checked)
         return int(any(finding.level == "error" for one in checked for finding in one.findings))
