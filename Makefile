@@ -1,11 +1,15 @@
 # `make demo` and `make test` set up everything they need by themselves.
 PYTHON ?= python3
 VENV ?= .venv
-DEMO = unchanged retrained rejection finetune_retain balanced_finetune inverse_frequency
+DEMO = unchanged retrained rejection finetune_retain balanced_finetune inverse_frequency \
+	taming_flows data_redaction_data self_conditioned_gan distribution_guidance diversity_weights
+INSTANCES = identity_removal/faces-flow identity_removal/faces-gan category_redaction/digits-gan \
+	category_redaction/digits-diffusion attribute_rebalancing/faces-gan attribute_rebalancing/faces-diffusion \
+	output_diversity/digits-flow output_diversity/digits-gan
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
-demo: $(VENV)/demo  ## controls and baselines on every task of the tiny track, one seed, and the table
-	$(VENV)/bin/retouch run $(DEMO) --track tiny --seed 0 --again
+demo: $(VENV)/demo  ## controls, baselines and the five references on every task of the tiny track, one seed, and the table
+	$(VENV)/bin/retouch run $(DEMO) --track tiny --seed 0 --point default --again $(INSTANCES:%=--instance %)
 
 test: $(VENV)/test chromium  ## lint and the fast tests
 	$(VENV)/bin/ruff check .
