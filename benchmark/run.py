@@ -65,6 +65,8 @@ def execute(
         record = scored(run, given, began)
     except RunFailed as failure:
         record = _record(run, failure.status, str(failure)[:4000], {})
+    except Exception as error:  # whatever the answers did to the scoring: the other runs go on
+        record = _record(run, "failed", f"could not be scored: {type(error).__name__}: {error}"[:4000], {})
     records.write(run.folder, record)
     return record
 
@@ -135,7 +137,8 @@ def _beside(run: Run, given: Answers) -> dict[str, np.ndarray]:
 def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
     """What the base itself answers to the paired questions: made here, once, not by the worker."""
     base = weights.card(weights.folder(run.instance.base))["sha256"][:32]
-    key = f"{base}.{run.instance.task}.{reveal.paired_seed(run)}.{versions.METRICS}"
+    asked = versions.digest([run.instance.task, run.instance.target])[:32]  # flows are asked about the target's images
+    key = f"{base}.{asked}.{reveal.paired_seed(run)}.{versions.METRICS}"
     file = cache_folder() / "base" / f"{key}.npz"
     found = kept(file)
     if found is not None and found.keys() >= {f"base_{name}" for name in likelihoods}:

@@ -175,6 +175,25 @@ def test_a_destroyed_generator_has_no_goal(submissions):
     assert found.status == "below_floor" and found.goal is None and found.score is None and "floor" in found.reason
 
 
+def test_answers_that_cannot_be_scored_fail_that_run_alone(submissions, monkeypatch):
+    folders = [write(submissions, name, "def edit(g, task, budget):\n    return g\n") for name in ("a", "b")]
+    scored = run.scored
+    broken = lambda one, *rest: scored(one, *rest) if one.name == "b" else {}["no such key"]  # noqa: E731
+    monkeypatch.setattr(run, "scored", broken)
+    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
+    found = {record.submission: record for record in run.grid(runs)}
+    assert found["b"].status == "ok"
+    assert found["a"].status == "failed" and "could not be scored: KeyError" in found["a"].reason
+
+
+def test_the_bases_own_answers_are_about_the_instances_own_images(cache):
+    track, folder = tracks.load("tiny"), Path(__file__).parents[2] / "submissions" / "unchanged"
+    for images in (4, 1):
+        name = f"identity_removal/faces-flow-{images}-image{'s' * (images > 1)}"
+        (one,) = plan.plan([folder], track, instances=[name], seeds=[0])
+        assert run.base_answers(one, ["log_prob_forget"])["base_log_prob_forget"].shape == (5, images)
+
+
 def test_resume_skips_what_is_done_and_runs_again_what_changed(submissions):
     folder = write(submissions, "m", "def edit(g, task, budget):\n    return g\n")
     track = tracks.load("tiny")
