@@ -61,7 +61,8 @@ class Run:
         """Name of the answers in the cache: a hash of what the worker was given, the scoring left out."""
         given = {name: value for name, value in self.identity().items() if name not in ("judge", "scale")}
         asked = [self.evaluation] * bool(self.evaluation) + ["sandboxed"] * self.sandboxed
-        return versions.digest([given, self.params, self.seed, self.device, *asked])
+        edit = [self.submission.entry, self.submission.access, self.params]
+        return versions.digest([given, edit, self.seed, self.device, *asked])
 
     def record(self) -> Record | None:
         """The record at hand if it is valid and current; failed runs count as missing, so that they are tried again."""

@@ -186,6 +186,14 @@ def test_answers_that_cannot_be_scored_fail_that_run_alone(submissions, monkeypa
     assert found["a"].status == "failed" and "could not be scored: KeyError" in found["a"].reason
 
 
+def test_answers_in_the_cache_belong_to_one_entry_and_what_was_revealed_to_it(submissions):
+    for name, entry, access in (("a", "edit_data", "forget_images"), ("b", "edit_validity", "forget_images"),
+                                ("c", "edit_data", "classifier")):  # fmt: skip
+        write(submissions, name, entry=f"methods.data_redaction:{entry}", access=[access])
+    runs = plan.plan([submissions / name for name in "abc"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
+    assert len({one.key() for one in runs}) == 3
+
+
 def test_the_bases_own_answers_are_about_the_instances_own_images(cache):
     track, folder = tracks.load("tiny"), Path(__file__).parents[2] / "submissions" / "unchanged"
     for images in (4, 1):
