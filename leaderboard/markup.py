@@ -48,6 +48,11 @@ def number(value: float | None, digits: int = 2) -> str:
     return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.0f}"
 
 
+def scaled(value: float | None) -> str:
+    """Goal or quality, which lie between 0 and 1: two decimals, a dash for missing."""
+    return "–" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
 def percent(value: float | None) -> str:
     """A share as a percentage with two figures."""
     if value is None or math.isnan(value):
@@ -89,7 +94,7 @@ def pair(goal: Sequence[float], quality: Sequence[float]) -> str:
     """Goal (dot) and quality (diamond) on one axis from 0 to 1, with their intervals."""
     if math.isnan(goal[0]) and math.isnan(quality[0]):
         return ""
-    says = f"goal {number(goal[0])}, quality {number(quality[0])}"
+    says = f"goal {scaled(goal[0])}, quality {scaled(quality[0])}"
     marks = "" if math.isnan(goal[0]) else _bar("g", *goal)
     marks += "" if math.isnan(quality[0]) else _bar("q", *quality)
     return f'<span class="ax" role="img" aria-label="{esc(says)}" title="{esc(says)}">{marks}</span>'

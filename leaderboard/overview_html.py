@@ -9,7 +9,7 @@ import pandas as pd
 
 from leaderboard import frame, words
 from leaderboard.load import Records
-from leaderboard.markup import DASH, esc, link, number, pair, percent, rank, scrolled, single, symbol
+from leaderboard.markup import DASH, esc, link, number, pair, percent, rank, scaled, scrolled, single, symbol
 from leaderboard.theme import Mark
 
 Cells = Mapping[tuple[str, str], Any]  # one row of the overview: (task, number) -> value
@@ -34,8 +34,8 @@ def _group(row: Cells, task: str, query: dict[str, str]) -> str:
         says = link("task", problems or "no runs", hint=hint, task=task, plain_look=True, **query)
         return f'<td class="lead"></td><td colspan="3" class="dim">{says}</td>'
     mark = f'<sup title="{esc(problems)}">*</sup>' if problems else ""
-    value = link("task", number(goal[0]), hint=hint, task=task, plain_look=True, **query)
-    other = link("task", number(quality[0]), hint=hint, task=task, plain_look=True, **query)
+    value = link("task", scaled(goal[0]), hint=hint, task=task, plain_look=True, **query)
+    other = link("task", scaled(quality[0]), hint=hint, task=task, plain_look=True, **query)
     return (f'<td class="lead rank{first}">{said}</td><td>{pair(goal, quality)}</td>'
             f'<td class="n">{value}{mark}</td><td class="n">{other}</td>')  # fmt: skip
 

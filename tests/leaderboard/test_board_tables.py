@@ -210,3 +210,10 @@ def test_the_report_says_what_the_records_hold():
     assert mean(runs, "share") == "6.0%" and mean(runs, "m:fd") == "–"
     text = "\n".join(report(runs))
     assert "| 15 | taming_flows default | 0.400 ± 0.113 |" in text and "| 15 | published, CelebA 128 | 0.37 |" in text
+
+
+def test_goals_near_zero_keep_two_decimals():
+    from leaderboard.markup import pair, scaled
+
+    assert scaled(0.00184) == "0.00" and scaled(float("nan")) == "–"
+    assert "goal 0.00, quality 0.98" in pair((0.00184, 0.0, 0.01), (0.98, 0.9, 1.0))
