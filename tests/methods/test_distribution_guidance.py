@@ -375,6 +375,5 @@ def test_the_manifest_is_valid_and_its_points_are_settings_that_edit_takes(base,
     manifest = submission.read(SUBMISSION)
     assert manifest.families == ["diffusion"] and manifest.access == ["weights", "training_data", "classifier"]
     for point in manifest.points:
-        edit(
-            base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(), **manifest.params, **point.params
-        )
+        params = manifest.params | point.params
+        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(), **params)
