@@ -112,7 +112,9 @@ def test_the_first_table_is_the_one_that_stays(visit: Visit, browser: Any, serve
     first = plain.page.inner_text("#overview")
     assert MARKUP in first and plain.page.locator('img[src="x"]').count() == 0
     visit.open("")
-    assert visit.page.locator("#rt-first").count() == 0 and visit.page.inner_text("#overview") == first
+    visit.page.locator("#rt-first").wait_for(state="detached", timeout=30_000)
+    visit.page.locator("#root #overview").wait_for(timeout=30_000)
+    assert visit.page.inner_text("#root #overview") == first
     visit.check()
     plain.context.close()
 
