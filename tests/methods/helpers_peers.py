@@ -1,5 +1,7 @@
 """Images of two attributes, side and tone; a GAN and a guide that know them; tasks that reveal what a test gives."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from helpers_data_redaction import small_gan, write_task
@@ -40,8 +42,9 @@ def mixed():
     return torch.cat([kinds(*kind, n) for kind, n in MIX.items()])
 
 
+@cache
 def trained_base(steps=400):
-    """A GAN that makes the mix, more or less."""
+    """A GAN that makes the mix, more or less; trained once for all the files of tests, which edit copies of it."""
     gan, images = small_gan(2e-3), mixed()
     draws = rng(3)
     for _ in range(steps):
@@ -50,8 +53,9 @@ def trained_base(steps=400):
     return gan
 
 
+@cache
 def side_and_tone_guide():
-    """A guide that tells sides and tones apart."""
+    """A guide that tells sides and tones apart; trained once, too."""
     torch.manual_seed(1)
     network, images = Classifier("plain", 1, 8, {"side": 2, "tone": 2}, width=4, features=8), mixed()
     optimizer = torch.optim.Adam(network.parameters(), 1e-2)
