@@ -8,10 +8,12 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
+from types import ModuleType
 from typing import Any
 
 from benchmark import limits
@@ -20,6 +22,7 @@ from benchmark.limits import Place
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["benchmark.worker", "diffusers.models.unets.unet_2d", "torchvision"])
 ADOPT = 36  # prctl: orphans among the descendants become children of this process, wherever they have gone
+_hiding = threading.Lock()  # of the main module: runs are started by several threads
 
 
 @cache
@@ -39,7 +42,12 @@ def worker(end: socket.socket, log: Connection, place: Place) -> Any:
     """A worker without a sandbox, below a keeper that ends with it and takes along all that the worker started."""
     start()
     process = CONTEXT.Process(target=_keep, args=(end, log, place), daemon=True)
-    process.start()
+    with _hiding:
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:  # multiprocessing has a child import its parent's script, which may be what starts the runs, unguarded
+            process.start()
+        finally:
+            sys.modules["__main__"] = main
     return process
 
 

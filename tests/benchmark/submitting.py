@@ -13,8 +13,10 @@ authors = ["the tests"]
 families = ["gan"]
 tasks = ["category_redaction"]
 entry = "{entry}"
-access = ["training_data", "classifier"]
+access = {access}
+{more}
 """
+ACCESS = '["training_data", "classifier"]'
 TRAINS = """
 def edit(generator, task, budget):
     for _ in budget.steps(5):
@@ -42,7 +44,7 @@ def write(root: Path, name: str, body: str = TRAINS, entry: str = "method:edit")
     """A submission with a method of its own; returns its folder."""
     folder = root / name
     folder.mkdir(parents=True)
-    (folder / "submission.toml").write_text(MANIFEST.format(entry=entry))
+    (folder / "submission.toml").write_text(MANIFEST.format(entry=entry, access=ACCESS, more=""))
     if entry == "method:edit":
         (folder / "method.py").write_text(body)
     return folder

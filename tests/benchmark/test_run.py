@@ -7,23 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
+from submitting import INSTANCE, MANIFEST
 
 from benchmark import plan, records, run, submission, tracks
 from benchmark.cli import main
-
-INSTANCE = "category_redaction/digits-gan"
-MANIFEST = """
-title = "A test's method"
-authors = ["the tests"]
-families = ["gan"]
-tasks = ["category_redaction"]
-entry = "{entry}"
-access = {access}
-{more}
-"""
 
 
 @pytest.fixture
@@ -107,6 +98,15 @@ def test_scores_do_not_depend_on_workers(submissions, monkeypatch):
     monkeypatch.setenv("RETOUCH_CACHE", str(submissions / "other"))
     together = [frozen(record) for record in sorted(run.grid(runs, 2), key=lambda r: r.seed)]
     assert apart == together
+
+
+def test_the_script_that_starts_a_run_is_not_run_again_by_its_worker(submissions, monkeypatch):
+    script = types.ModuleType("__main__")
+    script.__file__ = str(submissions / "script.py")
+    Path(script.__file__).write_text("raise SystemExit('the script again')\n")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    write(submissions, "m", TRAINS)
+    assert one(submissions).status == "ok" and sys.modules["__main__"] is script
 
 
 BROKEN = {
