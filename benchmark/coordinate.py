@@ -82,7 +82,7 @@ def _ready(session: Session) -> dict[str, Any]:
 def _edit(run: Run, session: Session, cost: dict[str, Any], weights: int) -> None:
     """Have it edit; fills `cost`. Checkpoints may be four times as large as the base's weights."""
     ready = _ready(session)
-    cost |= {name: number(ready, name, 1e-9, 1e6) for name in ("yardstick", "base")}
+    cost |= {name: number(ready, name, 1e-9, 1e6) for name in ("yardstick", "base", "images")}
     steps = round(reveal.told(run)["train_steps"])
     cost["budget"] = min(steps * cost["yardstick"], run.track.max_minutes * 60)
     session.tell(kind="edit", seconds=cost["budget"])
@@ -110,8 +110,8 @@ def borne_out(claimed: float, clock: float) -> float:
 
 
 def _ask(run: Run, session: Session, cost: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Ask everything; fills `cost` with what sampling takes, by the slower of the questions for images."""
-    arrays, each, total = {}, [], 0.0
+    """Ask everything; fills `cost` with what sampling takes, by all questions for images."""
+    arrays, total, images, sampled = {}, 0.0, 0, 0.0
     until = time.monotonic() + max(120, run.track.max_minutes * 60)
     for question, about in reveal.questions(run):
         payload, shape = _packed(about), _shape(run, question, about)
@@ -125,12 +125,14 @@ def _ask(run: Run, session: Session, cost: dict[str, Any]) -> dict[str, np.ndarr
             seconds = borne_out(number(told, "seconds", 0, 1e9), time.monotonic() - began)
             total += seconds
             arrays[question["name"]] = _array(question, told, payload, shape)
-            each += [seconds / question["n"]] if question["kind"] == "sample" else []
+            if question["kind"] == "sample":
+                images, sampled = images + question["n"], sampled + seconds
     session.tell(kind="end")
     memory = number(session.hear("memory", 30)[0], "memory", 0, 1e9)
     if not run.device.startswith("cuda"):
         memory = max(memory, session.watch.peak)
-    cost |= {"answered": cost["base"] / reveal.PAIRED / max(*each, 1e-9), "sampling": total, "memory": memory}
+    answered = images / max(sampled, 1e-9) * cost["base"] / cost["images"]  # images per second over the base's
+    cost |= {"answered": answered, "sampling": total, "memory": memory}
     return arrays
 
 

@@ -50,7 +50,6 @@ def told(run: Run) -> dict[str, Any]:
         "batch": recipe["batch"],
         "pretraining_steps": recipe["steps"],
         "train_steps": round(recipe["steps"] * run.instance.share),
-        "paired": PAIRED,
         "max_seconds": run.track.max_minutes * 60,
     }
 

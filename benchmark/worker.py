@@ -30,10 +30,12 @@ import torch
 from benchmark import limits
 from benchmark.budget import Budget, yardstick
 from benchmark.channel import Channel
-from benchmark.generators.base import Generator
+from benchmark.generators.base import BATCH, Generator
 from benchmark.generators.flow import log_probs
 from benchmark.limits import Place
 from benchmark.task import Task
+
+TIMED = 0.5  # seconds, at least, for which the base samples to have its speed taken
 
 
 def main(end: str, place: str) -> None:
@@ -82,8 +84,8 @@ def _work(place: Place, channel: Channel) -> None:
     task = Task(Path(place.task))
     told = task.told
     base = task.base()
-    timed, sampled = yardstick(base, told["batch"]), _seconds_of_base(base, told["paired"])
-    channel.send(ready=True, yardstick=timed, base=sampled)
+    timed, (seconds, images) = yardstick(base, told["batch"]), _speed(base)
+    channel.send(ready=True, yardstick=timed, base=seconds, images=images)
     order, checkpoint = channel.receive()
     torch.manual_seed(told["seed"])
     if checkpoint:  # a second worker, after the first was stopped at the end of its budget
@@ -182,12 +184,14 @@ def _timed(generator: Any, question: dict[str, Any], payload: bytes) -> tuple[np
     return array, time.perf_counter() - began
 
 
-def _seconds_of_base(base: Generator, n: int) -> float:
-    """What the base takes for n images, the first time apart."""
+def _speed(base: Generator) -> tuple[float, int]:
+    """Seconds that the base takes, and for how many images: whole batches for TIMED seconds, the first image apart."""
     base.sample(1, torch.Generator().manual_seed(0))
-    began = time.perf_counter()
-    base.sample(n, torch.Generator().manual_seed(0))
-    return time.perf_counter() - began
+    began, images, seconds = time.perf_counter(), 0, 0.0
+    while seconds < TIMED:
+        base.sample(BATCH, torch.Generator().manual_seed(0))
+        images, seconds = images + BATCH, time.perf_counter() - began
+    return seconds, images
 
 
 def _memory(device: str) -> float:
