@@ -45,13 +45,17 @@ def paired_difference(a: np.ndarray, b: np.ndarray, *, level: float = 0.95, draw
 def ranks(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, int]:
     """Rank of each method (higher scores are better): 1 + how many methods are better by a difference that excludes 0.
 
-    Two methods whose paired interval covers 0 therefore share a rank, unless a third one tells them apart.
+    Two methods whose paired interval covers 0 therefore share a rank, unless a third one tells them apart. None stands
+    above one with a higher mean: what varies more is harder to beat surely, and is not the better for it.
     """
     if not table:
         return {}
     arrays = _alike(table)
     values, drawn, widen, _ = _drawn_means(arrays, level)
-    return {name: 1 + _better(values, drawn, widen, i, level) for i, name in enumerate(table)}
+    found = np.array([1 + _better(values, drawn, widen, i, level) for i in range(len(values))])
+    best_first = np.lexsort((found, -values))
+    found[best_first] = np.maximum.accumulate(found[best_first])
+    return dict(zip(table, found.tolist(), strict=True))
 
 
 def means(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, Estimate]:

@@ -14,7 +14,7 @@ ANSWERS = (
         "problems. Only rows that ran every instance with every seed are ranked, by the score, the harmonic "
         "mean of goal and "
         "quality. A rank is 1 plus the number of rows that are better by a paired difference whose 95% interval "
-        "leaves out 0. Rows "
+        "leaves out 0, and never less than the rank of a row with a higher mean. Rows "
         "that share a rank carry an equals sign. Filters hide rows; they never change a rank. Controls fix the "
         "scale and have none.",
     ),

@@ -4,18 +4,10 @@ import math
 
 import pytest
 import torch
+from small import SMALL, rng
 
 from benchmark.generators import family
 
-SMALL = {
-    "flow": {"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8, "affine": True},
-    "gan": {"channels": 1, "size": 8, "latent": 8, "width": 16},
-    "diffusion": {
-        "channels": 1, "size": 8, "sampling_steps": 3, "block_out_channels": [8, 8], "layers_per_block": 1,
-        "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
-        "attention_head_dim": 4,
-    },
-}  # fmt: skip
 IMAGES = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
 
 
@@ -26,10 +18,6 @@ def generator(request):
     for _ in range(3):
         made.train_step(IMAGES)
     return made
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def test_samples_are_images_and_the_seed_decides_them(generator):

@@ -9,16 +9,11 @@ from torch.nn import functional as F
 
 from benchmark import weights
 from benchmark.budget import Budget
-from benchmark.generators.gan import Gan, to_float
+from benchmark.generators.gan import to_float
 from benchmark.judges import Classifier, Judge
 from benchmark.task import Task
 
 HEADS = {"trunk": "plain", "channels": 1, "size": 8, "heads": {"category": 2}, "width": 4, "features": 6}
-
-
-def small_gan(lr=1e-3):
-    torch.manual_seed(0)
-    return Gan({"channels": 1, "size": 8, "latent": 8, "width": 16}, lr)
 
 
 def kind(which, n):

@@ -7,25 +7,8 @@ import numpy as np
 import torch
 
 from benchmark import weights
-from benchmark.budget import Budget
-from benchmark.generators import family
 from benchmark.judges import Classifier, Judge
 from benchmark.task import Task
-
-SMALL = {
-    "flow": {"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8, "affine": True},
-    "gan": {"channels": 1, "size": 8, "latent": 8, "width": 16},
-    "diffusion": {
-        "channels": 1, "size": 8, "sampling_steps": 3, "block_out_channels": [8, 8], "layers_per_block": 1,
-        "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
-        "attention_head_dim": 4,
-    },
-}  # fmt: skip
-
-
-def small(kind="gan", lr=1e-3):
-    torch.manual_seed(0)
-    return family(kind)(SMALL[kind], lr)
 
 
 def two_kinds(common=54, rare=6):
@@ -59,7 +42,3 @@ def write_task(folder: Path, images, network=None, seed=0) -> Task:
         card = {"config": config, "sha256": weights.sha256(folder / "guide")}
         (folder / "guide" / "card.json").write_text(json.dumps(card))
     return Task(folder)
-
-
-def budget(train_steps=20):
-    return Budget(seconds=600, train_steps=train_steps, yardstick=1.0)

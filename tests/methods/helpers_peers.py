@@ -4,7 +4,8 @@ from functools import cache
 
 import numpy as np
 import torch
-from helpers_data_redaction import small_gan, write_task
+from helpers_data_redaction import write_task
+from small import rng, small
 from torch.nn import functional as F
 
 from benchmark.generators.gan import to_float
@@ -13,10 +14,6 @@ from benchmark.task import Guide
 
 MIX = {(0, 0): 160, (0, 1): 100, (1, 0): 60, (1, 1): 30}  # images of each side and tone
 RIGHT = {"attribute": "side", "values": [1]}
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 def kinds(side, tone, n):
@@ -45,7 +42,7 @@ def mixed():
 @cache
 def trained_base(steps=400):
     """A GAN that makes the mix, more or less; trained once for all the files of tests, which edit copies of it."""
-    gan, images = small_gan(2e-3), mixed()
+    gan, images = small("gan", 2e-3), mixed()
     draws = rng(3)
     for _ in range(steps):
         gan.train_step(images[torch.randint(len(images), (32,), generator=draws)])

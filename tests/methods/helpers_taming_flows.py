@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from small import rng
 from torch import Tensor
 
 from benchmark import weights
@@ -18,11 +19,6 @@ from benchmark.task import Task
 FLOW = {"channels": 1, "size": 4, "bits": 4, "levels": 1, "steps": 2, "hidden": 8, "affine": True}
 GUIDE = {"trunk": "plain", "channels": 1, "size": 4, "width": 4, "features": 8, "heads": {"tone": 2}}
 ACCESS = ["weights", "gradients", "training_data", "forget_images", "classifier"]
-
-
-def rng(seed: int = 0) -> torch.Generator:
-    """A seeded CPU generator."""
-    return torch.Generator().manual_seed(seed)
 
 
 def images(n: int, dark: float, seed: int = 0) -> tuple[Tensor, Tensor]:

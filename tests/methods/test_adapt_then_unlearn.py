@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from helpers_data_redaction import small_gan, steps
-from helpers_peers import RIGHT, guided_task, rng, side_and_tone_guide, side_of, trained_base
+from helpers_data_redaction import steps
+from helpers_peers import RIGHT, guided_task, side_and_tone_guide, side_of, trained_base
+from small import rng, small
 from torch.nn.utils import parameters_to_vector
 
 from benchmark.task import NotRevealed
@@ -37,7 +38,7 @@ def test_the_guide_sorts_the_generators_own_images(base, task, guide):
 
 
 def test_fisher_is_the_mean_of_each_images_squared_gradient(task):
-    gan = small_gan()
+    gan = small()
     f = method.fisher(gan, task)
     task.rng.manual_seed(0)
     gan.discriminator.eval()
@@ -50,7 +51,7 @@ def test_fisher_is_the_mean_of_each_images_squared_gradient(task):
 
 
 def test_the_penalty_is_elastic_about_the_old_weights():
-    gan = small_gan()
+    gan = small()
     f, theta = torch.rand(len(method.weights(gan)), generator=rng()), method.weights(gan)
     assert method.penalty(gan, f, theta, 3.0)().item() == 0
     expected = 3 * (f * 0.1**2).sum()
@@ -61,7 +62,7 @@ def test_the_penalty_is_elastic_about_the_old_weights():
     ("form", "there", "twice"), [("EL2", math.exp(-1), math.exp(-4)), ("IL2", 1, 0.25), ("NL2", -1, -4)]
 )
 def test_repulsion_is_of_the_distance_to_the_adapted_weights_in_units_of_theirs_to_the_old(form, there, twice):
-    gan = small_gan()
+    gan = small()
     theta_g = method.weights(gan)
     theta_n = theta_g + torch.randn(len(theta_g), generator=rng())
     loss = method.repulsion(gan, theta_g, theta_n, form, 2.0)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers_data_redaction import kind, random_guide, share_of_right, small_gan, steps, trained_guide, write_task
+from helpers_data_redaction import kind, random_guide, share_of_right, steps, trained_guide, write_task
+from small import rng, small
 
 from benchmark import submission
 from benchmark.generators import family
@@ -21,10 +22,6 @@ FORMS = ("data", "validity", "classifier")
 EDITS = {form: getattr(method, f"edit_{form}") for form in FORMS}
 
 
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
 @pytest.fixture
 def task(tmp_path):
     """A task that reveals everything; both kinds of image are 20 copies of one."""
@@ -35,7 +32,7 @@ def task(tmp_path):
 @pytest.fixture(scope="module")
 def base():
     """A GAN that makes both kinds, about equally often."""
-    gan, images = small_gan(), torch.cat([kind(0, 200), kind(1, 200)])
+    gan, images = small(), torch.cat([kind(0, 200), kind(1, 200)])
     for _ in range(300):
         gan.train_step(images[torch.randint(len(images), (32,))])
     assert 0.3 < share_of_right(gan.sample(500, rng())) < 0.7
@@ -78,7 +75,7 @@ def by_hand(gan, real, z, omega, lam, valid, tau):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_step_continues_the_game_from_pretrained_g_and_d_with_omega_on_the_fake_side(form, task):
     z = torch.randn(20, 8, generator=rng())
-    edited, expected = small_gan(), small_gan()
+    edited, expected = small(), small()
     edited.latent = expected.latent = lambda n, rng=None: z[:n]
     real, made = to_float(task.retain), to_float(expected.sample(1, rng()))  # the guide finds all of G's invalid
     omega = {"data": to_float(task.forget[:1]), "validity": made, "classifier": None}[form]
@@ -91,7 +88,7 @@ def test_a_step_continues_the_game_from_pretrained_g_and_d_with_omega_on_the_fak
     EDITS[form](edited, task, steps(1), ema=0, **own)
     by_hand(expected, real, z, omega, 0.7, valid if form == "classifier" else None, 0.6)
     for name in ("module", "discriminator"):
-        ours, theirs, start = (dict(getattr(gan, name).named_parameters()) for gan in (edited, expected, small_gan()))
+        ours, theirs, start = (dict(getattr(gan, name).named_parameters()) for gan in (edited, expected, small()))
         for key, value in ours.items():
             torch.testing.assert_close(value, theirs[key], atol=2e-5, rtol=1e-4, msg=f"{name}.{key}")
         assert any(not torch.equal(value, start[key]) for key, value in ours.items()), f"{name} was not trained"
@@ -113,7 +110,7 @@ def test_lambda_mixes_what_g_makes_with_omega():
 
 
 def test_the_hinge_margins_fall_on_the_smoothed_labels():
-    gan = small_gan()
+    gan = small()
     gan.discriminator.forward = lambda x: x.flatten()
     d = method.probability(gan)(torch.tensor([-1.0, 0.0, 1.0]))
     assert torch.allclose(d, torch.tensor([0.1, 0.5, 0.9]))
@@ -132,7 +129,7 @@ def test_the_smaller_lambda_is_the_lower_d_finds_omega(tmp_path):
     task = write_task(tmp_path / "task", retain=torch.cat([kind(0, 100), kind(1, 100)]), forget=kind(1, 100))
 
     def said(lam):
-        gan = small_gan()
+        gan = small()
         if lam == 1:  # nothing on the fake side but what G makes
             method.play(gan, task, steps(40), method.probability(gan), lambda step: None, 1.0, 1.0, 1.0, 0.0)
         else:
@@ -153,15 +150,15 @@ def test_a_form_runs_on_what_its_manifest_asks_for_and_no_other_description(form
     edit = entry(manifest.entry, SUBMISSIONS)
     assert edit is EDITS[form]
     for point in manifest.points:
-        edit(small_gan(), task, steps(2), **manifest.params, **point.params)
+        edit(small(), task, steps(2), **manifest.params, **point.params)
     for other in set(FORMS) - {form}:
         if ("guide" in revealed) == (other == "data"):
             with pytest.raises(NotRevealed):
-                EDITS[other](small_gan(), task, steps(2))
+                EDITS[other](small(), task, steps(2))
 
 
 def test_validity_is_a_black_box_asked_every_t_steps_and_its_finds_add_up():
-    gan, asked = small_gan(), []
+    gan, asked = small(), []
 
     def v(images):
         assert images.dtype == torch.uint8 and not images.requires_grad
@@ -179,7 +176,7 @@ def test_validity_is_a_black_box_asked_every_t_steps_and_its_finds_add_up():
 
 
 def test_validity_without_a_find_plays_on():
-    omega = method.collected(small_gan(), lambda images: torch.ones(len(images), dtype=torch.bool), 2, 4, rng())
+    omega = method.collected(small(), lambda images: torch.ones(len(images), dtype=torch.bool), 2, 4, rng())
     assert omega(0) is None and omega(1) is None
 
 
@@ -188,10 +185,10 @@ def test_validity_takes_no_gradient_through_the_guide_and_the_classifier_form_do
     task.guide.network.register_forward_hook(
         lambda module, inputs, out: seen.append((torch.is_grad_enabled(), inputs[0].requires_grad))
     )
-    method.edit_validity(small_gan(), task, steps(1))
+    method.edit_validity(small(), task, steps(1))
     assert seen and not any(enabled for enabled, _ in seen)
     seen.clear()
-    method.edit_classifier(small_gan(), task, steps(1))
+    method.edit_classifier(small(), task, steps(1))
     assert seen[-1] == (True, True)  # G's step: from the loss through f to the images
 
 
@@ -216,8 +213,8 @@ def test_the_retrained_control_plays_wherever_a_form_does(form):
 
 
 def test_the_result_is_the_average_of_g(task):
-    last, averaged = (method.edit_data(small_gan(), task, steps(8), ema=ema).sample(8, rng()) for ema in (0.0, 0.9))
-    base = small_gan().sample(8, rng())
+    last, averaged = (method.edit_data(small(), task, steps(8), ema=ema).sample(8, rng()) for ema in (0.0, 0.9))
+    base = small().sample(8, rng())
     assert 0 < (averaged.float() - base.float()).abs().mean() < (last.float() - base.float()).abs().mean()
 
 
@@ -225,14 +222,14 @@ def test_the_result_is_the_average_of_g(task):
 def test_the_seed_decides(form, tmp_path):
     def run(name, seed):
         given = {"retain": kind(0, 20), "forget": kind(1, 5), "guide": random_guide()}
-        return EDITS[form](small_gan(), write_task(tmp_path / name, **given, seed=seed), steps(4)).sample(4, rng())
+        return EDITS[form](small(), write_task(tmp_path / name, **given, seed=seed), steps(4)).sample(4, rng())
 
     assert torch.equal(run("a", 0), run("b", 0)) and not torch.equal(run("c", 0), run("d", 1))
 
 
 def test_some_of_the_budget_is_left(task):
     budget = steps(10)
-    method.edit_data(small_gan(), task, budget)
+    method.edit_data(small(), task, budget)
     assert budget.gradient_steps == 6 and not budget.cut
 
 
@@ -254,23 +251,23 @@ def test_some_of_the_budget_is_left(task):
 )
 def test_bad_settings_say_what_to_change(form, setting, message, task):
     with pytest.raises(ValueError, match=message):
-        EDITS[form](small_gan(), task, steps(2), **setting)
+        EDITS[form](small(), task, steps(2), **setting)
 
 
 def test_bad_tasks_say_what_is_missing(tmp_path):
     write = partial(write_task, guide=random_guide())
     none, some = kind(0, 20)[:0], kind(0, 20)
     with pytest.raises(ValueError, match=r"task\.forget must hold"):
-        method.edit_data(small_gan(), write(tmp_path / "a", retain=some, forget=none), steps(2))
+        method.edit_data(small(), write(tmp_path / "a", retain=some, forget=none), steps(2))
     with pytest.raises(ValueError, match=r"task\.retain must hold"):
-        method.edit_data(small_gan(), write(tmp_path / "b", retain=some[:1], forget=some), steps(2))
+        method.edit_data(small(), write(tmp_path / "b", retain=some[:1], forget=some), steps(2))
     hats = write(tmp_path / "c", retain=some, target={"attribute": "hat", "values": [1]})
     shares = write(tmp_path / "d", retain=some, target={"attribute": "category", "shares": [0.5, 0.5]})
     for edit in (method.edit_validity, method.edit_classifier):
         with pytest.raises(ValueError, match="not 'hat'"):
-            edit(small_gan(), hats, steps(2))
+            edit(small(), hats, steps(2))
         with pytest.raises(ValueError, match="names no values"):
-            edit(small_gan(), shares, steps(2))
+            edit(small(), shares, steps(2))
     flow = family("flow")({"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8})
     with pytest.raises(ValueError, match="no discriminator"):
         method.edit_data(flow, write(tmp_path / "e", retain=some, forget=some), steps(2))

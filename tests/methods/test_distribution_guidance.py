@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from helpers_distribution_guidance import make_task
+from small import budget, rng
 from torch.nn import functional as F
 
 from benchmark import submission, weights
-from benchmark.budget import Budget
 from benchmark.data import load
 from benchmark.generators import family
 from benchmark.generators.gan import to_float, to_uint8
@@ -26,14 +26,6 @@ UNET = {
     "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
     "attention_head_dim": 8,
 }  # fmt: skip
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def budget(train_steps=60):
-    return Budget(1e9, train_steps, 1.0)
 
 
 def images(n=400, rare=0.3):
@@ -186,7 +178,7 @@ def test_the_first_step_is_not_guided(base):
 def test_the_unet_is_frozen(base, task):
     before = {name: value.clone() for name, value in base.module.state_dict().items()}
     twin = base.copy()
-    one = edit(twin, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(), scale=5.0)
+    one = edit(twin, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60), scale=5.0)
     one.sample(5, rng())
     assert all(torch.equal(value, before[name]) for name, value in twin.module.state_dict().items())
     assert not any(parameter.requires_grad for parameter in twin.module.parameters())
@@ -265,7 +257,7 @@ def test_the_fit_finds_what_differs_from_step_to_step(task):
     h = torch.randn(3, 400, 8, generator=rng())
     h[1, :, 0] += 5.0 * (2 * labels - 1)
     h[2, :, 1] -= 5.0 * (2 * labels - 1)
-    found = fit(h, labels, 2, task({}), budget())
+    found = fit(h, labels, 2, task({}), budget(60))
     assert found.accuracy[0] < 0.7 and min(found.accuracy[1:]) > 0.95
     slope = found.weight[..., 1] - found.weight[..., 0]
     assert slope[1, 0] > 0 > slope[2, 1]
@@ -275,7 +267,7 @@ def test_the_fit_finds_what_differs_from_step_to_step(task):
 def test_accuracy_is_of_images_that_were_not_fitted(task):
     """Random labels can be learnt by heart, and say nothing about others."""
     found = fit(
-        torch.randn(2, 200, 400, generator=rng()), torch.randint(0, 2, (200,), generator=rng()), 2, task({}), budget()
+        torch.randn(2, 200, 400, generator=rng()), torch.randint(0, 2, (200,), generator=rng()), 2, task({}), budget(60)
     )
     assert max(found.accuracy) < 0.75
 
@@ -321,7 +313,7 @@ def test_the_share_of_a_trained_generator_follows_the_target(tmp_path):
 @pytest.mark.parametrize("joint", [False, True])
 def test_a_pair_of_attributes(base, task, joint):
     pair = task({"attribute": ["down", "tone"], "shares": [[0.35, 0.05, 0.1], [0.25, 0.15, 0.1]]})
-    one = edit(base.copy(), pair, budget(), joint=joint)
+    one = edit(base.copy(), pair, budget(60), joint=joint)
     rows = [p.tolist() for _predictor, p in one.heads.values()]
     assert list(one.heads) == (["down x tone"] if joint else ["down", "tone"])
     wanted = [[0.35, 0.05, 0.1, 0.25, 0.15, 0.1]] if joint else [[0.5, 0.5], [0.6, 0.2, 0.2]]
@@ -342,7 +334,7 @@ def test_a_pair_of_attributes(base, task, joint):
 )  # fmt: skip
 def test_bad_settings_say_what_to_do(base, task, params, says):
     with pytest.raises(ValueError, match=says):
-        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(), **params)
+        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60), **params)
 
 
 @pytest.mark.parametrize(
@@ -359,16 +351,16 @@ def test_bad_settings_say_what_to_do(base, task, params, says):
 )
 def test_bad_targets_say_what_to_do(base, task, target, says):
     with pytest.raises(ValueError, match=says):
-        edit(base.copy(), task(target), budget())
+        edit(base.copy(), task(target), budget(60))
 
 
 def test_too_few_images_and_other_families_are_refused(base, task):
     bars, labels = images()
     with pytest.raises(ValueError, match="the guide finds"):
-        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}, bars[labels["down"] == 0]), budget())
+        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}, bars[labels["down"] == 0]), budget(60))
     gan = family("gan")({"channels": 1, "size": 8, "latent": 8, "width": 16})
     with pytest.raises(ValueError, match="needs a diffusion generator"):
-        edit(gan, task({"attribute": "down", "shares": [0.5, 0.5]}), budget())
+        edit(gan, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60))
 
 
 def test_the_manifest_is_valid_and_its_points_are_settings_that_edit_takes(base, task):
@@ -376,4 +368,4 @@ def test_the_manifest_is_valid_and_its_points_are_settings_that_edit_takes(base,
     assert manifest.families == ["diffusion"] and manifest.access == ["weights", "training_data", "classifier"]
     for point in manifest.points:
         params = manifest.params | point.params
-        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(), **params)
+        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60), **params)

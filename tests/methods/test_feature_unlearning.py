@@ -3,7 +3,8 @@
 import pytest
 import torch
 from helpers_data_redaction import steps
-from helpers_peers import RIGHT, guided_task, rng, side_and_tone_guide, side_of, trained_base
+from helpers_peers import RIGHT, guided_task, side_and_tone_guide, side_of, trained_base
+from small import rng
 
 from benchmark.task import NotRevealed
 from methods import feature_unlearning as method

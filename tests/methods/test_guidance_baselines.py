@@ -3,37 +3,22 @@
 import pytest
 import torch
 from helpers_distribution_guidance import make_task
+from small import budget, rng, small
 from torch.nn import functional as F
 
-from benchmark.budget import Budget
-from benchmark.generators import family
 from benchmark.generators.gan import to_float
 from benchmark.judges import Classifier
 from methods import sample_guidance, universal_guidance
 from methods.guided_sampling import Sampling, assigned
 from methods.h_space import Predictor
 
-UNET = {
-    "channels": 1, "size": 8, "sampling_steps": 3, "block_out_channels": [8, 8], "layers_per_block": 1,
-    "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
-    "attention_head_dim": 4,
-}  # fmt: skip
 TARGET = {"attribute": "a", "shares": [0.2, 0.3, 0.5]}
 SAMPLING = Sampling(3, 1.0, 10)
 
 
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def budget():
-    return Budget(1e9, 100, 1.0)
-
-
 @pytest.fixture(scope="module")
 def base():
-    torch.manual_seed(0)
-    return family("diffusion")(UNET)
+    return small("diffusion")
 
 
 @pytest.fixture
@@ -87,7 +72,7 @@ def test_sample_guidance_leaves_the_first_step_and_the_skips(base):
 
 
 def test_universal_guidance_adds_the_gradient_through_classifier_and_unet(base, task):
-    one = universal_guidance.edit(base, task, budget(), scale=0.6)
+    one = universal_guidance.edit(base, task, budget(100), scale=0.6)
     x, t = torch.randn(4, 1, 8, 8, generator=rng()), torch.tensor(333)
     one.begin(4, rng())
     a = base.scheduler.alphas_cumprod[333]
@@ -104,12 +89,12 @@ def test_universal_guidance_adds_the_gradient_through_classifier_and_unet(base, 
 @pytest.mark.parametrize("method", [sample_guidance, universal_guidance])
 def test_the_base_stays_as_it_is_and_the_seed_decides(base, task, method):
     before = {name: value.clone() for name, value in base.module.state_dict().items()}
-    one = method.edit(base.copy(), task, budget(), batch=8)
+    one = method.edit(base.copy(), task, budget(100), batch=8)
     images = one.sample(20, rng())
     assert images.shape == (20, 1, 8, 8) and images.dtype == torch.uint8
     assert torch.equal(images, one.sample(20, rng())) and not torch.equal(images, one.sample(20, rng(1)))
     assert all(torch.equal(value, before[name]) for name, value in one.generator.module.state_dict().items())
-    off = method.edit(base.copy(), task, budget(), scale=0.0, eta=0.0)
+    off = method.edit(base.copy(), task, budget(100), scale=0.0, eta=0.0)
     assert torch.equal(off.sample(5, rng()), base.sample(5, rng()))
 
 
@@ -121,7 +106,7 @@ def test_bad_settings_say_what_to_do(base, task, method):
         ({"eta": 2.0}, "eta must lie"),
     ):
         with pytest.raises(ValueError, match=says):
-            method.edit(base.copy(), task, budget(), **params)
+            method.edit(base.copy(), task, budget(100), **params)
     task.target = {"attribute": "b", "shares": [0.5, 0.5]}
     with pytest.raises(ValueError, match="knows a"):
-        method.edit(base.copy(), task, budget())
+        method.edit(base.copy(), task, budget(100))

@@ -3,7 +3,8 @@
 import pytest
 import torch
 from helpers_data_redaction import steps
-from helpers_peers import guided_task, rng, side_and_tone_guide, side_of, tone_of, trained_base
+from helpers_peers import guided_task, side_and_tone_guide, side_of, tone_of, trained_base
+from small import rng
 
 from methods import latent_shift as method
 from methods.boundaries import Boundaries, decode

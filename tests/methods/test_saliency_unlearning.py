@@ -2,32 +2,16 @@
 
 import pytest
 import torch
-from helpers_data_redaction import kind, small_gan, write_task
+from helpers_data_redaction import kind, write_task
+from small import budget, rng, small
 
-from benchmark.budget import Budget
-from benchmark.generators import family
 from benchmark.generators.gan import to_float
 from methods import saliency_unlearning as method
-
-UNET = {
-    "channels": 1, "size": 8, "sampling_steps": 3, "block_out_channels": [8, 8], "layers_per_block": 1,
-    "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
-    "attention_head_dim": 4,
-}  # fmt: skip
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def budget(steps):
-    return Budget(1e9, steps, 1.0)
 
 
 @pytest.fixture(scope="module")
 def base():
-    torch.manual_seed(0)
-    one, images = family("diffusion")(UNET, 3e-3), torch.cat([kind(0, 200), kind(1, 200)])
+    one, images = small("diffusion", 3e-3), torch.cat([kind(0, 200), kind(1, 200)])
     for _ in range(150):
         one.train_step(images[torch.randint(len(images), (32,))])
     return one
@@ -118,7 +102,7 @@ def test_bad_settings_say_what_to_do(base, task):
         with pytest.raises(ValueError, match=says):
             method.edit(base.copy(), task, budget(4), **params)
     with pytest.raises(ValueError, match="needs a diffusion generator, not a Gan"):
-        method.edit(small_gan(), task, budget(4))
+        method.edit(small(), task, budget(4))
     task.forget = task.forget[:0]
     with pytest.raises(ValueError, match="0 images to forget"):
         method.edit(base.copy(), task, budget(4))

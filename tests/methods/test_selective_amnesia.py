@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 from helpers_distribution_guidance import make_task
-from helpers_taming_flows import images, reveal, rng, trained_flow, trained_guide
+from helpers_taming_flows import images, reveal, trained_flow, trained_guide
+from small import budget, rng
 
-from benchmark.budget import Budget
 from benchmark.generators import family
 from methods import selective_amnesia as method
 
@@ -18,10 +18,6 @@ UNET = {
     "down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"], "norm_num_groups": 4,
     "attention_head_dim": 4,
 }  # fmt: skip
-
-
-def budget(steps):
-    return Budget(1e9, steps, 1.0)
 
 
 @pytest.fixture(scope="module")

@@ -6,31 +6,22 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy, kstest, spearmanr
+from small import SMALL, budget, rng
 from torch import nn
 
 from benchmark import data, weights
-from benchmark.budget import Budget
 from benchmark.generators.gan import Gan, to_float, to_uint8
 from benchmark.task import Guide, Task
 from methods import boundary_walk, inversion
 from methods import self_conditioned_gan as sc
 from methods.boundaries import Boundaries, Editor, find_boundaries, principal, tilt
 
-SMALL = {"channels": 1, "size": 8, "latent": 8, "width": 16}
 EVEN = [0.1] * 10
-
-
-def rng(seed=0):
-    return torch.Generator().manual_seed(seed)
-
-
-def budget(train_steps=100):
-    return Budget(1e9, train_steps, 1.0)
 
 
 def small(steps=3):
     torch.manual_seed(0)
-    gan = Gan(SMALL, lr=1e-3)
+    gan = Gan(SMALL["gan"], lr=1e-3)
     for _ in range(steps):
         gan.train_step(torch.randint(0, 256, (16, 1, 8, 8), dtype=torch.uint8, generator=rng(3)))
     return gan
@@ -84,8 +75,8 @@ def test_inversion_finds_latents_whose_signed_distance_is_the_images_own(task):
     axes = find_boundaries(gan, task, 3)
     z = gan.latent(300, rng(5))
     images = gan.decode(z)
-    encoder = inversion.train_encoder(gan, task, budget(), 60, gan.lr)
-    rough, fine = (inversion.invert(gan, images, encoder, budget(), steps) for steps in (0, 20))
+    encoder = inversion.train_encoder(gan, task, budget(100), 60, gan.lr)
+    rough, fine = (inversion.invert(gan, images, encoder, budget(100), steps) for steps in (0, 20))
     error = [(to_float(gan.decode(found)) - to_float(images)).square().mean() for found in (rough, fine)]
     assert error[1] < 0.7 * error[0] and error[1] < 0.2 * to_float(images).var()
     for axis in range(3):
@@ -313,7 +304,7 @@ def test_the_walk_takes_latents_to_the_stated_distance_and_leaves_the_other_axes
 
 
 def test_even_shares_are_aimed_at_where_none_are_stated(task):
-    edited = boundary_walk.edit(task.base(), task, budget(), directions=1, aim=False)
+    edited = boundary_walk.edit(task.base(), task, budget(100), directions=1, aim=False)
     assert torch.equal(edited.q, torch.full((32,), 1 / 32))
     found = []
     for target in ({"attribute": "category", "shares": EVEN}, {"attribute": "category"}):
@@ -325,11 +316,11 @@ def test_even_shares_are_aimed_at_where_none_are_stated(task):
 
 def test_the_walk_gives_the_shares_that_are_asked_for(task):
     task.target["shares"] = [0.28] + [0.08] * 9
-    edited = boundary_walk.edit(task.base(), task, budget())
-    uniform = boundary_walk.edit(task.base(), task, budget(), aim=False)
+    edited = boundary_walk.edit(task.base(), task, budget(100))
+    uniform = boundary_walk.edit(task.base(), task, budget(100), aim=False)
     found = [task.guide.probs(one.sample(800, rng(3)), "category").mean(0)[0] for one in (edited, uniform)]
     assert found[0] > found[1] + 0.05
-    assert not boundary_walk.edit(task.base(), task, budget(), aim=False).generator.module.training
+    assert not boundary_walk.edit(task.base(), task, budget(100), aim=False).generator.module.training
 
 
 BAD = {
@@ -351,18 +342,18 @@ def test_bad_settings_are_refused(task, case):
     params, target, message = BAD[case]
     task.target.update(target)
     with pytest.raises(ValueError, match=message):
-        sc.edit(task.base(), task, budget(), **params)
+        sc.edit(task.base(), task, budget(100), **params)
     if not params or case == "directions":
         with pytest.raises(ValueError, match=message):
-            boundary_walk.edit(task.base(), task, budget(), **params)
+            boundary_walk.edit(task.base(), task, budget(100), **params)
 
 
 def test_too_few_images_one_value_and_values_out_of_range_are_refused(task):
     task.retain = task.retain[:20]
     with pytest.raises(ValueError, match="20 images are too few"):
-        sc.edit(task.base(), task, budget())
+        sc.edit(task.base(), task, budget(100))
     with pytest.raises(ValueError, match="reach must be positive"):
-        boundary_walk.edit(task.base(), task, budget(), reach=0.0)
+        boundary_walk.edit(task.base(), task, budget(100), reach=0.0)
     with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
         Editor(small(), lambda z, v: to_uint8(z), 1).edit_attribute(torch.zeros(2, 8), 1.5)
     task.guide.network.heads["category"].bias[3] = 1e6

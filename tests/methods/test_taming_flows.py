@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import pytest
 import torch
-from helpers_taming_flows import images, reveal, rng, trained_flow, trained_guide
+from helpers_taming_flows import images, reveal, trained_flow, trained_guide
+from small import rng
 from torch.distributions import Normal, kl_divergence
 
 from benchmark import submission

@@ -61,6 +61,14 @@ def test_ties_share_a_rank():
     assert metrics.ranks(table) == {"best": 1, "tied": 1, "last": 3}
 
 
+def test_who_varies_more_does_not_stand_above_who_scores_more():
+    steady, varying = np.array([[0.580, 0.578, 0.653]]), np.array([[0.373, 0.565, 0.573]])
+    table = {"best": np.array([[0.810, 0.807, 0.830]]), "second": np.array([[0.766, 0.706, 0.736]])}
+    assert metrics.ranks(table | {"steady": steady}) == {"best": 1, "second": 1, "steady": 3}
+    assert metrics.ranks(table | {"varying": varying})["varying"] == 2  # not surely below the second
+    assert metrics.ranks(table | {"steady": steady, "varying": varying})["varying"] == 3
+
+
 def test_a_table_resolves_what_it_says():
     """A true difference of the stated size is found in about 80% of the tables."""
     rng = np.random.default_rng(0)
