@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from leaderboard import load
+from leaderboard.claims import LADDER, claims, over_seeds
 
 DROPS = ("forget", "unseen", "train", "others", "lookalikes")
 PUBLISHED = {  # Malnick et al., the authors' page: 20 identities of CelebA, 128 x 128
@@ -20,7 +21,6 @@ PUBLISHED = {  # Malnick et al., the authors' page: 20 identities of CelebA, 128
     "4": ("0.41", "0.07", "<0.01", "0.01", "0.03"),
     "15": ("0.37", "0.15", "<0.001", "<0.01", "0.01"),
 }
-LADDER = {"1": "faces-flow-1-image", "4": "faces-flow-4-images", "15": "faces-flow"}
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,11 @@ SECTIONS = (
 
 
 def mean(runs: pd.DataFrame, column: str) -> str:
-    """`value [low, high]` over the seeds, or a dash where no run has it."""
-    values = runs[column].dropna().to_numpy(float) if column in runs else np.array([])
-    if not len(values):
-        return "–"
-    if f"{column}.low" not in runs:
-        return f"{values.mean():.1%}" if column == "share" else f"{values.mean():.2f}×"
-    rows = runs.dropna(subset=[column])
-    claimed = ((rows[f"{column}.high"] - rows[f"{column}.low"]) / 3.92).mean()
-    spread = values.std(ddof=1) if len(values) > 1 else 0.0
-    half = 1.96 * max(claimed, spread) / np.sqrt(len(values))
-    digits = 3 if values.mean() < 1 else 2
-    return f"{values.mean():.{digits}f} ± {half:.{digits}f}"
+    """`value ± half` over the seeds, or a dash where no run has it."""
+    found = over_seeds(runs, column)
+    if column in COMMON and f"{column}.low" not in runs and np.isfinite(found.value):
+        return f"{found.value:.1%}" if column == "share" else f"{found.value:.2f}×"
+    return str(found)
 
 
 def table(runs: pd.DataFrame, section: Section) -> Iterator[str]:
@@ -126,7 +119,11 @@ def report(runs: pd.DataFrame) -> Iterator[str]:
     yield "Made from the records by `python -m leaderboard.report`; mean over seeds ± half of a 95% interval. Goal: 0"
     yield "is the unchanged base, 1 the retrained one; quality: 1 is the base's own. A dash: not measured, or no goal"
     yield "because the quality is below the track's floor.\n"
-    yield "## Taming Normalizing Flows\n"
+    yield "## The claims\n"
+    yield "The papers state their claims on other data; the bars are this benchmark's. A claim holds if the means meet"
+    yield "it; the intervals say how surely."
+    yield from claims(runs)
+    yield "\n## Taming Normalizing Flows\n"
     yield "Claim: likelihoods of a person's images, unseen ones too, fall, those of others stay, for less than 1% of"
     yield "the training. Quantile drops; here the data are rendered faces of 16 × 16.\n"
     yield from taming(runs)

@@ -213,6 +213,22 @@ def test_the_report_says_what_the_records_hold():
     assert "| 15 | taming_flows default | 0.400 ± 0.113 |" in text and "| 15 | published, CelebA 128 | 0.37 |" in text
 
 
+def test_a_claim_holds_if_the_means_meet_it():
+    import pandas as pd
+
+    from leaderboard.claims import claims
+
+    def run(name, share, quality):
+        keys = {"instance": "identity_removal/faces-gan", "submission": name, "point": "default"}
+        return keys | {"m:identity_share": share, "quality": quality, "share": 0.06}
+
+    runs = [run("unchanged", 0.1, 1.0), run("data_redaction_data", 0.009, 0.95),
+            run("data_redaction_validity", 0.02, 0.95), run("data_redaction_classifier", 0.009, 0.8)]  # fmt: skip
+    rows = [line for line in claims(pd.DataFrame(runs)) if line.startswith("| identity")]
+    assert [line.rsplit("|", 2)[1].strip() for line in rows] == ["**yes**", "no", "no"]
+    assert "0.100 ± 0.000 became 0.009 ± 0.000, quality 0.950 ± 0.000, 6.0% of pre-training" in rows[0]
+
+
 def test_goals_near_zero_keep_two_decimals():
     from leaderboard.markup import pair, scaled
 
