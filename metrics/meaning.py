@@ -144,7 +144,8 @@ MEANING: dict[str, Meaning] = {
     "iqm": Meaning(
         "Mean and interquartile mean", "A method's score over instances and seeds; the interquartile mean leaves out "
                                        "the best and "
-        "the worst quarter. Methods whose paired difference may be 0 share a rank.",
+        "the worst quarter. Methods whose paired difference may be 0 share a rank, and none stands above one with a "
+        "higher mean.",
         "up", "that of the score",
         "The interval speaks of other seeds on the same instances, not of other instances.", "Agarwal et al. 2021"),
 }
