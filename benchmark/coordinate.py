@@ -29,10 +29,11 @@ DTYPES = ("uint8", "float32", "float64")  # of answers: bytes are read as these 
 
 @dataclass
 class Answers:
-    """What a worker left: arrays by name, and what it took."""
+    """What a worker left: arrays by name, what it took, and the end of what the method printed."""
 
     arrays: dict[str, np.ndarray]
     cost: dict[str, Any] = field(default_factory=dict)
+    printed: str = ""
 
 
 def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of: None) -> Answers:
@@ -50,8 +51,9 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
         with Session(run, folder, on_progress, checkpoint.write_bytes) as session:
             try:
                 _edit(run, session, cost, _size(folder / "reveal/base"))
-                return Answers(_ask(run, session, cost), cost)
+                return Answers(_ask(run, session, cost), cost, session.printed())
             except _OutOfTime:
+                printed = session.printed()
                 if not checkpoint.exists():
                     raise RunFailed(
                         f"edit was still running {GRACE:.0f} s past its budget of {cost['budget']:.0f} s; loop over "
@@ -62,7 +64,7 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
         with Session(run, folder, on_progress, checkpoint.write_bytes) as session:
             _ready(session)
             session.tell(checkpoint.read_bytes(), kind="restore")
-            return Answers(_ask(run, session, cost), cost)
+            return Answers(_ask(run, session, cost), cost, printed)
     finally:
         _remove(folder)
 

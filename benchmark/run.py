@@ -76,6 +76,11 @@ def answers_file(run: Run) -> Path:
     return cache_folder() / "answers" / f"{run.key()}.npz"
 
 
+def log_file(run: Run) -> Path:
+    """Where the end of what a run's method printed is kept."""
+    return answers_file(run).with_suffix(".log")
+
+
 def cached(run: Run) -> Answers | None:
     """The answers that an earlier run left in the cache, if it did."""
     arrays = kept(answers_file(run))
@@ -86,9 +91,10 @@ def cached(run: Run) -> Answers | None:
 
 
 def _asked(run: Run, on_progress: Progress) -> Answers:
-    """The answers of a worker, kept in the cache."""
+    """The answers of a worker, kept in the cache with what the method printed."""
     given = coordinate.answers(run, lambda step, of: on_progress(run, step, of))
     keep_answers(run, given)
+    write_atomically(log_file(run), given.printed.encode())
     return given
 
 

@@ -122,11 +122,15 @@ class Session:
                 if not part:
                     break
 
-    def _printed_last(self, lines: int = 5) -> str:
-        """The end of what the method printed, for the record's reason."""
+    def printed(self, lines: int = 20) -> str:
+        """The end of what the method printed, as plain text."""
         self._read_log()
         text = "".join(c for c in self._log.decode(errors="replace") if c.isprintable() or c == "\n")
-        tail = "\n".join(text.strip().splitlines()[-lines:])
+        return "\n".join(text.strip().splitlines()[-lines:])
+
+    def _printed_last(self) -> str:
+        """The same for the record's reason."""
+        tail = self.printed(5)
         return f"; it printed last:\n{tail}" if tail else ""
 
     def _dead(self) -> RunFailed:

@@ -100,6 +100,7 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     status, found, lines = runner.Status(missing), [], {}
+    by_label = {one.label: one for one in missing}
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         whole = bar.add_task(f"{len(missing)} runs, {workers} at a time", total=len(missing))
 
@@ -118,6 +119,9 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
             if not console.is_terminal or record.status != "ok":
                 line = f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {record.label} {record.reason}"
                 console.print(line, markup=False)
+            log = runner.log_file(by_label[record.label])
+            if record.cost and log.exists() and (text := log.read_text()):
+                console.print(f"{record.label} printed:\n{text}", markup=False, highlight=False, style="dim")
     return found
 
 

@@ -100,6 +100,12 @@ def test_scores_do_not_depend_on_workers(submissions, monkeypatch):
     assert apart == together
 
 
+def test_what_a_method_prints_is_shown_as_plain_text(submissions, capsys):
+    write(submissions, "m", "def edit(g, task, budget):\n    print('\\x1b[2J[red]loss 0.25')\n    return g\n")
+    assert main(["run", "m", "--instance", INSTANCE, "--seed", "0"]) == 0
+    assert f"m default on {INSTANCE} seed 0 printed:\n[2J[red]loss 0.25\n" in capsys.readouterr().out
+
+
 def test_the_script_that_starts_a_run_is_not_run_again_by_its_worker(submissions, monkeypatch):
     script = types.ModuleType("__main__")
     script.__file__ = str(submissions / "script.py")
