@@ -79,10 +79,19 @@ def test_an_altered_or_missing_file_is_found(tmp_path):
         weights.folder("digit-gan")
 
 
-def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch):
+def _interrupt():
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("decay", [False, True])
+def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch, decay):
     monkeypatch.setattr(pretrain, "CHECKPOINT", 2)
+    recipe, step = pretrain.recipe, pretrain._Generate.step
+    monkeypatch.setattr(pretrain, "recipe", lambda name: recipe(name) | {"decay": decay})
     whole = pretrain.pretrain("digits-gan", folder=tmp_path / "whole", steps=4)
-    pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=2)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(pretrain._Generate, "step", lambda self: step(self) if self.steps < 3 else _interrupt())
+        pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=4)
     parts = pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=4)
     assert weights.sha256(whole) == weights.sha256(parts)
     assert len(list((parts / "training").glob("*.png"))) == 2
