@@ -36,8 +36,8 @@ def test_every_category_and_over_represented_person_is_there_at_half_its_share(n
         assert all(high >= 0.5 * share for high, share in zip(shares["high"], shares["data"], strict=True))
     if "identities" in measured:
         people = measured["identities"]
-        for person in (0, 1):  # the interval reaches half the share, as for the categories
-            assert people["high"][person] >= 0.5 * people["data"][person]
+        for person in (0, 1):
+            assert people["generated"][person] >= 0.5 * people["data"][person]
         assert people["data"][0] == 0 or people["generated"][0] >= 0.03
 
 
@@ -83,7 +83,7 @@ def _interrupt():
     raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("decay", [False, True])
+@pytest.mark.parametrize("decay", [0, 3])
 def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch, decay):
     monkeypatch.setattr(pretrain, "CHECKPOINT", 2)
     recipe, step = pretrain.recipe, pretrain._Generate.step
