@@ -90,7 +90,7 @@ def _guidance(runs: pd.DataFrame) -> Iterator[tuple[str, str, bool]]:
     for name in ("faces-diffusion", "faces-diffusion-pair", "faces-diffusion-uneven"):
         ask = Runs(runs, f"attribute_rebalancing/{name}")
         before, best = (ask("m:fairness_discrepancy", control) for control in ("unchanged", "retrained"))
-        for point in ("default", "gentle", "batch-5"):
+        for point in ("default", "gentle", "papers-temperature", "batch-5"):
             after, quality = (ask(key, "distribution_guidance", point) for key in ("m:fairness_discrepancy", "quality"))
             holds = after.value <= before.value / 4 and quality.value >= QUALITY
             said = f"{before} became {after}, quality {quality}; retrained {best}"
