@@ -111,6 +111,11 @@ class _Generate:
         self.average.to(device)
 
     def step(self) -> None:
+        left = self.plan["steps"] - self.steps
+        if left < self.plan.get("decay", 0):  # over the last steps their size falls to 0 along half a cosine
+            for group in (group for optimizer in self.live.optimizers for group in optimizer.param_groups):
+                whole = group.setdefault("initial_lr", group["lr"])
+                group["lr"] = whole * (1 - math.cos(math.pi * left / self.plan["decay"])) / 2
         batch = self.images[torch.randint(len(self.images), (self.plan["batch"],))]
         self.live.train_step(_warp(batch) if self.plan.get("augment") else batch)
         self.steps += 1
