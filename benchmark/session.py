@@ -122,15 +122,14 @@ class Session:
                 if not part:
                     break
 
-    def printed(self, lines: int = 20) -> str:
+    def printed(self) -> str:
         """The end of what the method printed, as plain text."""
         self._read_log()
-        text = "".join(c for c in self._log.decode(errors="replace") if c.isprintable() or c == "\n")
-        return "\n".join(text.strip().splitlines()[-lines:])
+        return "".join(c for c in self._log.decode(errors="replace") if c.isprintable() or c == "\n").strip()
 
     def _printed_last(self) -> str:
-        """The same for the record's reason."""
-        tail = self.printed(5)
+        """Its last lines, for the record's reason."""
+        tail = "\n".join(self.printed().splitlines()[-5:])
         return f"; it printed last:\n{tail}" if tail else ""
 
     def _dead(self) -> RunFailed:

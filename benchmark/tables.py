@@ -120,8 +120,10 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
                 line = f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {record.label} {record.reason}"
                 console.print(line, markup=False)
             log = runner.log_file(by_label[record.label])
-            if record.cost and log.exists() and (text := log.read_text()):
-                console.print(f"{record.label} printed:\n{text}", markup=False, highlight=False, style="dim")
+            if record.cost and log.exists() and (text := log.read_text().splitlines()):
+                last = "\n".join(text[-3:])
+                more = f" ({len(text)} lines, in {log})" if len(text) > 3 else ""
+                console.print(f"{record.label} printed{more}:\n{last}", markup=False, highlight=False, style="dim")
     return found
 
 

@@ -51,6 +51,7 @@ def main(end: str, place: str) -> None:
 def work(end: socket.socket, place: Place) -> None:
     """Edit, then answer; the process's whole life."""
     channel = Channel(end)
+    sys.stdout.reconfigure(line_buffering=True)  # what is printed is there before what is answered
     try:
         Path(place.work).mkdir(parents=True, exist_ok=True)
         os.chdir(place.work)
