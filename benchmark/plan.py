@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from benchmark import records, submission, versions, weights
@@ -16,6 +17,7 @@ from benchmark.submission import Submission
 from benchmark.tracks import Instance, Track
 
 PACKAGE = Path(__file__).parent.parent
+_parsing = Lock()  # Python 3.11 may lose count of its depth when two threads parse at once (python/cpython#106905)
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,9 @@ def _imports(file: Path) -> set[Path]:
     if not file.exists():
         raise ValueError(f"{file} does not exist; `entry` in submission.toml names module:function")
     found = {file}
-    for node in ast.walk(ast.parse(file.read_text())):
+    with _parsing:
+        tree = ast.parse(file.read_text())
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == file.parent.name:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             for path in (PACKAGE / (name.replace(".", "/") + ".py") for name in names):

@@ -1,5 +1,6 @@
 """Runs end to end on the shipped digits: real workers, real scores, and everything that can go wrong with a method."""
 
+import gc
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 import types
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,19 @@ def test_what_a_method_prints_is_shown_as_plain_text(submissions, capsys):
     write(submissions, "m", "def edit(g, task, budget):\n    print('\\x1b[2J[red]loss 0.25')\n    return g\n")
     assert main(["run", "m", "--instance", INSTANCE, "--seed", "0"]) == 0
     assert f"m default on {INSTANCE} seed 0 printed:\n[2J[red]loss 0.25\n" in capsys.readouterr().out
+
+
+def test_methods_are_hashed_by_several_threads_at_once():
+    before = gc.get_threshold()
+    gc.callbacks.append(yields := lambda *_: time.sleep(0))  # threads change in the middle of parsing
+    gc.set_threshold(5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = pool.map(lambda _: plan.method_sha256(Path("none"), "methods.rejection:edit"), range(24))
+            assert len(set(found)) == 1
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(yields)
 
 
 def test_the_script_that_starts_a_run_is_not_run_again_by_its_worker(submissions, monkeypatch):
