@@ -5,7 +5,7 @@ DEMO = unchanged retrained rejection finetune_retain balanced_finetune inverse_f
 	taming_flows data_redaction_data self_conditioned_gan distribution_guidance diversity_weights
 INSTANCES = identity_removal/faces-flow identity_removal/faces-gan category_redaction/digits-gan \
 	category_redaction/digits-diffusion attribute_rebalancing/faces-gan attribute_rebalancing/faces-diffusion \
-	output_diversity/digits-flow output_diversity/digits-gan
+	output_diversity/digits-gan
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
 demo: $(VENV)/demo  ## controls, baselines and the five references on every task of the tiny track, one seed, and the table

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import torch
 
 from benchmark import coordinate, forks, joint, machine, records, reveal, sandbox, versions, weights
 from benchmark import score as scoring
@@ -111,6 +112,7 @@ def digest(arrays: dict[str, np.ndarray]) -> str:
 
 def scored(run: Run, given: Answers, began: float) -> Record:
     """The record of a run's answers; its contact sheet is written where the record belongs."""
+    torch.set_num_threads(1)  # of this thread, as in the worker: the order of additions, and so the last digit
     base = _beside(run, given) if given.cost else {}
     scores = scoring.score(run.track.name, run.instance, {**given.arrays, **base})
     status, reason = "ok" if given.cost else "samples_only", scores.reason
@@ -149,8 +151,6 @@ def base_answers(run: Run, likelihoods: list[str]) -> dict[str, np.ndarray]:
     found = kept(file)
     if found is not None and found.keys() >= {f"base_{name}" for name in likelihoods}:
         return found
-    import torch
-
     from benchmark.generators.flow import log_probs
     from benchmark.tasks import identity_removal
 
