@@ -133,7 +133,7 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("pretrain", help="train a base, control, judge or guide by its recipe; resumes")
     parser.add_argument("base", help="a table of benchmark/recipes.toml")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, help="default: that of the weights that ship, else 0")
     parser.add_argument("--steps", type=int, help="another number of steps than the recipe's, for trials")
     parser.add_argument("--download", action="store_true", help="allow torchvision to download MNIST and Fashion-MNIST")
     parser.add_argument("--into", type=Path, help="folder for weights and card; default: the package's own")

@@ -38,7 +38,7 @@ def recipe(name: str) -> dict[str, Any]:
 
 
 def pretrain(
-    name: str, *, device: str = "cpu", seed: int = 0, folder: Path | None = None, steps: int | None = None
+    name: str, *, device: str = "cpu", seed: int | None = None, folder: Path | None = None, steps: int | None = None
 ) -> Path:
     """Train `name` by its recipe and write weights and card.
 
@@ -46,7 +46,8 @@ def pretrain(
     a function of the seed and the step alone, so that an interrupted training equals an uninterrupted one.
 
     Args:
-        name: a table of recipes.toml; device: a torch device; seed: of weights, batches and noise.
+        name: a table of recipes.toml; device: a torch device; seed: of weights, batches and noise; by
+            default that of the weights that ship, else 0.
         folder: where to write; by default the package's own weights folder.
         steps: fewer or more steps than the recipe's, for trials.
 
@@ -55,7 +56,10 @@ def pretrain(
     plan = recipe(name)
     if steps is not None:
         plan["steps"] = steps
-    folder = folder or weights.ROOT / name
+    shipped = weights.ROOT / name
+    if seed is None:
+        seed = weights.card(shipped)["seed"] if (shipped / "card.json").exists() else 0
+    folder = folder or shipped
     torch.manual_seed(seed)
     learner = _Classify(plan) if plan["kind"] == "classifier" else _Generate(plan)
     learner.to(device)

@@ -95,4 +95,5 @@ def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monk
     parts = pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=4)
     assert weights.sha256(whole) == weights.sha256(parts)
     assert len(list((parts / "training").glob("*.png"))) == 2
+    assert json.loads((parts / "card.json").read_text())["seed"] == weights.card(weights.folder("digits-gan"))["seed"]
     assert np.isfinite(json.loads((parts / "card.json").read_text())["measured"]["fd"]["value"])
