@@ -1,4 +1,4 @@
-"""Where workers come from without a sandbox: a fork server that has imported torch and diffusers once for all."""
+"""Where workers come from without a sandbox: a fork server that imports torch once, and diffusers if need be."""
 
 from __future__ import annotations
 
@@ -10,24 +10,41 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmark import limits
 from benchmark.limits import Place
 
+if TYPE_CHECKING:
+    from benchmark.plan import Run
+
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["benchmark.worker", "diffusers.models.unets.unet_2d", "torchvision"])
+IMPORTED = ["benchmark.worker", "torchvision"]
+CONTEXT.set_forkserver_preload(IMPORTED)
 ADOPT = 36  # prctl: orphans among the descendants become children of this process, wherever they have gone
 _hiding = threading.Lock()  # of the main module: runs are started by several threads
 
 
+def start(runs: Iterable[Run]) -> None:
+    """Start it for runs, so that its imports go on beside the coordinator's; before any thread, for its environment.
+
+    The first call settles what is imported once for all: diffusers, seconds of it, if one of the runs is on a diffusion
+    model. Sandboxed runs need no fork server.
+    """
+    families = {run.instance.family for run in runs if not run.sandboxed}
+    if "diffusion" in families:
+        CONTEXT.set_forkserver_preload([*IMPORTED, "diffusers.models.unets.unet_2d"])
+    if families:
+        _start()
+
+
 @cache
-def start() -> None:
-    """Start it now, so that its imports run beside the coordinator's; before any thread, for its clean environment."""
+def _start() -> None:
     ours = dict(os.environ)
     try:
         os.environ.clear()
@@ -40,7 +57,7 @@ def start() -> None:
 
 def worker(end: socket.socket, log: Connection, place: Place) -> Any:
     """A worker without a sandbox, below a keeper that ends with it and takes along all that the worker started."""
-    start()
+    _start()
     process = CONTEXT.Process(target=_keep, args=(end, log, place), daemon=True)
     with _hiding:
         main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")

@@ -39,8 +39,7 @@ def grid(
 
     The longest come first, so that no worker is left with a long run while the others have nothing to do.
     """
-    if not all(run.sandboxed for run in runs):
-        forks.start()
+    forks.start(runs)
     with ThreadPoolExecutor(workers) as pool:
         longest = sorted(runs, key=lambda run: -estimate(run)["minutes"])
         pending = {pool.submit(execute, run, on_start, on_progress): run for run in longest}

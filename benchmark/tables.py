@@ -94,8 +94,7 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
 
     from benchmark import forks
 
-    if not all(one.sandboxed for one in missing):
-        forks.start()
+    forks.start(missing)
     from benchmark import run as runner  # imports torch, as the fork server does meanwhile
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())

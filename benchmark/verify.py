@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark import records, run, tables, tasks
+from benchmark import forks, records, run, tables, tasks
 from benchmark.plan import Run
 from benchmark.records import Claim, Measured, Record
 
@@ -165,6 +165,7 @@ def verify_and_show(runs: list[Run], sample: int, seed: int, sandboxed: bool = F
         raise ValueError("no current record with a score to verify; `retouch check` says what there is")
     if any(one.submission.entry == "images" for one in chosen):
         raise ValueError("images that were made elsewhere cannot be made again here")
+    forks.start(replace(one, sandboxed=sandboxed) for one in chosen)
     rng = np.random.default_rng(seed)
     bad = 0
     for one in chosen:
