@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 from torch import Tensor
 
 from benchmark.generators.base import BATCH, Generator
+from benchmark.joint import names
 from benchmark.task import Task
 
 PROBES = 2000  # latents that the guide looks at for a boundary
@@ -42,7 +43,7 @@ def find_boundaries(generator: Generator, task: Task, directions: int) -> Bounda
         raise ValueError(f"directions must be at least 1, not {directions}")
     z = generator.latent(PROBES, task.rng)
     images, found = decode(generator, z), []
-    for attribute in names(task):
+    for attribute in names(task.target["attribute"]):
         values = task.guide.probs(images, attribute).argmax(1)
         if len(values.unique()) < 2:
             raise ValueError(f"the guide sees one value of {attribute!r} in {PROBES} samples: there is nothing to part")
@@ -130,17 +131,12 @@ def tilt(shares: Tensor, target: Tensor) -> Tensor:
     return (shares @ theta.detach()).softmax(0).float()
 
 
-def names(task: Task) -> list[str]:
-    """The attributes that the task's target is about."""
-    attribute = task.target["attribute"]
-    return [attribute] if isinstance(attribute, str) else attribute
-
-
 def check_target(task: Task) -> None:
     """A ValueError if the guide does not know an attribute or the shares are no distribution over its values."""
-    if unknown := sorted(set(names(task)) - set(task.guide.attributes)):
+    attributes = names(task.target["attribute"])
+    if unknown := sorted(set(attributes) - set(task.guide.attributes)):
         raise ValueError(f"the guide does not know {unknown[0]!r}; it knows {', '.join(task.guide.attributes)}")
-    classes = [task.guide.network.heads[name].weight.shape[0] for name in names(task)]
+    classes = [task.guide.network.heads[name].weight.shape[0] for name in attributes]
     shares = torch.tensor(task.target["shares"]) if "shares" in task.target else torch.full(classes, 1 / prod(classes))
     if list(shares.shape) != classes or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(

@@ -34,8 +34,9 @@ from torch.nn import functional as F
 
 from benchmark.budget import Budget
 from benchmark.generators.gan import Gan
+from benchmark.joint import names
 from benchmark.task import Task
-from methods.boundaries import PROBES, Boundaries, check_target, decode, names, tilt
+from methods.boundaries import PROBES, Boundaries, check_target, decode, tilt
 
 AIMED = 500  # images of each cell's mixture that the guide looks at
 ENOUGH = 2  # kept latents for each dimension that a cell's mixture needs at least
@@ -117,7 +118,7 @@ def find_sides(generator: Gan, task: Task, values: Sequence[int]) -> list[Bounda
     """For each attribute the unit normals n (values, Z) and intercepts b: every value against the rest."""
     z = generator.latent(PROBES, task.rng)
     images, found = decode(generator, z), []
-    for attribute, count in zip(names(task), values, strict=True):
+    for attribute, count in zip(names(task.target["attribute"]), values, strict=True):
         labels = task.guide.probs(images, attribute).argmax(1)
         if len(labels.unique()) < count:
             raise ValueError(f"the guide does not see every value of {attribute!r} in {PROBES} samples: no boundary")
@@ -135,7 +136,7 @@ def cell_latents(generator: Gan, task: Task, sides: list[Boundaries], cell: int,
     z = shift(generator.latent(latents, task.rng), Boundaries(n, b), margin)
     z = z[cell_of(task, decode(generator, z)) == cell]
     if len(z) < ENOUGH * z.shape[1]:
-        where = ", ".join(f"{name} = {v}" for name, v in zip(names(task), values, strict=True))
+        where = ", ".join(f"{name} = {v}" for name, v in zip(names(task.target["attribute"]), values, strict=True))
         raise ValueError(f"the guide finds {where} in {len(z)} of {latents} shifted latents: too few for a mixture")
     return z
 
