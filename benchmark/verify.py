@@ -158,8 +158,11 @@ def claim(folder: Path, verdict: Verdict) -> None:
     records.write(folder, verdict.record.model_copy(update={"claim": told}))
 
 
-def verify_and_show(runs: list[Run], sample: int, seed: int, sandboxed: bool = False) -> int:
-    """Verify cells, print what is claimed beside what came out, write the claims; 1 if a cell does not agree."""
+def verify_and_show(runs: list[Run], sample: int, seed: int, sandboxed: bool = False, claims: bool = False) -> int:
+    """Verify cells and print what is claimed beside what came out; `claims`: write it into the records.
+
+    Returns: 1 if a cell does not agree, else 0.
+    """
     chosen = choose(runs, sample, seed)
     if not chosen:
         raise ValueError("no current record with a score to verify; `retouch check` says what there is")
@@ -171,7 +174,8 @@ def verify_and_show(runs: list[Run], sample: int, seed: int, sandboxed: bool = F
     for one in chosen:
         others = [found for r in runs if _same_cell(one, r) and (found := r.record())]
         verdict = verify(one, others, int(rng.integers(1, 2**30)), sandboxed)
-        claim(one.folder, verdict)
+        if claims:
+            claim(one.folder, verdict)
         bad += not verdict.verified
         _show(verdict)
     tables.console.print(f"{len(chosen) - bad} of {len(chosen)} verified; --seed {seed} repeats this choice")

@@ -56,7 +56,8 @@ def record_of(folder):
 def test_an_honest_record_is_verified_and_keeps_both_values(submissions, here, name, capsys):
     folder = copy(submissions / name, here)
     before = records.read(record_of(folder))
-    assert main(["verify", name, "--seed", "1"]) == 0
+    assert main(["verify", name, "--seed", "1"]) == 0 and records.read(record_of(folder)) == before
+    assert main(["verify", name, "--seed", "1", "--claim"]) == 0
     assert "verified, repeated to the last digit" in capsys.readouterr().out
     after = records.read(record_of(folder))
     assert after.claim.status == "verified" and after.goal == before.goal
@@ -69,7 +70,7 @@ def test_an_honest_record_is_verified_and_keeps_both_values(submissions, here, n
 @pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap")
 def test_a_strangers_code_is_run_again_inside_the_sandbox(submissions, here, capsys):
     folder = copy(submissions / "honest", here)
-    assert main(["verify", "honest", "--seed", "1", "--sandbox"]) == 0
+    assert main(["verify", "honest", "--seed", "1", "--sandbox", "--claim"]) == 0
     assert "verified, repeated to the last digit" in capsys.readouterr().out
     assert records.read(record_of(folder)).claim.status == "verified"
 
