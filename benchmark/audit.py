@@ -148,7 +148,7 @@ def _check_provenance(found: Checked, record: Record, error: Say) -> bool:
     if found.method_sha256 and record.provenance.sha256["method"] != found.method_sha256:
         error("made by other code than the submission's", f"`retouch run {name}` runs it again")
     if record.claim.status == "verified" and None in (record.claim.goal, record.claim.quality) and record.goal:
-        error("verified, but the second run's values are missing", "a maintainer's `retouch verify --claim` writes them")
+        error("verified, but the second run's values are missing", "maintainers' `retouch verify --claim` writes them")
     return not moved
 
 

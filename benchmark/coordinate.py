@@ -52,6 +52,9 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
             try:
                 _edit(run, session, cost, _size(folder / "reveal/base"))
                 return Answers(_ask(run, session, cost), cost, session.printed())
+            except RunFailed as failure:
+                failure.printed = session.printed()
+                raise
             except _OutOfTime:
                 printed = session.printed()
                 if not checkpoint.exists():
@@ -59,6 +62,7 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
                         f"edit was still running {GRACE:.0f} s past its budget of {cost['budget']:.0f} s; loop over "
                         "budget.steps(n), or call budget.checkpoint(generator) on the way",
                         "over_budget",
+                        printed,
                     ) from None
         cost |= {"wall": cost["budget"], "edited": cost["budget"], "steps": 0, "cut": True}
         with Session(run, folder, on_progress, checkpoint.write_bytes) as session:

@@ -64,6 +64,7 @@ def execute(
         given = (None if again else cached(run)) or _asked(run, on_progress)
         record = scored(run, given, began)
     except RunFailed as failure:
+        write_atomically(log_file(run), failure.printed.encode())
         record = _record(run, failure.status, str(failure)[:4000], {})
     except Exception as error:  # whatever the answers did to the scoring: the other runs go on
         record = _record(run, "failed", f"could not be scored: {type(error).__name__}: {error}"[:4000], {})

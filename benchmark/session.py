@@ -16,15 +16,15 @@ from benchmark.channel import Channel
 from benchmark.limits import Place
 from benchmark.plan import Run
 
-LOG = 4000  # bytes of what a method prints that are kept
+LOG = 20_000  # bytes of what a method prints that are kept
 
 
 class RunFailed(Exception):
-    """A run that has no scores; the message says why and what to do."""
+    """A run that has no scores; the message says why and what to do. `printed`: the end of what the method printed."""
 
-    def __init__(self, message: str, status: str = "failed") -> None:
+    def __init__(self, message: str, status: str = "failed", printed: str = "") -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.printed = status, printed
 
 
 class Session:

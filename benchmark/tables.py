@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -43,9 +44,10 @@ def _show_track(track: tracks.Track) -> None:
     title = f"track {track.name}, version {track.version}: {track.summary}; seeds {', '.join(map(str, track.seeds))}"
     table = Table(title=title, title_justify="left")
     for column in ("instance", "base", "target", "reveals", "asks", "budget"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "instance")  # a name is there to be copied
     for one in track.instances:
         reveals, asks = REVEALS[one.task]
+        asks = asks if one.family == "flow" else "samples"
         target = ", ".join(f"{key} {value}" for key, value in one.target.items())
         table.add_row(
             one.name, one.base, target, reveals, f"{one.samples:,} {asks}", f"{one.share:.0%} of pre-training"
@@ -118,12 +120,21 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
             if not console.is_terminal or record.status != "ok":
                 line = f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {record.label} {record.reason}"
                 console.print(line, markup=False)
-            log = runner.log_file(by_label[record.label])
-            if record.cost and log.exists() and (text := log.read_text().splitlines()):
-                last = "\n".join(text[-3:])
-                more = f" ({len(text)} lines, in {log})" if len(text) > 3 else ""
-                console.print(f"{record.label} printed{more}:\n{last}", markup=False, highlight=False, style="dim")
+            _show_printed(record, runner.log_file(by_label[record.label]))
     return found
+
+
+def _show_printed(record: Record, log: Path) -> None:
+    """The last lines of what a method printed; a failed run's reason has them already."""
+    text = log.read_text().splitlines() if log.exists() else []
+    if not text:
+        return
+    if record.cost is None:
+        console.print(f"all that it printed: {log}", markup=False, highlight=False, style="dim")
+        return
+    more = f" ({len(text)} lines, in {log})" if len(text) > 3 else ""
+    last = "\n".join(text[-3:])
+    console.print(f"{record.label} printed{more}:\n{last}", markup=False, highlight=False, style="dim")
 
 
 def _any(run: Run) -> Record | None:

@@ -65,14 +65,21 @@ def work(end: socket.socket, place: Place) -> None:
         _work(place, channel)
     except BaseException as error:
         traceback.print_exc()
-        where = traceback.extract_tb(error.__traceback__)[-1]
         text = f"{type(error).__name__}: {error}"[:2000]
         with contextlib.suppress(OSError):
-            channel.send(failed=f"{text} ({Path(where.filename).name}, line {where.lineno})")
+            channel.send(failed=f"{text} ({_where(error, place)})")
     finally:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
         os._exit(0)  # threads and exit handlers of a method have no say
+
+
+def _where(error: BaseException, place: Place) -> str:
+    """The last line of the method's own that an error came through, else the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [one for one in frames if Path(one.filename).parent in (Path(place.submission), limits.PACKAGE / "methods")]
+    last = (own or frames)[-1]
+    return f"{Path(last.filename).name}, line {last.lineno}: {last.line}"[:300]
 
 
 def _ours(path: str) -> bool:

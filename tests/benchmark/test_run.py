@@ -132,6 +132,11 @@ def test_the_script_that_starts_a_run_is_not_run_again_by_its_worker(submissions
 
 BROKEN = {
     "raises": ("def edit(g, task, budget):\n    raise RuntimeError('out of ideas')\n", "out of ideas"),
+    "trips inside torch": (
+        "import torch\n\ndef edit(g, task, budget):\n"
+        "    return torch.nn.Conv2d(1, 2, 3)(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))\n",
+        "method.py, line 4: return torch.nn.Conv2d",
+    ),
     "returns nothing": ("def edit(g, task, budget):\n    pass\n", "must return a generator"),
     "prints and dies": (
         "import os, signal\ndef edit(g, task, budget):\n    print('\\x1b[2J garbage \\x00', flush=True)\n"
@@ -167,7 +172,11 @@ def test_broken_methods_leave_a_record_that_says_why_and_the_others_go_on(submis
         assert reason.replace('"', "'") in found.reason.replace('"', "'"), found.reason
         assert "\x1b" not in found.reason and "\x00" not in found.reason
     assert records.read(submissions / f"sound/records/tiny/{INSTANCE}/default.0.json").status == "ok"
-    assert "failed" in capsys.readouterr().out
+    said = "".join(capsys.readouterr().out.split())  # the terminal breaks lines
+    assert "failed" in said
+    tripped = plan.plan([submissions / "trips-inside-torch"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0])[0]
+    log = run.log_file(tripped)
+    assert f"allthatitprinted:{log}" in said and "Traceback" in log.read_text()
 
 
 def test_past_the_budget_the_checkpoint_counts_or_the_run_is_over_budget(submissions, monkeypatch):
