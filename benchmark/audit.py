@@ -110,6 +110,8 @@ def _check_manifest(found: Checked, record: Record, error: Say, warn: Say) -> No
         error(f"params {record.params} are not those of point {record.point!r}: {known[record.point]}", again)
     if record.method != manifest.entry:
         error(f"method {record.method!r} is not the manifest's entry {manifest.entry!r}", again)
+    if record.access != manifest.access:
+        error(f"made with access {', '.join(record.access) or 'to nothing'}, not that of submission.toml", again)
     if record.task not in manifest.tasks:
         warn(f"task {record.task} is not in submission.toml", "add it to `tasks`, or remove the record")
 

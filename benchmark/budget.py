@@ -42,7 +42,7 @@ class Budget:
         seconds: float,
         train_steps: int,
         yardstick: float,
-        keep: Callable[[Generator], None] = lambda generator: None,
+        keep: Callable[[Generator, int, float], None] = lambda generator, steps, charged: None,
         report: Callable[[int, int], None] = lambda step, of: None,
     ) -> None:
         self.seconds, self.train_steps, self.yardstick = seconds, train_steps, yardstick
@@ -77,4 +77,4 @@ class Budget:
 
     def checkpoint(self, generator: Generator) -> None:
         """Hand over a state that counts if the budget runs out before `edit` returns."""
-        self._keep(generator)
+        self._keep(generator, self.gradient_steps, self.charged)

@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmark import audit, plan, static, submission, tracks
+from benchmark import audit, plan, records, static, submission, tracks
 from benchmark.audit import Checked
-from benchmark.records import Name
+from benchmark.submission import Submission
 
 SHOWN = 6  # seeds that one line lists
 
@@ -36,14 +36,15 @@ def folders_in(names: list[str], root: Path) -> list[Path]:
 def check(folder: Path) -> Checked:
     """Everything that is wrong with one submission."""
     found = Checked(folder)
-    if not _may_be_called(folder.name):
+    if not records.is_name(folder.name):
         found.error(folder, "no submission can be called that", "lower-case letters, digits, _ . - (64 at most)")
     files = list(_files(found, folder))
     try:
         found.manifest = submission.read(folder)
     except (ValueError, OSError) as error:
-        found.error(folder / "submission.toml", audit.brief(error, folder), "mend these fields; README, Submit")
+        found.error(folder / "submission.toml", audit.brief(error, folder), "mend these fields: docs/writing.md")
     if found.manifest is not None:
+        _check_placeholders(found, found.manifest)
         for level, where, what, remedy in static.findings(folder, found.manifest):
             found.add(level, where, what, remedy)
         try:
@@ -56,15 +57,13 @@ def check(folder: Path) -> Checked:
     return found
 
 
-def _may_be_called(name: str) -> bool:
-    """Whether a record could carry this as a submission's name."""
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        TypeAdapter(Name).validate_python(name)
-    except ValidationError:
-        return False
-    return True
+def _check_placeholders(found: Checked, manifest: Submission) -> None:
+    """What `retouch new` left to be filled in."""
+    file = found.folder / "submission.toml"
+    if "Your name" in manifest.authors:
+        found.warn(file, "authors are those of the template", "name who made it")
+    if not manifest.licence:
+        found.warn(file, "no licence", "say under which licence others may use it, say MIT")
 
 
 def _files(found: Checked, folder: Path) -> Iterator[Path]:

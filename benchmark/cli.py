@@ -69,17 +69,18 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     )
 
     def verb(asked: argparse.Namespace) -> int:
-        from benchmark import plan, sandbox, submission, tables, tracks
+        from benchmark import machine, plan, sandbox, submission, tables, tracks
 
         track = tracks.load(asked.track)
         folders = [submission.find(name, submissions_folder()) for name in asked.names]
         _known_tasks(asked.task or [], track)
         runs = plan.plan(folders, track, tasks=asked.task, instances=asked.instance, seeds=asked.seed,
-                         points=asked.point, tuning=asked.tuning, device=_device(asked.device),
+                         points=asked.point, tuning=asked.tuning, device=machine.usable(asked.device),
                          sandboxed=asked.sandbox)  # fmt: skip
         if not runs:
             raise ValueError(
                 "nothing fits: the submission's families and tasks leave no instance of what was asked for"
+                + ("; not every task has instances for tuning: `retouch tasks`" if asked.tuning else "")
             )
         if elsewhere := sorted({run.name for run in runs if run.submission.entry == "images"}):
             raise ValueError(
@@ -105,15 +106,6 @@ def _known_tasks(names: list[str], track: object) -> None:
             raise ValueError(f"no task {name!r}; did you mean {', '.join(near)}?")
 
 
-def _device(device: str) -> str:
-    if device != "cpu":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise ValueError(f"--device {device}: torch {torch.__version__} sees no CUDA device; use --device cpu")
-    return device
-
-
 def _workers(device: str) -> int:
     return 1 if device.startswith("cuda") else os.cpu_count() or 1
 
@@ -136,14 +128,17 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, help="default: that of the weights that ship, else 0")
     parser.add_argument("--steps", type=int, help="another number of steps than the recipe's, for trials")
     parser.add_argument("--download", action="store_true", help="allow torchvision to download MNIST and Fashion-MNIST")
-    parser.add_argument("--into", type=Path, help="folder for weights and card; default: the package's own")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="for weights and card; default: the package's own")
+    parser.add_argument("--overwrite", action="store_true", help="replace weights that ship with the package")
 
     def verb(asked: argparse.Namespace) -> None:
+        from benchmark import machine
         from benchmark.pretrain import pretrain
 
         folder = pretrain(
-            asked.base, device=_device(asked.device), seed=asked.seed, folder=asked.into, steps=asked.steps
-        )
+            asked.base, device=machine.usable(asked.device), seed=asked.seed, folder=asked.into, steps=asked.steps,
+            overwrite=asked.overwrite,
+        )  # fmt: skip
         print(f"weights and card are in {folder}")
 
     parser.set_defaults(verb=verb)

@@ -44,11 +44,16 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
             than asked for.
     """
     folder = Path(tempfile.mkdtemp(prefix="retouch-"))
-    checkpoint = folder / "checkpoint.zip"
+    checkpoint, reached = folder / "checkpoint.zip", {"steps": 0, "charged": 0.0}
+
+    def keep(payload: bytes, steps: int, charged: float) -> None:
+        checkpoint.write_bytes(payload)
+        reached.update(steps=steps, charged=charged)
+
     cost: dict[str, Any] = {"sandbox": sandbox.name() if run.sandboxed else UNSANDBOXED}
     try:
         reveal.lay_out(run, folder / "reveal")
-        with Session(run, folder, on_progress, checkpoint.write_bytes) as session:
+        with Session(run, folder, on_progress, keep) as session:
             try:
                 _edit(run, session, cost, _size(folder / "reveal/base"))
                 return Answers(_ask(run, session, cost), cost, session.printed())
@@ -64,8 +69,8 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
                         "over_budget",
                         printed,
                     ) from None
-        cost |= {"wall": cost["budget"], "edited": cost["budget"], "steps": 0, "cut": True}
-        with Session(run, folder, on_progress, checkpoint.write_bytes) as session:
+        _took(run, cost, cost["budget"], reached["charged"], reached["steps"], cut=True)
+        with Session(run, folder, on_progress, keep) as session:
             _ready(session)
             session.tell(checkpoint.read_bytes(), kind="restore")
             return Answers(_ask(run, session, cost), cost, printed)
@@ -101,8 +106,12 @@ def _edit(run: Run, session: Session, cost: dict[str, Any], weights: int) -> Non
         raise _OutOfTime from None
     wall = borne_out(number(done, "edited", 0, 1e9), time.monotonic() - began)
     charged = number(done, "charged", 0, 1e9)
-    cost |= {"wall": wall, "edited": wall + charged, "steps": int(number(done, "steps", 0, 1e12)),
-             "cut": done.get("cut") is True}  # fmt: skip
+    _took(run, cost, wall, charged, int(number(done, "steps", 0, 1e12)), done.get("cut") is True)
+
+
+def _took(run: Run, cost: dict[str, Any], wall: float, charged: float, steps: int, cut: bool) -> None:
+    """Note what the edit took; RunFailed if that is more than it may."""
+    cost |= {"wall": wall, "edited": wall + charged, "steps": steps, "cut": cut}
     if cost["edited"] > cost["budget"] + GRACE and not run.submission.control:
         raise RunFailed(f"edit charged {cost['edited']:.0f} s to a budget of {cost['budget']:.0f} s", "over_budget")
 
@@ -120,7 +129,7 @@ def _ask(run: Run, session: Session, cost: dict[str, Any]) -> dict[str, np.ndarr
     arrays, total, images, sampled = {}, 0.0, 0, 0.0
     until = time.monotonic() + max(120, run.track.max_minutes * 60)
     for question, about in reveal.questions(run):
-        payload, shape = _packed(about), _shape(run, question, about)
+        payload, shape = _packed(about), shape_of(run, question, about)
         began = time.monotonic()
         session.tell(payload, **question)
         try:
@@ -149,7 +158,7 @@ def _packed(arrays: dict[str, np.ndarray]) -> bytes:
     return file.getvalue() if arrays else b""
 
 
-def _shape(run: Run, question: dict[str, Any], about: dict[str, np.ndarray]) -> tuple[int, ...]:
+def shape_of(run: Run, question: dict[str, Any], about: dict[str, np.ndarray]) -> tuple[int, ...]:
     """What an answer has to look like."""
     if question["kind"] == "log_prob":
         return question["draws"], len(about["images"])
@@ -160,17 +169,25 @@ def _shape(run: Run, question: dict[str, Any], about: dict[str, np.ndarray]) -> 
 
 def _array(question: dict[str, Any], told: dict[str, Any], payload: bytes, shape: tuple[int, ...]) -> np.ndarray:
     """The array of an answer; RunFailed if it is not what was asked for."""
-    images = question["kind"] != "log_prob"
     dtype, given = str(told["answer"])[:20], told.get("shape")
-    array = None
-    if dtype in DTYPES and len(payload) == math.prod(shape) * np.dtype(dtype).itemsize:
-        array = np.frombuffer(bytearray(payload), dtype).reshape(shape)
-    nan = "" if array is None or np.isfinite(array).all() else ", with NaN or infinite values"
-    if array is None or nan or given != list(shape) or images != (dtype == "uint8"):
-        wanted = "uint8" if images else "finite floats"
-        found = f"{dtype} {str(given)[:60]}{nan}"
-        raise RunFailed(f"{question['name']}: the generator gave {found}; wanted {wanted} {shape}")
+    sound = dtype in DTYPES and given == list(shape)
+    if not sound or len(payload) != math.prod(shape) * np.dtype(dtype).itemsize:
+        raise _unfit(question, f"{dtype} {str(given)[:60]}", shape)
+    return fitting(question, np.frombuffer(bytearray(payload), dtype).reshape(shape), shape)
+
+
+def fitting(question: dict[str, Any], array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The answer as it is, if it is what was asked for; else RunFailed says what was wanted."""
+    images = question["kind"] != "log_prob"
+    nan = "" if np.isfinite(array).all() else ", with NaN or infinite values"
+    if nan or array.shape != shape or images != (array.dtype == np.uint8):
+        raise _unfit(question, f"{array.dtype} {list(array.shape)}{nan}", shape)
     return array
+
+
+def _unfit(question: dict[str, Any], found: str, shape: tuple[int, ...]) -> RunFailed:
+    wanted = "finite floats" if question["kind"] == "log_prob" else "uint8"
+    return RunFailed(f"{question['name']}: the generator gave {found}; wanted {wanted} {shape}")
 
 
 def _size(folder: Path) -> int:

@@ -4,13 +4,14 @@ import json
 import os
 import stat
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` beside `path`, then put it in its place in one step; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
     try:
         draft.write_bytes(content)
         draft.replace(path)

@@ -12,6 +12,16 @@ from pathlib import Path
 from benchmark.plan import PACKAGE
 
 
+def usable(name: str) -> str:
+    """The device's name, as it was asked for; a ValueError if torch cannot compute there."""
+    if name != "cpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError(f"--device {name}: torch {torch.__version__} sees no CUDA device; use --device cpu")
+    return name
+
+
 @cache
 def device(name: str) -> str:
     """The device as records name it."""

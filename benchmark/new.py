@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from benchmark import records
 from benchmark.files import write_atomically
 
 MANIFEST = """title = "{title}"
@@ -15,13 +16,15 @@ summary = "{summary}"
 families = [{families}]
 tasks = ["{task}"]
 entry = "{module}:edit"
-access = [{access}]  # the harness reveals this and no more
-tuning = "none so far"  # how you chose the parameters; `retouch run {title} --tuning` runs the instances meant for it
+access = [{access}]  # all that the method needs; no other data is revealed to it
+tuning = "none so far"  # how you chose the parameters{tuning}
 
 [params]
 lr = 1.0
 
 # several operating points draw a curve on the board; without any there is one, called "default"
+# [[points]]
+# name = "default"
 # [[points]]
 # name = "strong"
 # params = {{ lr = 2.0 }}
@@ -64,7 +67,6 @@ STARTS = {  # task -> summary, what it needs beside the weights, how the images 
         'torch.ones(task.guide.probs(images[:1], task.target["attribute"]).shape[1])',
     ),
 }
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 
 def new(name: str, families: list[str], task: str) -> Path:
@@ -77,17 +79,19 @@ def new(name: str, families: list[str], task: str) -> Path:
         ValueError: a name that no record could carry, or a folder that holds something already.
     """
     folder = Path(name) if len(Path(name).parts) > 1 else Path("submissions", name)
-    if not NAME.fullmatch(folder.name):
+    if not records.is_name(folder.name):
         raise ValueError(f"{folder.name!r} can be no submission's name: lower-case letters, digits, _ . - (64 at most)")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} holds something already; choose another name, or remove it first")
     summary, access, weights = STARTS[task]
     module = re.sub(r"\W", "_", folder.name)
     module = module if module.isidentifier() else f"_{module}"
-    needs = ["weights", "gradients", *access]
+    needs = ["weights", "gradients", *["discriminator"] * ("gan" in families), *access]
+    tuning = "" if task == "output_diversity" else f"; `retouch run {folder.name} --tuning` runs instances meant for it"
     manifest = MANIFEST.format(
-        title=folder.name, summary=summary, families=_quoted(families), task=task, module=module, access=_quoted(needs)
-    )
+        title=folder.name, summary=summary, families=_quoted(families), task=task, module=module,
+        access=_quoted(needs), tuning=tuning,
+    )  # fmt: skip
     write_atomically(folder / f"{module}.py", _method(summary, weights).encode())
     write_atomically(folder / "submission.toml", manifest.encode())
     return folder

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from benchmark import reveal, run, score, tracks, worker
+from benchmark import coordinate, reveal, run, score, tracks, worker
 from benchmark.budget import Budget, yardstick
 from benchmark.generators.base import Generator
 from benchmark.plan import Run
@@ -48,9 +48,16 @@ class Workbench(Task):
         return Budget(min(steps * self._yardstick, self.told["max_seconds"]), steps, self._yardstick)
 
     def score(self, edited: Any) -> score.Scores:
-        """Goal, quality, score and all raw metrics of an edited generator, or of any object with .sample."""
-        answers = {q["name"]: worker.answer(edited, q, about) for q, about in reveal.questions(self._plan)}
-        arrays = {name: array for name, array in answers.items() if array is not None}
+        """Goal, quality, score and all raw metrics of an edited generator, or of any object with .sample.
+
+        Raises:
+            RunFailed: it gave something else than it was asked for, say floats where uint8 images are due.
+        """
+        arrays = {}
+        for question, about in reveal.questions(self._plan):
+            if (array := worker.answer(edited, question, about)) is not None:
+                shape = coordinate.shape_of(self._plan, question, about)
+                arrays[question["name"]] = coordinate.fitting(question, array, shape)
         base = run.base_answers(self._plan, [name for name in arrays if name.startswith("log_prob")])
         return score.score(self._plan.track.name, self._plan.instance, {**arrays, **base})
 

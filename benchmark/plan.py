@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -17,6 +18,8 @@ from benchmark.submission import Submission
 from benchmark.tracks import Instance, Track
 
 PACKAGE = Path(__file__).parent.parent
+METHODS = "methods"  # the package whose modules any method may import, and whose hashes then count
+OWN_FILE = 1_000_000_000  # bytes of a submission's own file, weights for one, at most
 _parsing = Lock()  # Python 3.11 may lose count of its depth when two threads parse at once (python/cpython#106905)
 
 
@@ -72,33 +75,50 @@ class Run:
             found = records.read(self.record_path)
         except (OSError, ValueError):
             return None
-        current = found.provenance.sha256.items() >= self.identity().items() and found.params == self.params
-        measured = found.provenance.versions.get("metrics") == versions.METRICS
+        asked = (self.submission.entry, self.submission.access, self.params)
+        same = (found.method, found.access, found.params) == asked
+        current = found.provenance.sha256.items() >= self.identity().items() and not versions.moved(found)
         locked = not self.sandboxed or found.provenance.sandbox != UNSANDBOXED
-        return found if current and measured and locked and found.status != "failed" else None
+        return found if same and current and locked and found.status != "failed" else None
 
 
 def method_sha256(folder: Path, entry: str) -> str:
-    """Hash of a method's code: the submission's own .py files, or the module and what it imports from its package."""
-    files = sorted(folder.glob("**/*.py"))
-    module = entry.split(":")[0]
+    """Hash of a method: its code, what that imports from the package's own methods, and the submission's own files.
+
+    Records, texts (.md) and the manifest are no part of it.
+    """
+    files, module = _own_files(folder), entry.split(":")[0]
+    code = [file for file in files if file.suffix == ".py"]
     if entry != "images" and not (folder / f"{module}.py").exists():
-        files += sorted(_imports(PACKAGE / (module.replace(".", "/") + ".py")))
+        code.append(PACKAGE / (module.replace(".", "/") + ".py"))
+    imported = set().union(*map(_imports, code)) - set(files)
     digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + read_bytes(file))
+    for file in [*files, *sorted(imported)]:
+        digest.update(file.name.encode() + b"\0" + read_bytes(file, OWN_FILE))
     return digest.hexdigest()
 
 
+def _own_files(folder: Path) -> list[Path]:
+    """The plain files of a submission that its method may read."""
+    found: list[Path] = []
+    for inner, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in ("records", "__pycache__", ".git")]
+        found += [Path(inner, name) for name in names if name != "submission.toml" and not name.endswith(".md")]
+    return sorted(file for file in found if file.is_file() and not file.is_symlink())
+
+
 def _imports(file: Path) -> set[Path]:
-    """A module's file and, recursively, those that it imports from its own package."""
+    """A module's file and, recursively, those that it imports from the package's own methods."""
     if not file.exists():
         raise ValueError(f"{file} does not exist; `entry` in submission.toml names module:function")
     found = {file}
-    with _parsing:
-        tree = ast.parse(file.read_text())
+    try:
+        with _parsing:
+            tree = ast.parse(read_bytes(file))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return found  # it imports nothing: it does not even run
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == file.parent.name:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == METHODS:
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
             for path in (PACKAGE / (name.replace(".", "/") + ".py") for name in names):
                 if path.exists() and path not in found:
@@ -111,13 +131,16 @@ def plan(
     seeds: list[int] | None = None, points: list[str] | None = None, tuning: bool = False, device: str = "cpu",
     sandboxed: bool = False,
 ) -> list[Run]:  # fmt: skip
-    """Every run of the submissions in `folders` that fits: their families and tasks, and what is asked for.
+    """Every run of the submissions in `folders` that fits, each once: their families and tasks, and what is asked for.
 
     Of the track's instances, those for tuning if `tuning`, else the others; those in `instances` either way.
 
     Raises:
-        ValueError: a manifest that is wrong, or an unknown task, instance or operating point.
+        ValueError: a manifest that is wrong, a folder or seed that no record could carry, two folders of one name, an
+            unknown instance or operating point.
     """
+    folders = list(dict.fromkeys(folders))
+    _check_names(folders, seeds or [])
     wanted = {track.instance(name).name for name in instances or []}
     chosen = [
         one
@@ -135,9 +158,21 @@ def plan(
             if fits(manifest, instance)
             for point in manifest.points
             if not points or point.name in points
-            for seed in seeds or track.seeds
+            for seed in dict.fromkeys(seeds or track.seeds)
         ]
     return runs
+
+
+def _check_names(folders: list[Path], seeds: list[int]) -> None:
+    named: dict[str, Path] = {}
+    for folder in folders:
+        if not records.is_name(folder.name):
+            raise ValueError(f"{folder}: a submission's name has lower-case letters, digits, _ . - (64 at most)")
+        if folder.name in named:
+            raise ValueError(f"{named[folder.name]} and {folder} have the same name: run one after the other")
+        named[folder.name] = folder
+    if wrong := [seed for seed in seeds if not 0 <= seed < 2**31]:
+        raise ValueError(f"seed {wrong[0]}: seeds go from 0 to {2**31 - 1}")
 
 
 def fits(manifest: Submission, instance: Instance) -> bool:

@@ -1,5 +1,6 @@
 """Train a base, a control, a judge or a guide by its recipe, resumably, and measure what came out."""
 
+import json
 import math
 import platform
 import time
@@ -21,6 +22,7 @@ from benchmark.generators.base import Generator
 from benchmark.generators.gan import to_float
 from benchmark.judges import Classifier, Judge
 from benchmark.pictures import sheet
+from benchmark.versions import digest
 
 RECIPES = Path(__file__).parent / "recipes.toml"
 EMA = 0.999  # decay of the average, unless the recipe has another `ema`
@@ -38,32 +40,41 @@ def recipe(name: str) -> dict[str, Any]:
 
 
 def pretrain(
-    name: str, *, device: str = "cpu", seed: int | None = None, folder: Path | None = None, steps: int | None = None
-) -> Path:
+    name: str, *, device: str = "cpu", seed: int | None = None, folder: Path | None = None, steps: int | None = None,
+    overwrite: bool = False,
+) -> Path:  # fmt: skip
     """Train `name` by its recipe and write weights and card.
 
-    A checkpoint every 250 steps stands in FOLDER/training; a second call goes on from it. The randomness of a step is
-    a function of the seed and the step alone, so that an interrupted training equals an uninterrupted one.
+    A checkpoint every 250 steps stands in FOLDER/training, apart for each recipe and seed; a second call goes on from
+    it. The randomness of a step is a function of the seed and the step alone, so that an interrupted training equals an
+    uninterrupted one.
 
     Args:
         name: a table of recipes.toml; device: a torch device; seed: of weights, batches and noise; by
             default that of the weights that ship, else 0.
-        folder: where to write; by default the package's own weights folder.
+        folder: where to write; by default the package's own weights folder, if that has none of `name` yet.
         steps: fewer or more steps than the recipe's, for trials.
+        overwrite: replace the weights in the package's folder; the records that stand on them are stale then.
 
     Returns: the folder.
+
+    Raises:
+        ValueError: an unknown name, or weights that would be replaced.
     """
     plan = recipe(name)
     if steps is not None:
         plan["steps"] = steps
     shipped = weights.ROOT / name
-    if seed is None:
-        seed = weights.card(shipped)["seed"] if (shipped / "card.json").exists() else 0
+    known = shipped / "card.json"
+    if folder is None and known.exists() and not overwrite:
+        raise ValueError(f"{shipped} has weights: --into FOLDER trains elsewhere, --overwrite replaces them")
+    if seed is None:  # read as it stands: the weights beside it may be what is missing
+        seed = json.loads(known.read_text())["seed"] if known.exists() else 0
     folder = folder or shipped
     torch.manual_seed(seed)
     learner = _Classify(plan) if plan["kind"] == "classifier" else _Generate(plan)
     learner.to(device)
-    seconds = _train(learner, plan, seed, folder / "training", name)
+    seconds = _train(learner, plan, seed, folder / "training" / digest([plan, seed])[:8], name)
     learner.save(folder)
     card = {
         "name": name,

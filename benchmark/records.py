@@ -6,7 +6,16 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from benchmark.files import read_bytes, write_json
 
@@ -108,6 +117,7 @@ class Record(_Model):
     submission: Name
     point: Name
     method: str = Field(max_length=200, description="module:function, or images")
+    access: list[str] = Field(default_factory=list, description="the words of submission.toml's access at the time")
     params: Plain = Field(description="what `edit` was called with")
     track: Name
     instance: InstanceName = Field(description="task/base name, unique in the track")
@@ -145,6 +155,15 @@ class Record(_Model):
     def label(self) -> str:
         """For people: what ran where; equal to its run's."""
         return f"{self.submission} {self.point} on {self.instance} seed {self.seed}"
+
+
+def is_name(text: str) -> bool:
+    """Whether a record could carry this as the name of its submission or operating point."""
+    try:
+        TypeAdapter(Name).validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def harmonic(goal: float, quality: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterable
@@ -64,7 +65,7 @@ def execute(
         given = (None if again else cached(run)) or _asked(run, on_progress)
         record = scored(run, given, began)
     except RunFailed as failure:
-        write_atomically(log_file(run), failure.printed.encode())
+        _keep_log(run, failure.printed)
         record = _record(run, failure.status, str(failure)[:4000], {})
     except Exception as error:  # whatever the answers did to the scoring: the other runs go on
         record = _record(run, "failed", f"could not be scored: {type(error).__name__}: {error}"[:4000], {})
@@ -93,15 +94,24 @@ def cached(run: Run) -> Answers | None:
 
 def _asked(run: Run, on_progress: Progress) -> Answers:
     """The answers of a worker, kept in the cache with what the method printed."""
+    key = run.key()
     given = coordinate.answers(run, lambda step, of: on_progress(run, step, of))
+    if run.key() != key:
+        raise RunFailed("the submission's files changed while it ran; run it again", printed=given.printed)
+    given.cost |= {"device": machine.device(run.device), "packages": json.dumps(machine.packages())}
     keep_answers(run, given)
-    write_atomically(log_file(run), given.printed.encode())
+    _keep_log(run, given.printed)
     return given
 
 
 def keep_answers(run: Run, given: Answers) -> None:
     """Put the answers of a run into the cache."""
     keep(answers_file(run), given.arrays | {f"cost_{name}": np.array(value) for name, value in given.cost.items()})
+
+
+def _keep_log(run: Run, printed: str) -> None:
+    with contextlib.suppress(OSError):  # as for the answers: a full disk does not cost the run
+        write_atomically(log_file(run), printed.encode())
 
 
 def digest(arrays: dict[str, np.ndarray]) -> str:
@@ -115,20 +125,15 @@ def scored(run: Run, given: Answers, began: float) -> Record:
     torch.set_num_threads(1)  # of this thread, as in the worker: the order of additions, and so the last digit
     base = _beside(run, given) if given.cost else {}
     scores = scoring.score(run.track.name, run.instance, {**given.arrays, **base})
-    status, reason = "ok" if given.cost else "samples_only", scores.reason
-    if scores.quality is None or scores.quality.value < run.track.floor:
-        quality = "unmeasurable" if scores.quality is None else f"{scores.quality.value:.2f}"
-        status = "below_floor"
-        reason = reason or f"quality {quality} is below the track's floor of {run.track.floor}: no goal is scored"
-    ranked = {} if status == "below_floor" else {"goal": scores.goal, "score": scores.score}
+    status = "below_floor" if scores.goal is None else "ok" if given.cost else "samples_only"
     rows = {"base": base["base_paired"], "edited": given.arrays["paired"]} if given.cost else {}
     details = scores.details | _contact_sheet(run, rows or {"images": given.arrays["samples"]})
     if given.cost:
         elsewhere = given.cost["wall"] + given.cost["sampling"] + given.cost["base"]
         given.cost["harness"] = max(0.0, time.perf_counter() - began - elsewhere)
     return _record(
-        run, status, reason, given.cost, given.arrays, quality=scores.quality, metrics=scores.metrics,
-        details=details, **ranked,
+        run, status, scores.reason, given.cost, given.arrays, goal=scores.goal, quality=scores.quality,
+        score=scores.score, metrics=scores.metrics, details=details,
     )  # fmt: skip
 
 
@@ -183,13 +188,15 @@ def _record(
     hashes = run.identity()
     if arrays:
         hashes |= {"answers": digest(arrays), "picture": weights.sha256(run.record_path.with_suffix(".png"))}
+    packages = json.loads(cost["packages"]) if "packages" in cost else machine.packages()
     return Record(
-        submission=run.name, point=run.point, method=run.submission.entry, params=run.params, track=run.track.name,
-        instance=run.instance.name, seed=run.seed, status=status, reason=reason,
+        submission=run.name, point=run.point, method=run.submission.entry, access=run.submission.access,
+        params=run.params, track=run.track.name, instance=run.instance.name, seed=run.seed,
+        status=status, reason=reason,
         cost=_cost(run, cost) if cost else None,
         provenance=Provenance(
             versions=versions.versions(run.track, run.instance) | machine.own_version(),
-            sha256=hashes, packages=machine.packages(), git_commit=machine.commit(),
+            sha256=hashes, packages=packages, git_commit=machine.commit(),
             sandbox=cost.get("sandbox") or (sandbox.name() if run.sandboxed else records.UNSANDBOXED),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
@@ -206,7 +213,7 @@ def _cost(run: Run, took: dict[str, Any]) -> Cost:
         yardstick_seconds=round(took["yardstick"], 5),
         gradient_steps=took["steps"],
         peak_memory_mb=round(took["memory"], 1),
-        device=machine.device(run.device),
+        device=took.get("device") or machine.device(run.device),
         sampling_relative=round(took["answered"], 4),
         sampling_seconds=round(took["sampling"], 3),
         base_seconds=round(took["base"], 3),
@@ -216,24 +223,30 @@ def _cost(run: Run, took: dict[str, Any]) -> Cost:
 
 
 class Status:
-    """What `retouch status` reads: one JSON a grid, in the cache folder, rewritten as runs begin and end."""
+    """What `retouch status` reads: one JSON a grid, in the cache folder, rewritten as runs begin and end.
+
+    Runs begin in several threads.
+    """
 
     def __init__(self, runs: list[Run]) -> None:
+        self._lock = Lock()
         self.file = cache_folder() / "status" / f"{os.getpid()}.json"
         self.state: dict[str, Any] = {"pid": os.getpid(), "began": time.time(), "waiting": [r.label for r in runs],
                                       "running": {}, "done": {}}  # fmt: skip
 
     def started(self, run: Run) -> None:
         """A run begins."""
-        self.state["waiting"].remove(run.label)
-        self.state["running"][run.label] = time.time()
-        self._write()
+        with self._lock:
+            self.state["waiting"].remove(run.label)
+            self.state["running"][run.label] = time.time()
+            self._write()
 
     def finished(self, record: Record) -> None:
         """A run has its record."""
-        self.state["running"].pop(record.label, None)
-        self.state["done"][record.label] = record.status
-        self._write()
+        with self._lock:
+            self.state["running"].pop(record.label, None)
+            self.state["done"][record.label] = record.status
+            self._write()
 
     def _write(self) -> None:
         with contextlib.suppress(OSError):

@@ -83,7 +83,7 @@ def _seen(judged_by: Judge, images: np.ndarray, file: Path) -> tuple[metrics.Ref
 
 
 def score(track: str, instance: Instance, answers: dict[str, np.ndarray]) -> Scores:
-    """Score the arrays of a run.
+    """Score the arrays of a run; what is below the track's floor of quality has no goal.
 
     Args:
         track: the track's name; instance: one of its instances.
@@ -94,11 +94,16 @@ def score(track: str, instance: Instance, answers: dict[str, np.ndarray]) -> Sco
     found, details = measure(instance, answers, anchors["counts"])
     raw = {name: _measured(one) for name, one in found.items()}
     goal_metric = tasks.module(instance.task).GOAL
-    goal = on_scale(found[goal_metric], anchors["unchanged"][goal_metric], anchors["retrained"][goal_metric])
     if "fd" not in found:
         few = f"only {details['kept']} of {len(answers['samples'])} images are as they should be: too few for a quality"
         return Scores(None, None, raw, details, few)
-    return Scores(goal, relative_quality(found["fd"], anchors["unchanged"]["fd"], anchors["unit"]), raw, details)
+    quality = relative_quality(found["fd"], anchors["unchanged"]["fd"], anchors["unit"])
+    floor = tracks.load(track).floor
+    if quality.value < floor:
+        low = f"quality {quality.value:.2f} is below the track's floor of {floor}: no goal is scored"
+        return Scores(None, quality, raw, details, low)
+    goal = on_scale(found[goal_metric], anchors["unchanged"][goal_metric], anchors["retrained"][goal_metric])
+    return Scores(goal, quality, raw, details)
 
 
 def measure(

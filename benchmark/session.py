@@ -32,12 +32,14 @@ class Session:
 
     Args:
         folder: holds reveal/, what the worker may see; without a sandbox it works beside that.
-        on_progress: called with the steps done and the steps in all; on_checkpoint: with a checkpoint, not to be read.
+        on_progress: called with the steps done and the steps in all.
+        on_checkpoint: with a checkpoint, not to be read, and the steps and charged seconds before it.
     """
 
     def __init__(
-        self, run: Run, folder: Path, on_progress: Callable[[int, int], None], on_checkpoint: Callable[[bytes], None]
-    ) -> None:
+        self, run: Run, folder: Path, on_progress: Callable[[int, int], None],
+        on_checkpoint: Callable[[bytes, int, float], None],
+    ) -> None:  # fmt: skip
         self._on_progress, self._on_checkpoint, self._log = on_progress, on_checkpoint, b""
         ours, theirs = socket.socketpair()
         self._printed, printer = forks.CONTEXT.Pipe(duplex=False)
@@ -95,7 +97,7 @@ class Session:
                 self.watch.look()
             except limits.OverLimit as error:
                 raise RunFailed(str(error), "over_budget") from None
-            if heard and not self._in_passing(*heard):
+            if heard and (expected in heard[0] or not self._in_passing(*heard)):
                 message, payload = heard
                 if "failed" in message:
                     raise RunFailed(f"{str(message['failed'])[:2500]}{self._printed_last()}")
@@ -109,9 +111,10 @@ class Session:
         if "step" in message:
             self._on_progress(*(int(number(message, name, 0, 1e12)) for name in ("step", "of")))
         elif "checkpoint" in message:
-            self._on_checkpoint(payload)
+            steps, charged = (number(message, name, 0, 1e12) for name in ("steps", "charged"))
+            self._on_checkpoint(payload, int(steps), charged)
         else:
-            return False
+            return "imported" in message  # late, if it is not what was waited for
         return True
 
     def _read_log(self) -> None:

@@ -48,7 +48,9 @@ class Submission(BaseModel):
     families: list[Family] = Field(min_length=1)
     tasks: list[Task] = Field(min_length=1)
     entry: Entry = Field(description="module:function; a .py beside the manifest comes first")
-    access: list[Need] = Field(default_factory=list, description="the harness reveals this and no more")
+    access: list[Need] = Field(
+        default_factory=list, description="what it needs; data, guide and retrained generator are revealed by it"
+    )
     params: Plain = Field(default_factory=dict)
     points: list[Point] = Field(default_factory=lambda: [Point(name="default")], min_length=1)
     tuning: str = Field("", max_length=2000, description="how parameters were chosen, and on which instances")

@@ -63,10 +63,11 @@ def verify(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--device", default="cpu")
 
     def verb(asked: argparse.Namespace) -> int:
-        from benchmark import plan, sandbox, submission, tracks, verify
+        from benchmark import machine, plan, sandbox, submission, tracks, verify
 
         folders = [submission.find(name, submissions_folder()) for name in asked.names]
-        runs = plan.plan(folders, tracks.load(asked.track), instances=asked.instance, device=asked.device)
+        device = machine.usable(asked.device)
+        runs = plan.plan(folders, tracks.load(asked.track), instances=asked.instance, device=device)
         drawn = secrets.randbits(30) if asked.seed is None else asked.seed
         if asked.sandbox:
             sandbox.name()  # says here what is missing, before anything runs

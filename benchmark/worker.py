@@ -114,9 +114,9 @@ def _work(place: Place, channel: Channel) -> None:
 
 
 def _reports(channel: Channel) -> tuple[Any, Any]:
-    """What a budget calls: with a generator to keep, and with steps done."""
+    """What a budget calls: with a generator to keep and what it took so far, and with steps done."""
 
-    def keep(generator: Generator) -> None:
+    def keep(generator: Generator, steps: int, charged: float) -> None:
         folder = Path(f"checkpoint-{time.perf_counter_ns()}")
         generator.save(folder, half=False)
         packed = io.BytesIO()
@@ -124,7 +124,7 @@ def _reports(channel: Channel) -> tuple[Any, Any]:
             for file in sorted(folder.rglob("*")):
                 archive.write(file, file.relative_to(folder))
         shutil.rmtree(folder)
-        channel.send(packed.getvalue(), checkpoint=True)
+        channel.send(packed.getvalue(), checkpoint=True, steps=steps, charged=charged)
 
     def report(step: int, of: int) -> None:
         if step % 10 == 0:

@@ -50,8 +50,8 @@ def card(path: Path) -> dict[str, Any]:
     found = sha256(path)
     if found != read["sha256"]:
         what = "are missing" if not any(path.rglob("*.safetensors")) else f"have sha256 {found}"
-        raise WeightsError(f"the weights in {path} {what}; the card says {read['sha256']}. "
-                           f"Restore them from the release or run `retouch pretrain {path.name}`")  # fmt: skip
+        raise WeightsError(f"the weights in {path} {what}; the card says {read['sha256']}. Restore them from the "
+                           f"release or run `retouch pretrain {path.name} --overwrite`")  # fmt: skip
     return read
 
 

@@ -10,6 +10,7 @@ INSTANCE = "category_redaction/digits-gan"
 MANIFEST = """
 title = "A test's method"
 authors = ["the tests"]
+licence = "MIT"
 families = ["gan"]
 tasks = ["category_redaction"]
 entry = "{entry}"

@@ -1,6 +1,7 @@
 """`retouch new`: what it writes runs as it is, for every task and family, from any folder."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,9 +30,14 @@ def test_every_start_is_a_sound_submission_of_about_20_lines(elsewhere, task, ca
     assert "retouch run mine --seed 0" in said and "retouch check mine" in said
     folder = elsewhere / "submissions" / "mine"
     manifest = submission.read(folder)
-    assert manifest.tasks == [task] and manifest.families == ["flow", "gan"]
+    assert manifest.tasks == [task] and manifest.families == ["flow", "gan"] and "discriminator" in manifest.access
     assert len((folder / "mine.py").read_text().splitlines()) <= 25
-    assert not [f for f in check.check(folder).findings if f.level == "error"]
+    found = check.check(folder).findings
+    assert not [f for f in found if f.level == "error"]
+    assert {"authors are those of the template", "no licence"} <= {f.what for f in found}
+    file = folder / "submission.toml"
+    file.write_text(re.sub("^# (.* = |\\[\\[)", r"\1", file.read_text(), flags=re.MULTILINE))
+    assert [point.name for point in submission.read(folder).points] == ["default", "strong"]
 
 
 @pytest.mark.parametrize(

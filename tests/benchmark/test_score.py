@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import metrics
 from benchmark import score, tasks, tracks
 from benchmark.records import Scaled, harmonic
+from benchmark.session import RunFailed
 
 TRACK = tracks.load("tiny")
 SCORED = [instance for instance in TRACK.instances if not instance.tuning]
@@ -147,3 +148,21 @@ def test_the_notebook_form_scores_like_the_harness(cache, tmp_path):
     assert task.picture(task.generator).startswith(b"\x89PNG")
     assert run.execute(plan.plan([tmp_path / "u"], TRACK, instances=[name], seeds=[0])[0]).metrics == record.metrics
     assert (tmp_path / "u" / f"records/tiny/{name}/default.0.png").stat().st_size <= 60_000
+
+
+def test_the_notebook_form_has_the_floor_and_refuses_what_a_run_would(cache):
+    import benchmark as retouch
+
+    task = retouch.load("tiny/category_redaction/digits-gan")
+    destroyed = task.generator
+    for parameter in destroyed.module.parameters():
+        parameter.data.zero_()
+    found = task.score(destroyed)
+    assert found.goal is None and found.score is None and "floor" in found.reason
+
+    class Floats:
+        def sample(self, n, rng):
+            return task.generator.sample(n, rng).float() / 255
+
+    with pytest.raises(RunFailed, match=r"samples: the generator gave float32 .*; wanted uint8"):
+        task.score(Floats())

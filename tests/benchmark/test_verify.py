@@ -108,7 +108,18 @@ def test_another_methods_images_are_found(submissions, here, capsys):
     forge(record_of(folder), provenance__sha256__answers=hashes["answers"])
     assert main(["check", "honest"]) == 0
     assert main(["verify", "honest", "--seed", "1"]) == 1
-    assert "sha256 of the picture" in capsys.readouterr().out
+    assert "pixels of the picture" in capsys.readouterr().out
+
+
+def test_a_record_cannot_set_its_own_tolerance(submissions, here, capsys):
+    """Perfect numbers with intervals that span everything, from an edit that says the clock cut it."""
+    folder = copy(submissions / "honest", here)
+    raw = records.read(record_of(folder)).model_dump(mode="json", by_alias=True)
+    forge(record_of(folder), goal={"value": 1, "low": 0, "high": 1}, score=records.harmonic(1, raw["quality"]["value"]),
+          metrics__invalidity={"value": 0, "low": 0, "high": 0.5, "n": 2000}, cost__cut=True)  # fmt: skip
+    assert main(["check", "honest"]) == 0
+    assert main(["verify", "honest", "--seed", "1"]) == 1
+    assert "differs, fresh seeds, invalidity" in capsys.readouterr().out
 
 
 def test_a_changed_seed_is_found(submissions, here, capsys):
@@ -125,13 +136,13 @@ def test_a_changed_seed_is_found(submissions, here, capsys):
 
 def test_what_other_parts_computed_is_held_to_the_seeds_spread(submissions, here, capsys):
     """Another version of torch may round differently: within the noise that is verified, beyond it never."""
-    folder = copy(submissions / "honest", here)
+    folder = copy(submissions / "filter", here)
     forge(record_of(folder), provenance__packages__torch="1.0")
-    assert main(["verify", "honest", "--seed", "1"]) == 0
+    assert main(["verify", "filter", "--seed", "1"]) == 0
     assert "within the seeds' spread" in capsys.readouterr().out
-    raw = records.read(record_of(submissions / "filter")).model_dump(mode="json", by_alias=True)
+    raw = records.read(record_of(submissions / "honest")).model_dump(mode="json", by_alias=True)
     forge(record_of(folder), goal=raw["goal"], quality=raw["quality"], score=raw["score"], metrics=raw["metrics"])
-    assert main(["verify", "honest", "--seed", "1"]) == 1
+    assert main(["verify", "filter", "--seed", "1"]) == 1
 
 
 def test_a_method_that_no_longer_runs_is_not_verified(submissions, here, capsys):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from benchmark import data, pretrain, tracks, weights
+from benchmark.cli import main
 from benchmark.judges import Judge
 
 CARDS = {p.parent.name: json.loads(p.read_text()) for p in sorted(weights.ROOT.glob("*/card.json"))}
@@ -83,6 +84,23 @@ def _interrupt():
     raise KeyboardInterrupt
 
 
+def test_training_goes_on_from_its_own_recipe_and_seed_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "CHECKPOINT", 1)
+    first = weights.sha256(pretrain.pretrain("digits-gan", folder=tmp_path, steps=1))
+    assert weights.sha256(pretrain.pretrain("digits-gan", folder=tmp_path, steps=1, seed=5)) != first
+
+
+def test_shipped_weights_are_replaced_on_request_alone_also_where_they_are_damaged(tmp_path, monkeypatch, capsys):
+    for name, without in (("digits-gan", "*.safetensors"), ("digits-judge", "training")):
+        shutil.copytree(weights.folder(name), tmp_path / name, ignore=shutil.ignore_patterns(without))
+    monkeypatch.setattr(weights, "ROOT", tmp_path)
+    with pytest.raises(weights.WeightsError, match=r"are missing.*pretrain digits-gan --overwrite"):
+        weights.card(tmp_path / "digits-gan")
+    assert main(["pretrain", "digits-gan", "--steps", "1"]) == 2 and "--overwrite" in capsys.readouterr().err
+    assert main(["pretrain", "digits-gan", "--steps", "1", "--overwrite"]) == 0
+    assert weights.card(tmp_path / "digits-gan")["recipe"]["steps"] == 1
+
+
 @pytest.mark.parametrize("decay", [0, 3])
 def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch, decay):
     monkeypatch.setattr(pretrain, "CHECKPOINT", 2)
@@ -94,6 +112,6 @@ def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monk
         pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=4)
     parts = pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=4)
     assert weights.sha256(whole) == weights.sha256(parts)
-    assert len(list((parts / "training").glob("*.png"))) == 2
+    assert len(list((parts / "training").glob("*/*.png"))) == 2
     assert json.loads((parts / "card.json").read_text())["seed"] == weights.card(weights.folder("digits-gan"))["seed"]
     assert np.isfinite(json.loads((parts / "card.json").read_text())["measured"]["fd"]["value"])
