@@ -9,7 +9,8 @@ INSTANCES = identity_removal/faces-flow identity_removal/faces-gan category_reda
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
 demo: $(VENV)/demo  ## controls, baselines and the five references on every task of the tiny track, one seed, and the table
-	$(VENV)/bin/retouch run $(DEMO) --track tiny --seed 0 --point default --again $(INSTANCES:%=--instance %)
+	@for name in $(DEMO); do mkdir -p demo/$$name && cp submissions/$$name/submission.toml demo/$$name/; done
+	$(VENV)/bin/retouch run $(DEMO:%=demo/%) --track tiny --seed 0 --point default $(INSTANCES:%=--instance %)
 
 test: $(VENV)/test chromium  ## lint and the fast tests
 	$(VENV)/bin/ruff check .

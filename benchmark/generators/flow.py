@@ -214,7 +214,8 @@ class Flow(Generator):
 
 @torch.no_grad()
 def log_probs(flow: Any, images: Tensor, draws: int, rng: torch.Generator) -> np.ndarray:
-    """Log-likelihoods in nats (draws, N), one dequantisation noise each."""
-    flow.module.eval()
+    """Log-likelihoods in nats (draws, N), one dequantisation noise each, of anything with `.log_prob(images, rng)`."""
+    if hasattr(flow, "module"):  # any object with .log_prob does
+        flow.module.eval()
     rows = [torch.cat([flow.log_prob(part, rng).cpu() for part in images.split(250)]) for _ in range(draws)]
     return torch.stack(rows).numpy()

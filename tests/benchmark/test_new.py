@@ -4,7 +4,9 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from submitting import INSTANCE
@@ -12,6 +14,7 @@ from submitting import INSTANCE
 from benchmark import check, records, submission
 from benchmark.cli import main
 from benchmark.new import STARTS
+from benchmark.task import NEEDS, Guide
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -79,3 +82,14 @@ def test_help_answers_at_once():
     code = "import sys; from benchmark.cli import _parser; _parser(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert not {"torch", "numpy", "pydantic", "rich"} & set(done.stdout.split())
+
+
+def test_the_page_on_writing_a_method_has_every_field_and_word():
+    page = (REPOSITORY / "docs/writing.md").read_text()
+    example = tomllib.loads(page.split("```toml\n")[1].split("```")[0])
+    manifest = submission.Submission.model_validate(example)
+    assert set(example) == set(submission.Submission.model_fields) - {"control"} and len(manifest.points) == 2
+    words = [*NEEDS, *NEEDS.values()]
+    words += [word for one in (submission.Need, submission.Task, submission.Family) for word in get_args(one)]
+    words += [name for name in dir(Guide) if name[0] != "_"] + ["train_step", "log_prob", "edit_attribute", "h_space"]
+    assert not [word for word in words if not re.search(rf"\b{word}\b", page)]
