@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from metrics.estimate import t_value
+
 FORMS = ("data", "validity", "classifier")
 LADDER = {"1": "faces-flow-1-image", "4": "faces-flow-4-images", "15": "faces-flow"}
 REDACTED = {"category_redaction/digits-gan": "invalidity", "identity_removal/faces-gan": "identity_share"}
@@ -19,25 +21,34 @@ QUALITY = 0.9
 
 @dataclass(frozen=True)
 class Measured:
-    """Mean over seeds and half of its 95% interval; NaN where no run has the number."""
+    """Mean over seeds and half of its 95% interval; value NaN where no run has it, half NaN where it has no interval."""
 
     value: float
     half: float
 
     def __str__(self) -> str:
+        if np.isnan(self.value):
+            return "–"
         digits = 3 if abs(self.value) < 1 else 2
-        return f"{self.value:.{digits}f} ± {self.half:.{digits}f}" if np.isfinite(self.value) else "–"
+        return f"{self.value:.{digits}f}" + (f" ± {self.half:.{digits}f}" if np.isfinite(self.half) else "")
 
 
 def over_seeds(runs: pd.DataFrame, column: str) -> Measured:
-    """Of the intervals in the records and the spread of the seeds, the wider."""
+    """Mean over seeds; half of the interval is what the records or the seeds' spread claim, whichever is more.
+
+    Seeds: Student's t. Records: the mean of their own intervals, not divided by the seeds, since the judge's confusion
+    and the scale's anchors err alike in all of them; of each the wider side, since goal and quality end at 0 and 1.
+    """
     rows = runs.dropna(subset=[column]) if column in runs else runs[:0]
     if rows.empty:
         return Measured(np.nan, np.nan)
-    values = rows[column].to_numpy(float)
-    spread = values.std(ddof=1) if len(values) > 1 else 0.0
-    claimed = ((rows[f"{column}.high"] - rows[f"{column}.low"]) / 3.92).mean() if f"{column}.low" in rows else 0.0
-    return Measured(float(values.mean()), float(1.96 * max(claimed, spread) / np.sqrt(len(values))))
+    values, n = rows[column].to_numpy(float), len(rows)
+    if f"{column}.low" not in rows:
+        return Measured(float(values.mean()), np.nan)
+    low, high = (rows[f"{column}{end}"].to_numpy(float) for end in (".low", ".high"))
+    own = np.maximum(values - low, high - values).mean()  # NaN where a record has no interval
+    spread = t_value(n - 1) * values.std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
+    return Measured(float(values.mean()), float(np.maximum(own, spread)))
 
 
 class Runs:

@@ -1,7 +1,7 @@
 """What the reference methods reach, beside what their papers claim: `python -m leaderboard.report > docs/results.md`.
 
-Every number is a mean over seeds with a 95% interval: of the intervals in the records and the spread of the seeds, the
-wider. Nothing is computed here that the records do not hold.
+Every number is a mean over seeds with a 95% interval (see `claims.over_seeds`). Nothing is computed here that the
+records do not hold.
 """
 
 import sys
@@ -77,9 +77,9 @@ SECTIONS = (
 
 
 def mean(runs: pd.DataFrame, column: str) -> str:
-    """`value ± half` over the seeds, or a dash where no run has it."""
+    """`value ± half` over the seeds, the value alone where it has no interval, a dash where no run has it."""
     found = over_seeds(runs, column)
-    if column in COMMON and f"{column}.low" not in runs and np.isfinite(found.value):
+    if column in ("share", "sampling_relative") and np.isfinite(found.value):
         return f"{found.value:.1%}" if column == "share" else f"{found.value:.2f}×"
     return str(found)
 
@@ -116,9 +116,10 @@ def report(runs: pd.DataFrame) -> Iterator[str]:
     """The page, line by line."""
     runs = runs[runs["status"].isin(("ok", "below_floor")) & ~runs["stale"] & ~runs["tuning"]]
     yield "# What the reference methods reach on the tiny track\n"
-    yield "Made from the records by `python -m leaderboard.report`; mean over seeds ± half of a 95% interval. Goal: 0"
-    yield "is the unchanged base, 1 the retrained one; quality: 1 is the base's own. A dash: not measured, or no goal"
-    yield "because the quality is below the track's floor.\n"
+    yield "Made from the records by `python -m leaderboard.report`; mean over seeds ± half of a 95% interval: of the"
+    yield "records' own intervals (sampling, judge, scale) and the seeds' spread (Student's t), the wider. No ±: a single"
+    yield "image, which has no interval. Goal: 0 is the unchanged base, 1 the retrained one; quality: 1 is the base's"
+    yield "own. A dash: not measured, or no goal because the quality is below the track's floor.\n"
     yield "## The claims\n"
     yield "The papers state their claims on other data; the bars are this benchmark's. A claim holds if the means meet"
     yield "it; the intervals say how surely."

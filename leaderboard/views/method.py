@@ -61,7 +61,7 @@ else:
 
 def portrait(record: object) -> None:
     """The picture that fits the task."""
-    drops = {k: (m.value, m.low, m.high) for k, m in record.metrics.items()}
+    drops = {k: (m.value, *frame.ends(m)) for k, m in record.metrics.items()}
     drawn = [
         ("Shares", portraits.shares(record.details, of.dark)),
         ("Identity kept", portraits.identity_curve(record.details, of.dark)),

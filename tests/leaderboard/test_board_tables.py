@@ -207,10 +207,10 @@ def test_the_report_says_what_the_records_hold():
                     "m:quantile_drop_forget": value, "m:quantile_drop_forget.low": value - 0.01,
                     "m:quantile_drop_forget.high": value + 0.01} for value in (0.3, 0.4, 0.5)]  # fmt: skip
     runs = pd.DataFrame(rows)
-    assert mean(runs, "m:quantile_drop_forget") == "0.400 ± 0.113"  # the seeds' spread is the wider: 1.96 * 0.1 / √3
+    assert mean(runs, "m:quantile_drop_forget") == "0.400 ± 0.248"  # the seeds' spread is the wider: 4.303 * 0.1 / √3
     assert mean(runs, "share") == "6.0%" and mean(runs, "m:fd") == "–"
     text = "\n".join(report(runs))
-    assert "| 15 | taming_flows default | 0.400 ± 0.113 |" in text and "| 15 | published, CelebA 128 | 0.37 |" in text
+    assert "| 15 | taming_flows default | 0.400 ± 0.248 |" in text and "| 15 | published, CelebA 128 | 0.37 |" in text
 
 
 def test_a_claim_holds_if_the_means_meet_it():
@@ -226,7 +226,24 @@ def test_a_claim_holds_if_the_means_meet_it():
             run("data_redaction_validity", 0.02, 0.95), run("data_redaction_classifier", 0.009, 0.8)]  # fmt: skip
     rows = [line for line in claims(pd.DataFrame(runs)) if line.startswith("| identity")]
     assert [line.rsplit("|", 2)[1].strip() for line in rows] == ["**yes**", "no", "no"]
-    assert "0.100 ± 0.000 became 0.009 ± 0.000, quality 0.950 ± 0.000, 6.0% of pre-training" in rows[0]
+    assert "0.100 became 0.009, quality 0.950, 6.0% of pre-training" in rows[0]
+
+
+def test_an_interval_is_as_wide_as_records_and_seeds_claim():
+    """Equal seeds cut off at 1, each with 0.2 below: neither the cut side nor the number of seeds narrows that."""
+    from leaderboard.claims import over_seeds
+
+    runs = pd.DataFrame({"goal": [1.0, 1.0, 1.0], "goal.low": 0.8, "goal.high": 1.0})
+    assert str(over_seeds(runs, "goal")) == "1.00 ± 0.20"
+    assert str(over_seeds(runs.assign(**{"goal.low": np.nan, "goal.high": np.nan}), "goal")) == "1.00"
+
+
+def test_one_image_has_no_interval() -> None:
+    from benchmark.records import Measured
+    from leaderboard import frame
+
+    assert np.isnan(frame.ends(Measured(value=0.8, low=-1, high=1, n=1))).all()
+    assert frame.ends(Measured(value=0.8, low=0.7, high=1, n=2)) == (0.7, 1)
 
 
 def test_goals_near_zero_keep_two_decimals():
