@@ -6,6 +6,7 @@ exactly. Precision, recall, density and coverage are defined by n and k, so thei
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -148,6 +149,26 @@ def paired_case(instances: int, seeds: int, gap: float = 0.03) -> Case:
     return Case(f"{instances} instances x {seeds} seeds", draw, {"paired difference": gap})
 
 
+def drop_case(images: int, shift: float = 1.0) -> Case:
+    """Quantile drop of images whose NLL rises by `shift` standard deviations, and spreads about that as it did."""
+    def draw(rng: np.random.Generator) -> dict[str, Estimate]:
+        base, edited = rng.normal(size=(2, images)) + np.array([[0.0], [shift]])
+        return {"quantile drop": metrics.quantile_drop(base, edited, (0, 1), (0, 1), seed=int(rng.integers(1 << 30)))}
+
+    truth = 0.5 - NormalDist().cdf(-shift / 2**0.5)  # E Phi(-X) of X ~ N(shift, 1)
+    return Case(f"{images} images", draw, {"quantile drop": truth})
+
+
+def identity_case(images: int) -> Case:
+    """Mean similarity in a bin of few images."""
+    def draw(rng: np.random.Generator) -> dict[str, Estimate]:
+        similarity = rng.normal(0.5, 0.1, images)
+        curve = metrics.identity_curve(similarity, np.full(images, 0.5), np.array([0.0, 1.0]))
+        return {"identity in a bin": curve.means[0]}
+
+    return Case(f"{images} images", draw, {"identity in a bin": 0.5})
+
+
 def cases() -> Iterator[Case]:
     """Everything that the table shows."""
     yield feature_case("shifted", 1000, 32, 0.5)
@@ -164,6 +185,9 @@ def cases() -> Iterator[Case]:
     yield mix_case(np.full(10, 0.1), 0.9)
     for instances, seeds in ((4, 3), (6, 5), (1, 10)):
         yield paired_case(instances, seeds)
+    for images in (2, 15):
+        yield drop_case(images)
+        yield identity_case(images)
 
 
 def _fd_truth(a: np.ndarray, b: np.ndarray) -> float:

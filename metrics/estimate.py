@@ -68,6 +68,21 @@ def score_interval(value: float, first: float, second: float, z: float) -> tuple
     return (lowest if lowest < 0 else max(middle - half, 0.0)), max(middle + half, value + z * np.sqrt(second))
 
 
+def over_images(values: np.ndarray, rng: np.random.Generator, draws: int, level: float = 0.95) -> Estimate:
+    """Mean of values (n,) in [-1, 1], interval by bootstrap over the n images; one image has none.
+
+    Draws are too narrow by sqrt((n - 1)/n), and with few images a normal quantile is too small: both are mended by a
+    factor each; without the second two images cover 61% instead of 95%.
+    """
+    n, value = len(values), float(values.mean())
+    if n == 1:
+        return Estimate(value, -1.0, 1.0, 1, note="one image: no interval")
+    widen = np.sqrt(n / (n - 1)) * t_value(n - 1, level) / z_value(level)
+    means = values[rng.integers(0, n, (draws, n))].mean(1)
+    low, high = percentiles(value + (means - value) * widen, level)
+    return Estimate(value, max(-1.0, low), min(1.0, high), n, se=float(values.std(ddof=1) / np.sqrt(n)))
+
+
 def percentiles(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """The central `level` of the draws."""
     low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])

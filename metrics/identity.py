@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metrics.checks import as_vector
-from metrics.estimate import Estimate, percentiles
+from metrics.estimate import Estimate, over_images
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,5 @@ def identity_curve(similarity: np.ndarray, change: np.ndarray, bins: int | np.nd
     inside = (change >= edges[0]) & (change <= edges[-1])
     rng = np.random.default_rng(seed)
     groups = [similarity[inside & (where == b)] for b in range(len(edges) - 1)]
-    means = tuple(_mean(g, rng, draws, level) if len(g) else None for g in groups)
+    means = tuple(over_images(g, rng, draws, level) if len(g) else None for g in groups)
     return Curve(tuple(edges.tolist()), tuple(len(g) for g in groups), means)
-
-
-def _mean(values: np.ndarray, rng: np.random.Generator, draws: int, level: float) -> Estimate:
-    n, value = len(values), float(values.mean())
-    if n == 1:
-        return Estimate(value, -1.0, 1.0, 1, note="one image: no interval")
-    picks = rng.integers(0, n, (draws, n))
-    low, high = percentiles(value + (values[picks].mean(1) - value) * np.sqrt(n / (n - 1)), level)
-    return Estimate(value, low, high, n, se=float(values.std(ddof=1) / np.sqrt(n)))

@@ -1,7 +1,7 @@
 """How much less likely images have become to a flow: the quantile drop of Taming Normalizing Flows (WACV 2024)."""
 import numpy as np
 
-from metrics.estimate import Estimate, percentiles
+from metrics.estimate import Estimate, over_images
 
 
 def quantiles(nll: np.ndarray, mu_sigma: tuple[float, float]) -> np.ndarray:
@@ -22,19 +22,13 @@ def quantile_drop(nll_base: np.ndarray, nll_edited: np.ndarray, base_mu_sigma: t
     """Mean over images of q_base - q_edited, in [-1, 1]; up = the images have become less typical.
 
     nll_*: (images,), or (noise draws, images), averaged over the draws first, as in the paper. mu and sigma: those of
-    the same model's NLL over its data. Interval: bootstrap over images, widened by sqrt(n / (n - 1)); one image has
-    none.
+    the same model's NLL over its data. Interval: bootstrap over images; one image has none.
     """
     base, edited = _mean_nll(nll_base, "nll_base"), _mean_nll(nll_edited, "nll_edited")
     if len(base) != len(edited):
         raise ValueError(f"nll_base and nll_edited: found {len(base)} and {len(edited)} images, wanted the same images")
     drop = quantiles(base, base_mu_sigma) - quantiles(edited, edited_mu_sigma)
-    n, value = len(drop), float(drop.mean())
-    if n == 1:
-        return Estimate(value, -1.0, 1.0, 1, note="one image: no interval")
-    picks = np.random.default_rng(seed).integers(0, n, (draws, n))
-    low, high = percentiles(value + (drop[picks].mean(1) - value) * np.sqrt(n / (n - 1)), level)
-    return Estimate(value, max(-1.0, low), min(1.0, high), n, se=float(drop.std(ddof=1) / np.sqrt(n)))
+    return over_images(drop, np.random.default_rng(seed), draws, level)
 
 
 def _mean_nll(nll: np.ndarray, name: str) -> np.ndarray:
