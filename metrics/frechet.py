@@ -8,6 +8,7 @@ Known difference to the peers: `plain` equals theirs; `value` is lower, and can 
 import numpy as np
 
 from metrics.checks import as_features, as_weights, same_width
+from metrics.diversity import effective_sample_size
 from metrics.estimate import Estimate, around
 from metrics.linear import eigvalsh, root, sandwich
 from metrics.moments import WIDE, Moments, jackknife, moments
@@ -19,19 +20,25 @@ def fd(generated: np.ndarray, reference: np.ndarray | Reference, generated_weigh
        level: float = 0.95) -> Estimate:
     """Fréchet distance of (n, d) to (m, d) features, squared units of the features, 0 = same mean and covariance.
 
-    generated_weights (n,): groups re-weighted to a target mix. Needs n >= d and m >= d.
+    generated_weights (n,): groups re-weighted to a target mix. Needs n >= d and m >= d, of weighted rows the effective
+    number 1 / sum p^2.
     """
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     same_width(generated, reference.features)
-    weights = None if generated_weights is None else as_weights(generated_weights, len(generated), "generated_weights")
-    for name, n in (("generated", len(generated)), ("reference", len(reference.features))):
-        _enough(n, generated.shape[1], name)
+    weights = None
+    if generated_weights is not None:
+        weights = as_weights(generated_weights, len(generated), "generated_weights")
+        generated, weights = generated[weights > 0], weights[weights > 0]  # a block of none has no moments
+    _enough(generated, weights, "generated")
+    _enough(reference.features, reference.weights, "reference")
     return from_moments(moments(generated, weights), reference.moments, generated, reference, weights, level)
 
 
 def weighted_fd(generated: np.ndarray, reference: np.ndarray, weights: np.ndarray, *, level: float = 0.95) -> Estimate:
     """FD to a reference weighted by p (m,): wFID of Diversity Weights (Berns et al. 2023)."""
-    return fd(generated, Reference(reference, weights), level=level)
+    whole = Reference(reference, weights)
+    use = whole.weights > 0
+    return fd(generated, Reference(whole.features[use], whole.weights[use]), level=level)
 
 
 def from_moments(a: Moments, b: Moments, generated: np.ndarray, reference: Reference,
@@ -45,7 +52,8 @@ def from_moments(a: Moments, b: Moments, generated: np.ndarray, reference: Refer
         plain, bias, variance, dof, s = _narrow(a, b)
     twice = _degenerate_variance(s, a.inverse_size + b.inverse_size)  # what the jackknife counts double
     se = np.sqrt(max(variance - twice, twice))
-    return around(plain - bias, se, min(a.n, b.n), dof=dof, plain=plain, level=level)
+    n = min(round(1 / a.inverse_size), round(1 / b.inverse_size))
+    return around(plain - bias, se, n, dof=dof, plain=plain, level=level)
 
 
 def distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray) -> float:
@@ -80,10 +88,16 @@ def _with_root(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.
     return float(gap @ gap + np.trace(cov1) + np.trace(cov2) - 2 * s.sum()), s
 
 
-def _enough(n: int, d: int, name: str) -> None:
-    if n < 4:
-        raise ValueError(f"{name}: found {n} rows, wanted at least 4 for an interval")
-    if n < d:
-        raise ValueError(f"{name}: found {n} rows of width {d}, wanted at least {d} rows: below that FD's bias cannot "
-                         f"be "
-                         "removed; use kd, which is unbiased at every n")
+def rows_worth(n: int, weights: np.ndarray | None) -> int:
+    """How many rows of equal weight n rows of these weights amount to."""
+    return n if weights is None else round(effective_sample_size(weights))
+
+
+def _enough(features: np.ndarray, weights: np.ndarray | None, name: str) -> None:
+    (n, d), worth = features.shape, rows_worth(len(features), weights)
+    found = f"{name}: found {n} rows of width {d}" + ("" if weights is None else f", by their weights worth {worth}")
+    if worth < 4:
+        raise ValueError(f"{found}, wanted at least 4 for an interval")
+    if worth < d:
+        raise ValueError(f"{found}, wanted at least {d} rows: below that FD's bias cannot be removed; use "
+                         "kd, which is unbiased at every n")

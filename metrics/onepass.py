@@ -26,7 +26,7 @@ def suite(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 
     cross = cross_pass(a, b, reference.centre, x_own.radii2, y_own.radii2)
     result = {"kd": kernel.from_rows(generated, x_own, y, y_own, cross, level)}
     result |= neighbours.from_passes(x_own, y_own, cross, k, level)
-    if min(len(generated), len(y)) >= generated.shape[1]:
+    if min(len(generated), frechet.rows_worth(len(y), reference.weights)) >= generated.shape[1]:
         fd = frechet.from_moments(moments(generated), reference.moments, generated, reference, level=level)
         result = {"fd": fd} | result
     vendis = spectrum.vendis(generated, orders, level=level)

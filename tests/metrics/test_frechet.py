@@ -92,6 +92,27 @@ def test_fewer_rows_than_features_offers_kd():
     assert "fd" not in metrics.suite(x, y) and "kd" in metrics.suite(x, y)
 
 
+@pytest.mark.parametrize("heavy", [1, 3, 9])
+def test_weights_count_by_what_they_are_worth(heavy):
+    """60 rows of which few have a weight: an error that says so; never an interval as of 60 rows."""
+    x, y = np.random.default_rng(0).normal(size=(2, 60, 10))
+    weights = np.r_[np.ones(heavy), np.zeros(60 - heavy)]
+    with pytest.raises(ValueError, match=f"generated: found {heavy} rows of width 10, by their weights"):
+        metrics.fd(x, y, weights)
+    for call in (lambda: metrics.weighted_fd(x, y, weights), lambda: metrics.fd(x, metrics.Reference(y, weights))):
+        with pytest.raises(ValueError, match="reference: found"):
+            call()
+
+
+def test_n_is_the_effective_number():
+    x, y = np.random.default_rng(0).normal(size=(2, 60, 4))
+    weights = np.r_[np.ones(6), np.zeros(54)]
+    found, alone = metrics.fd(x, y, weights), metrics.fd(x[:6], y)
+    assert found.n == alone.n == 6
+    assert (found.value, found.low, found.high) == pytest.approx((alone.value, alone.low, alone.high))
+    assert metrics.weighted_fd(y, x, weights).n == 6 and metrics.fd(x, y).n == 60
+
+
 def test_kd_is_unbiased_at_few_rows():
     a, b = population(10, 300), population(10, 300, 0.5, seed=3)
     k = metrics.kernel.kernel
