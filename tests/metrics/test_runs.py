@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import metrics
+from metrics import coverage
 from metrics.meaning import MEANING, page
 
 
@@ -27,6 +28,11 @@ def test_noise_draws_are_averaged_first():
 def test_one_image_has_no_interval():
     found = metrics.quantile_drop([3.0], [5.0], (3, 1), (3, 1))
     assert (found.low, found.high, found.n) == (-1, 1, 1) and "no interval" in found.note
+
+
+@pytest.mark.parametrize("case", [coverage.drop_case(2), coverage.identity_case(2)], ids=["drop", "identity"])
+def test_two_images_have_an_honest_interval(case):
+    assert coverage.run(case, 60)[0].covered > 0.85
 
 
 def test_identity_curve():
@@ -77,6 +83,14 @@ def test_a_table_resolves_what_it_says():
     found = np.mean([metrics.paired_difference(rng.normal(size, 0.1, (6, 4)), rng.normal(0, 0.1, (6, 4))).low > 0
                      for _ in range(150)])
     assert 0.68 < found < 0.92
+
+
+def test_resolution_is_the_pooled_error_of_all_pairs():
+    rng = np.random.default_rng(0)
+    table = {name: rng.random((3, 4)) for name in "abcde"}
+    pairs = [metrics.paired_difference(table[a], table[b]).se for a in table for b in table if a < b]
+    pooled = np.sqrt(np.mean(np.square(pairs)))
+    assert metrics.smallest_difference(table) == pytest.approx(pooled * (2.262157 + 0.841621), rel=1e-6)  # 9 dof
 
 
 def test_one_seed_and_one_run():
