@@ -21,7 +21,7 @@ QUALITY = 0.9
 
 @dataclass(frozen=True)
 class Measured:
-    """Mean over seeds and half of its 95% interval; value NaN where no run has it, half NaN where it has no interval."""
+    """Mean over seeds and half of its 95% interval; NaN: no run has the number, or it has no interval."""
 
     value: float
     half: float

@@ -117,8 +117,8 @@ def report(runs: pd.DataFrame) -> Iterator[str]:
     runs = runs[runs["status"].isin(("ok", "below_floor")) & ~runs["stale"] & ~runs["tuning"]]
     yield "# What the reference methods reach on the tiny track\n"
     yield "Made from the records by `python -m leaderboard.report`; mean over seeds ± half of a 95% interval: of the"
-    yield "records' own intervals (sampling, judge, scale) and the seeds' spread (Student's t), the wider. No ±: a single"
-    yield "image, which has no interval. Goal: 0 is the unchanged base, 1 the retrained one; quality: 1 is the base's"
+    yield "records' own intervals (sampling, judge, scale) and the seeds' spread (Student's t), the wider. No ±:"
+    yield "measured on a single image. Goal: 0 is the unchanged base, 1 the retrained one; quality: 1 is the base's"
     yield "own. A dash: not measured, or no goal because the quality is below the track's floor.\n"
     yield "## The claims\n"
     yield "The papers state their claims on other data; the bars are this benchmark's. A claim holds if the means meet"
