@@ -4,13 +4,17 @@ A rank is made within a family, among rows that ran every instance with every se
 Means, intervals, ranks and the smallest difference come from `metrics`; nothing is averaged over what is missing.
 """
 
+import hashlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import metrics
 from leaderboard import frame
+from metrics import estimate, summary
 
 COHORT = ["track", "task", "family"]
 ROW = ["submission", "point"]
@@ -41,26 +45,36 @@ def table(runs: pd.DataFrame, controls: set[str], old: pd.DataFrame | None = Non
 
 
 def _digest(group: pd.DataFrame, controls: set[str]) -> str:
-    columns = [*frame.KEYS, "status", "stale", "claim", *AXES, *frame.COSTS]
-    part = group[columns].sort_values(list(frame.KEYS))
-    content = pd.util.hash_pandas_object(part.astype({n: str for n in (*frame.KEYS, "status", "claim")}), index=False)
-    return f"{int(content.sum()) & (2**63 - 1):x}-{len(group)}-{len(controls & set(group['submission']))}"
+    """Of all that a cohort's scores are made of, the code included; the order of the runs does not matter."""
+    columns = [*frame.KEYS, "status", "stale", "claim", *frame.with_ends(*frame.SCALED), "score", *frame.COSTS]
+    words = {name: str for name in (*frame.KEYS, "status", "claim")}
+    content = pd.util.hash_pandas_object(group[columns].astype(words), index=False).sort_values()
+    anchors = sorted(controls & set(group["submission"]))
+    return hashlib.sha256(content.to_numpy().tobytes() + repr((anchors, _code())).encode()).hexdigest()[:24]
+
+
+@cache
+def _code() -> str:
+    """What turns runs into scores."""
+    files = (Path(__file__), Path(summary.__file__), Path(estimate.__file__))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def cells(track: str, task: str, family: str, group: pd.DataFrame) -> Cells:
-    """What a complete row has: the track's instances and seeds, or all that anyone ran where it is unknown."""
+    """What a complete row has: the track's instances × its seeds, or those that anyone ran where it is unknown."""
     known = frame.track(track)
     if known is None:
-        found = group[["instance", "seed"]].drop_duplicates()
-        return sorted((str(i), int(s)) for i, s in found.itertuples(index=False))
-    asked = [i.name for i in known.instances if i.task == task and i.family == family and not i.tuning]
-    return [(name, seed) for name in sorted(asked) for seed in sorted(known.seeds)]
+        asked, seeds = group["instance"].astype(str).unique(), group["seed"].unique().tolist()
+    else:
+        asked = [i.name for i in known.instances if i.task == task and i.family == family and not i.tuning]
+        seeds = known.seeds
+    return [(name, seed) for name in sorted(asked) for seed in sorted(seeds)]
 
 
 def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], digest: str) -> pd.DataFrame:
     """The rows of one track, task and family."""
     wanted = cells(keys["track"], keys["task"], keys["family"], group)
-    needed = [*ROW, "instance", "seed", "status", "stale", "claim", "cut", *frame.COSTS, "score"]
+    needed = [*ROW, "instance", "seed", "status", "stale", "claim", *frame.COSTS, "score"]
     group = group[[*needed, *frame.with_ends(*frame.SCALED)]]
     group = group.astype({name: str for name in (*ROW, "instance", "status", "claim")})
     names = group[ROW].drop_duplicates().sort_values(ROW).reset_index(drop=True)
@@ -134,14 +148,13 @@ def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int,
 
 
 def _extras(made: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
-    """Mean costs over all runs; whether all that count are verified, any is samples only or was cut by the clock."""
+    """Mean costs over all runs; whether all that count are verified, and any is samples only."""
     costs = group.groupby("_row")[list(frame.COSTS)].mean()
     made[list(frame.COSTS)] = costs.reindex(made.index)
     valid = group[counts]
     flags = {
         "verified": (valid["claim"] == "verified", "all"),
         "samples_only": (valid["status"] == "samples_only", "any"),
-        "cut": (valid["cut"], "any"),
     }
     for name, (said, how) in flags.items():
         made[name] = said.groupby(valid["_row"]).agg(how).reindex(made.index, fill_value=False).astype(bool)
