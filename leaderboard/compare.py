@@ -6,35 +6,34 @@ import numpy as np
 import pandas as pd
 
 import metrics
-from leaderboard import scores, words
+from leaderboard import tables, words
 
 Row = tuple[str, str]  # submission, operating point
+PROBLEM = ["task", "family", "instance"]
 DOES = {"identity_removal": "removes more of the person", "category_redaction": "redacts more",
         "attribute_rebalancing": "comes closer to the target", "output_diversity": "adds more diversity"}  # fmt: skip
 
 
 def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequence[str]) -> pd.DataFrame:
-    """a - b on each instance that both completed, over the same seeds.
+    """a - b on each instance, over the seeds with which the runs of both count; a single seed has no interval.
 
     Columns: task, family, instance, axis, value, low, high, seeds.
     """
+    here = tables.counted(runs)
+    here = here[(here["track"] == track) & here["task"].isin(list(tasks)) & here[axis].notna()]
+    here = here.astype({name: str for name in PROBLEM})
+    one, other = (here[_is(here, row)].set_index([*PROBLEM, "seed"])[axis].sort_index() for row in (a, b))
+    both = pd.concat([one, other], axis=1, join="inner", keys=["a", "b"])
     found = []
-    both = runs[(runs["track"] == track) & runs["task"].isin(list(tasks))]
-    both = both[_is(both, a) | _is(both, b)]
-    cohorts = {(str(t), str(f)) for t, f in both[["task", "family"]].itertuples(index=False)}
-    for task, family in sorted(
-        cohorts, key=lambda c: (list(words.TASKS).index(c[0]) if c[0] in words.TASKS else 9, c[1])
-    ):
-        table = scores.matrix(both, track, task, family, axis)
-        if a not in table or b not in table:
-            continue
-        names = sorted({name for name, _ in scores.cells(track, task, family, both[both["family"] == family])})
-        for name, one, other in zip(names, table[a], table[b], strict=True):
-            gap = metrics.paired_difference(one[None], other[None])
-            low, high = (gap.low, gap.high) if np.isfinite(gap.low) else (np.nan, np.nan)
-            found.append({"task": task, "family": family, "instance": name, "axis": axis, "value": gap.value,
-                          "low": low, "high": high, "seeds": len(one)})  # fmt: skip
-    return pd.DataFrame(found, columns=["task", "family", "instance", "axis", "value", "low", "high", "seeds"])
+    for key, part in sorted(both.groupby(PROBLEM), key=lambda group: (_place(group[0][0]), *group[0])):
+        gap = metrics.paired_difference(part["a"].to_numpy()[None], part["b"].to_numpy()[None])
+        low, high = (gap.low, gap.high) if np.isfinite(gap.low) else (np.nan, np.nan)
+        found.append([*key, axis, gap.value, low, high, len(part)])
+    return pd.DataFrame(found, columns=[*PROBLEM, "axis", "value", "low", "high", "seeds"])
+
+
+def _place(task: str) -> int:
+    return list(words.TASKS).index(task) if task in words.TASKS else len(words.TASKS)
 
 
 def _is(runs: pd.DataFrame, row: Row) -> "pd.Series[bool]":
@@ -49,19 +48,22 @@ def overall(differences: pd.DataFrame) -> tuple[int, int, int]:
 def sentence(goal: pd.DataFrame, quality: pd.DataFrame, a: str, b: str) -> str:
     """What the paired differences say, in words; plain text, not markup."""
     if goal.empty:
-        return f"{a} and {b} have completed no instance in common, so there is nothing to compare."
+        return f"{a} and {b} have no instance in common that both ran with the same seed, so nothing can be compared."
     wins: dict[str, list[str]] = {a: [], b: []}
-    even = []
+    even, single = [], []
     for task, part in goal.groupby("task", sort=False):
         ahead, behind, total = overall(part)
         for name, count in ((a, ahead), (b, behind)):
             if count:
                 wins[name].append(f"{DOES.get(str(task), 'reaches more of the goal')} on {_of(count, total)}")
         if ahead == behind == 0:
-            even.append(words.TASKS.get(str(task), str(task)).lower())
+            known = part["low"].notna().any()
+            (even if known else single).append(words.TASKS.get(str(task), str(task)).lower())
     parts = [f"{name} {_list(wins[name])} than {other}" for name, other in ((a, b), (b, a)) if wins[name]]
     if even:
         parts.append(f"in {_list(even)} they are not distinguishable")
+    if single:
+        parts.append(f"in {_list(single)} they have one seed in common, too few to tell")
     said = "; ".join(parts)
     return f"{said[0].upper()}{said[1:]}. {_quality(quality, a, b)}"
 
@@ -77,4 +79,6 @@ def _list(parts: list[str]) -> str:
 def _quality(quality: pd.DataFrame, a: str, b: str) -> str:
     ahead, behind, total = overall(quality)
     said = [f"{name}’s is higher on {_of(count, total)}" for name, count in ((a, ahead), (b, behind)) if count]
-    return f"Quality: {_list(said)}." if said else "Quality is not distinguishable."
+    if said:
+        return f"Quality: {_list(said)}."
+    return "Quality is not distinguishable." if quality["low"].notna().any() else "One seed cannot tell quality apart."

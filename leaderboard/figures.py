@@ -296,7 +296,7 @@ def differences(found: pd.DataFrame, *, dark: bool = False, title: str = "") -> 
                 "line": {"width": 1.5, "color": colour},
             },
             hovertext=[
-                f"{esc(axis)} {v:+.3f} [{lo:+.3f}, {hi:+.3f}]"
+                f"{esc(axis)} {v:+.3f} " + ("(one seed: no interval)" if np.isnan(lo) else f"[{lo:+.3f}, {hi:+.3f}]")
                 for v, lo, hi in part[["value", "low", "high"]].to_numpy()
             ],
             hovertemplate="%{hovertext}<extra></extra>",
