@@ -5,19 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmark import records
+from benchmark import records, versions
 from benchmark.files import write_atomically
 from benchmark.records import Record
 
 
 def row(record: Record) -> dict[str, Any]:
-    """A record as one flat row: `goal`, `goal_low`, `goal_high`, ..., `metric.NAME`, `cost.NAME`."""
-    plain = ("submission", "point", "track", "instance", "task", "seed", "status", "reason", "score")
+    """A record as one flat row: `goal`, `goal_low`, `goal_high`, ..., `metric.NAME`, `cost.NAME`.
+
+    stale: made with versions that are no longer current; `reason` then says which.
+    """
+    plain = ("submission", "point", "method", "track", "instance", "task", "seed", "status", "score")
     flat: dict[str, Any] = {name: getattr(record, name) for name in plain}
+    moved = versions.moved(record)
+    flat |= {"stale": bool(moved), "reason": record.reason or "; ".join(moved)}
     for name, one in (("goal", record.goal), ("quality", record.quality), *record.metrics.items()):
         if one is not None:
             key = name if name in ("goal", "quality") else f"metric.{name}"
-            flat |= {key: one.value, f"{key}_low": one.low, f"{key}_high": one.high}
+            low, high = (None, None) if getattr(one, "n", 0) == 1 else (one.low, one.high)  # one image: no interval
+            flat |= {key: one.value, f"{key}_low": low, f"{key}_high": high}
     if record.cost:
         flat |= {f"cost.{name}": value for name, value in record.cost.model_dump().items()}
     return flat | {"claim": record.claim.status, "time": record.provenance.time}

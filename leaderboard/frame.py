@@ -87,14 +87,16 @@ def table(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     made = pd.DataFrame(rows)
     if "instance" in made and "task" not in made:
         made["task"] = made["instance"].str.split("/").str[0]
-    if "instance" in made and "family" not in made:
-        made["family"] = [family(t, i) for t, i in zip(made["track"], made["instance"], strict=True)]
+    for name, of in (("family", family), ("tuning", tuning)):
+        if "instance" in made and name not in made:
+            made[name] = [of(t, i) for t, i in zip(made["track"], made["instance"], strict=True)]
     for name in (*with_ends(*SCALED), "score", *COSTS):
         made[name] = pd.to_numeric(made[name]) if name in made else float("nan")
     for name in (*WORDS, "time"):
-        made[name] = made[name].astype("category") if name in made else pd.Categorical([""] * len(made))
+        text = made[name] if name in made else pd.Series([""] * len(made), made.index)
+        made[name] = text.astype("category").cat.remove_unused_categories()  # what has gone leaves no name behind
     for name in ("stale", "tuning", "cut"):
-        made[name] = made[name].astype(bool) if name in made else False
+        made[name] = made[name].eq(True) if name in made else False  # a run that has no such field is not it
     made["seed"] = made["seed"].astype("int64") if "seed" in made else pd.Series(dtype="int64")
     return made
 

@@ -1,6 +1,7 @@
 """Records in: what is accepted, what is rejected and why, and that nothing stale survives in the cache."""
 
 import json
+import shutil
 from pathlib import Path
 
 import invented
@@ -79,6 +80,8 @@ def test_board_follows_the_folder(tmp_path: Path) -> None:
     assert len(mine.newest().runs) == before - 1
     (root / "rejection" / "submission.toml").unlink()
     assert "rejection" not in mine.newest().records.manifests
+    shutil.rmtree(root / "rejection")  # what has gone leaves no name behind
+    assert "rejection" not in mine.newest().runs["submission"].cat.categories
 
 
 def test_links_are_not_followed(tmp_path: Path) -> None:
@@ -114,6 +117,23 @@ def test_export_gives_the_same_board(tmp_path: Path, folder: Path, view: board.V
         if name in found:
             assert found[name].equals(mine[name]), name
     assert {"m:fd.high", "share", "goal.high"} <= set(found.columns) and found["family"].eq("flow").all()
+
+
+def test_export_keeps_what_is_stale_or_for_tuning(tmp_path: Path) -> None:
+    from benchmark.export import export
+
+    root = invented.make(tmp_path / "submissions", seeds=(0,), pictures=False)
+    for file in (root / "rejection/records").rglob("*-gan/*.json"):
+        file.write_text(file.read_text().replace('"instance": "1"', '"instance": "0"'))
+    one = next((root / "rejection/records").rglob("*-flow/*.json"))  # of images that were made elsewhere
+    one.write_text(json.dumps({**json.loads(one.read_text()), "status": "samples_only", "cost": None}))
+    mine, again = board.read(root), board.read(export(root, tmp_path)[0])
+    assert mine.runs["stale"].any() and mine.runs["tuning"].any()
+    columns = ["stale", "tuning", "cut", "status", "reason", "method", "goal.low", "share"]
+    first, second = (of.runs.sort_values(list(frame.KEYS)).reset_index(drop=True)[columns] for of in (mine, again))
+    pd.testing.assert_frame_equal(first, second, check_categorical=False)
+    columns = ["submission", "point", "task", "family", "goal", "quality", "rank", "problems"]
+    pd.testing.assert_frame_equal(again.scores[columns], mine.scores[columns], check_categorical=False)
 
 
 def test_hostile_parquet_rows_are_rejected(tmp_path: Path, view: board.View) -> None:
