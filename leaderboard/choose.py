@@ -53,16 +53,22 @@ def choose(found: pd.DataFrame, records: Records, wish: Wish) -> tuple[pd.DataFr
 def ruled_out(row: dict[str, object], records: Records, wish: Wish) -> str:
     """Why a row does not fit the wish, all reasons; empty where it fits."""
     may = {need for have in wish.have for need in HAVE.get(have, ())}
-    manifest = records.manifests.get(str(row["submission"]))
+    name = str(row["submission"])
     reasons = []
-    lacking = [need for need in (manifest.access if manifest else []) if need not in may]
-    if lacking:
+    lacking = [need for need in records.access(name) if need not in may]
+    if lacking and name in records.manifests:
         reasons.append("needs " + ", ".join(words.NEEDS[need] for need in lacking))
+    elif lacking:
+        reasons.append("what it needs is not known: no submission.toml here")
     if pd.isna(row["goal"]):
         reasons.append("no valid run: " + (str(row["problems"]) or "none yet"))
-    if pd.notna(row["share"]) and row["share"] > wish.cost:
+    if np.isfinite(wish.cost) and pd.isna(row["share"]):
+        reasons.append("cost not recorded")
+    elif row["share"] > wish.cost:
         reasons.append(f"costs {percent(row['share'])} of pre-training")
-    if pd.notna(row["sampling_relative"]) and row["sampling_relative"] < wish.sampling:
+    if wish.sampling > 0 and pd.isna(row["sampling_relative"]):
+        reasons.append("sampling speed not recorded")
+    elif row["sampling_relative"] < wish.sampling:
         reasons.append(f"samples at {percent(row['sampling_relative'])} of the base’s speed")
     if pd.notna(row["quality"]) and row["quality"] < wish.quality:
         reasons.append(f"quality {row['quality']:.2f} is below {wish.quality:.2f}")

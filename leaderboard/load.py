@@ -7,10 +7,10 @@ changed (by size and modification time) are read again. Details and pictures are
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -40,6 +40,10 @@ class Records:
         """The submissions that anchor the scale."""
         said = {name for name, manifest in self.manifests.items() if manifest.control}
         return said | ({"unchanged", "retrained"} & set(self.runs["submission"].cat.categories))
+
+    def access(self, name: str) -> Sequence[str]:
+        """What a submission needs; without a manifest that says so, it may need anything."""
+        return self.manifests[name].access if name in self.manifests else get_args(submission.Need)
 
     def title(self, name: str) -> str:
         """A submission's title; its name where it has no manifest."""

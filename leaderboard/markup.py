@@ -65,6 +65,11 @@ def rank(value: float | None, ties: int = 1) -> str:
     return "–" if value is None or math.isnan(value) else f"={value:.0f}" if ties > 1 else f"{value:.0f}"
 
 
+def lacking(problems: str) -> str:
+    """The mark of a row in which runs are missing or do not count, with the reason; empty where all are there."""
+    return f'<sup title="{esc(problems)}">*</sup>' if problems else ""
+
+
 def link(page: str, text: str, *, hint: str = "", plain_look: bool = False, **query: str) -> str:
     """A link to a page of the board; `text` is escaped here."""
     look = ' class="plain"' if plain_look else ""
@@ -115,8 +120,8 @@ def key(raw: bool = False) -> str:
         return (
             '<div class="rt"><span class="key"><span>each column has its own axis, over the rows '
             "shown</span><span>lines: 95% "
-            "intervals</span><span>✓ verified</span><span>– missing</span><span><i>italic</i> "
-            "control</span></span></div>"
+            "intervals</span><span>✓ verified</span><span>– missing</span><span>* incomplete, not ranked</span>"
+            "<span><i>italic</i> control</span></span></div>"
         )
     return (
         f'<div class="rt"><span class="key"><span><span class="ax one">{_bar("g", 0.5, 0.1, 0.9)}</span>goal, '

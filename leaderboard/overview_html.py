@@ -9,7 +9,7 @@ import pandas as pd
 
 from leaderboard import frame, words
 from leaderboard.load import Records
-from leaderboard.markup import DASH, esc, link, number, pair, percent, rank, scaled, scrolled, single, symbol
+from leaderboard.markup import DASH, esc, lacking, link, number, pair, percent, rank, scaled, scrolled, single, symbol
 from leaderboard.theme import Mark
 
 Cells = Mapping[tuple[str, str], Any]  # one row of the overview: (task, number) -> value
@@ -33,11 +33,10 @@ def _group(row: Cells, task: str, query: dict[str, str]) -> str:
     if math.isnan(goal[0]):
         says = link("task", problems or "no runs", hint=hint, task=task, plain_look=True, **query)
         return f'<td class="lead"></td><td colspan="3" class="dim">{says}</td>'
-    mark = f'<sup title="{esc(problems)}">*</sup>' if problems else ""
     value = link("task", scaled(goal[0]), hint=hint, task=task, plain_look=True, **query)
     other = link("task", scaled(quality[0]), hint=hint, task=task, plain_look=True, **query)
     return (f'<td class="lead rank{first}">{said}</td><td>{pair(goal, quality)}</td>'
-            f'<td class="n">{value}{mark}</td><td class="n">{other}</td>')  # fmt: skip
+            f'<td class="n">{value}{lacking(problems)}</td><td class="n">{other}</td>')  # fmt: skip
 
 
 def _raw(row: Cells, task: str, names: Sequence[str], spans: Mapping[tuple[str, str], tuple[float, float]],
@@ -54,7 +53,8 @@ def _raw(row: Cells, task: str, names: Sequence[str], spans: Mapping[tuple[str, 
         )
         text = link("task", number(value[0], 3), hint=hint, task=task, plain_look=True, **query)
         picture = single(value, spans[(task, name)], "gq"[i % 2])
-        cells.append(f'<td class="{lead}">{picture}</td><td class="n">{text}</td>')
+        mark = lacking(str(row[(task, "problems")]))
+        cells.append(f'<td class="{lead}">{picture}</td><td class="n">{text}{mark}</td>')
     return "".join(cells)
 
 

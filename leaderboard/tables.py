@@ -1,7 +1,7 @@
 """Tables as pandas frames: what the pages show and what their downloads hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,6 @@ class Filter:
     claim: str = "all"  # all | verified
     complete: bool = False
     find: str = ""
-    hidden: Sequence[str] = field(default=())
 
 
 def keep(found: pd.DataFrame, records: Records, by: Filter) -> pd.DataFrame:
@@ -37,7 +36,7 @@ def keep(found: pd.DataFrame, records: Records, by: Filter) -> pd.DataFrame:
     if by.families:
         mask &= found["family"].isin(by.families)
     if by.allowed:
-        barred = {name for name, m in records.manifests.items() if set(m.access) - set(by.allowed)}
+        barred = {n for n in found["submission"].unique() if set(records.access(str(n))) - set(by.allowed)}
         mask &= ~found["submission"].isin(barred) | found["control"]
     if np.isfinite(by.cost):
         mask &= (found["share"] <= by.cost) | found["control"]
@@ -122,35 +121,35 @@ def column(name: str) -> str:
 def points(runs: pd.DataFrame, keys: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     """Means and intervals of raw numbers for the rows in `keys` (track, task, family, submission, point).
 
-    Several runs of complete instances × seeds: `metrics.aggregate`; a single one: its record's own interval.
+    All that are expected: `metrics.aggregate`; a single one: its record's own interval; else there is none.
     """
-    wanted = keys[[*scores.COHORT, *scores.ROW]].drop_duplicates()
+    wanted = keys[[*scores.COHORT, *scores.ROW, "expected"]].drop_duplicates()
     counts = counted(runs)
     parts = dict(list(counts[counts["submission"].isin(wanted["submission"])].groupby(
         [*scores.COHORT, *scores.ROW], observed=True)))  # fmt: skip
     rows = []
-    for key in wanted.itertuples(index=False):
+    for *key, expected in wanted.itertuples(index=False):
         part = parts.get(tuple(key))
-        row = dict(zip(wanted.columns, key, strict=True))
+        row = dict(zip(wanted.columns, key, strict=False))
         for name in names:
-            found = mean(part, column(name)) if part is not None else [np.nan] * 3
+            found = mean(part, column(name), expected) if part is not None else [np.nan] * 3
             row |= dict(zip(frame.with_ends(name), found, strict=True))
         rows.append(row)
-    return pd.DataFrame(rows, columns=[*wanted.columns, *frame.with_ends(*names)])
+    return pd.DataFrame(rows, columns=[*scores.COHORT, *scores.ROW, *frame.with_ends(*names)])
 
 
-def mean(part: pd.DataFrame, name: str) -> tuple[float, float, float]:
-    """Mean over runs with its interval; no interval where instances have unequal numbers of seeds."""
+def mean(part: pd.DataFrame, name: str, expected: int) -> tuple[float, float, float]:
+    """Mean over runs with its interval; no interval where some of the `expected` runs lack the number."""
     present = part[part[name].notna()] if name in part else part.iloc[:0]
     if len(present) == 0:
         return np.nan, np.nan, np.nan
     if len(present) == 1:
         value, low, high = (float(present.iloc[0].get(column, np.nan)) for column in frame.with_ends(name))
         return value, low, high
-    sizes = present.groupby("instance", observed=True).size()
-    if sizes.nunique() > 1:
+    if len(present) != expected:
         return float(present[name].mean()), np.nan, np.nan
-    values = present.sort_values(["instance", "seed"])[name].to_numpy(float).reshape(len(sizes), -1)
+    shape = (present["instance"].nunique(), -1)
+    values = present.sort_values(["instance", "seed"])[name].to_numpy(float).reshape(shape)
     found = metrics.aggregate(values).mean
     return (found.value, found.low, found.high) if np.isfinite(found.low) else (found.value, np.nan, np.nan)
 

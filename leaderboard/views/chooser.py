@@ -1,5 +1,6 @@
 """Chooser: what I have, what I may spend, what I insist on: which methods are left."""
 
+import pandas as pd
 import streamlit as st
 
 from leaderboard import choose, figures, frame, markup, scores, shell, state, tables
@@ -50,7 +51,7 @@ def line(row: dict[str, object], last: str) -> list[str]:
         f'<span class="dim">{markup.esc(point)}</span>',
         markup.rank(row["rank"], int(row["ties"])),
         markup.pair(goal, good),
-        markup.number(goal[0]),
+        markup.number(goal[0]) + (markup.lacking(str(row["problems"])) if pd.notna(row["goal"]) else ""),
         markup.number(good[0]),
         markup.percent(row["share"]),
         last,

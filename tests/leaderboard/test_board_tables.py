@@ -1,5 +1,7 @@
 """Scores, ranks, filters, fronts, comparisons and the chooser, against answers worked out by hand or another way."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import metrics
-from leaderboard import board, choose, compare, markup, scores, tables
+from leaderboard import board, choose, compare, markup, overview_html, scores, tables, theme
 
 
 def pick(view: board.View, **keys: str) -> pd.DataFrame:
@@ -160,7 +162,71 @@ def test_comparison_says_who_is_ahead(view: board.View) -> None:
         == "A redacts more on 3 of 3 instances than B. Quality is not distinguishable."
     )
     assert compare.sentence(back, same, "B", "A").startswith("A redacts more on 3 of 3 instances than B.")
-    assert "nothing to compare" in compare.sentence(goal.head(0), same.head(0), "A", "B")
+    assert "nothing can be compared" in compare.sentence(goal.head(0), same.head(0), "A", "B")
+
+
+@pytest.mark.parametrize("track", ["tiny", "not-known-here"])
+def test_rows_with_missing_seeds_are_compared_on_those_that_both_have(view: board.View, track: str) -> None:
+    a, b = ("rejection", "default"), ("finetune_retain", "steps-200")
+    runs = view.runs.assign(track=track)
+    runs = runs[(runs["submission"] != "rejection") | (runs["seed"] < 2)]
+    goal = compare.pairs(runs, track, a, b, "goal", ["category_redaction"])
+    assert (goal["seeds"] == 2).all() and goal["low"].notna().all()
+    ragged = runs[(runs["family"] == "gan") | (runs["seed"] == 0)]  # another number of seeds on each instance
+    assert set(compare.pairs(ragged, track, a, b, "goal", ["category_redaction"])["seeds"]) == {1, 2}
+    assert len(scores.table(ragged, set())) and scores.matrix(ragged, track, "category_redaction", "gan", "goal")
+    alone = [compare.pairs(runs[runs["seed"] == 0], track, a, b, name, ["category_redaction"])
+             for name in ("goal", "quality")]  # fmt: skip
+    assert len(alone[0]) == 3 and alone[0]["low"].isna().all()
+    assert compare.sentence(*alone, "A", "B") == (
+        "In category redaction they have one seed in common, too few to tell. One seed cannot tell quality apart."
+    )
+
+
+def test_scores_are_made_anew_where_anything_that_they_rest_on_changes(
+    view: board.View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = view.runs[(view.runs["family"] == "gan") & (view.runs["task"] == "category_redaction")]
+    digest = scores._digest(runs, {"unchanged"})
+    assert digest == scores._digest(runs.iloc[::-1], {"unchanged"}) != scores._digest(runs, {"retrained"})
+    for name in ("goal.high", "quality.low", "sampling_relative"):
+        assert scores._digest(runs.assign(**{name: runs[name] * 0.9}), {"unchanged"}) != digest
+    monkeypatch.setattr(scores, "_code", lambda: "of another version")
+    assert scores._digest(runs, {"unchanged"}) != digest
+
+
+def test_raw_numbers_of_incomplete_rows_have_no_interval_and_a_mark(view: board.View) -> None:
+    runs = view.runs[(view.runs["submission"] != "rejection") | (view.runs["seed"] < 2)]
+    made = scores.table(runs, view.records.controls)
+    made = made[(made["task"] == "category_redaction") & (made["submission"] == "rejection")]
+    raw = {"category_redaction": ["fd"]}
+    wide = tables.with_raw(tables.overview(tables.add_ties(made)), runs, made, raw)
+    fd = wide["category_redaction"][["fd", "fd.low", "fd.high"]].astype(float)
+    assert fd["fd"].notna().all() and fd[["fd.low", "fd.high"]].isna().all(axis=None)
+    marks = theme.marks(["rejection"], set(), theme.look())
+    page = overview_html.table(wide, ["category_redaction"], view.records, marks, "tiny", raw)
+    assert page.count("<sup title=") == len(wide) == 3
+
+
+def test_what_is_not_recorded_meets_no_limit(view: board.View) -> None:
+    unknown = view.scores.assign(share=np.nan, sampling_relative=np.nan)
+    everything = list(choose.HAVE)
+    asked = choose.Wish("tiny", "category_redaction", "gan", everything, cost=0.5, sampling=0.1)
+    left, out = choose.choose(unknown, view.records, asked)
+    assert left.empty and out["why"].str.contains("cost not recorded; sampling speed not recorded").all()
+    left, _ = choose.choose(unknown, view.records, choose.Wish("tiny", "category_redaction", "gan", everything))
+    assert len(left)
+
+
+def test_without_a_manifest_a_method_may_need_anything(view: board.View) -> None:
+    bare = replace(view.records, manifests={})
+    wish = choose.Wish("tiny", "category_redaction", "gan", ["weights"])
+    _, out = choose.choose(view.scores, bare, wish)
+    assert out["why"].str.contains("what it needs is not known").all()
+    left, _ = choose.choose(view.scores, bare, replace(wish, have=list(choose.HAVE)))
+    assert "rejection" in set(left["submission"])
+    kept = tables.keep(view.scores, bare, tables.Filter("tiny", allowed=["classifier"]))
+    assert kept["control"].all()
 
 
 def test_chooser_rules_out_with_reasons(view: board.View) -> None:
