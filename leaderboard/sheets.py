@@ -53,9 +53,14 @@ def _layout(details: Mapping[str, Any]) -> tuple[int, list[str], list[list[str]]
 
 
 def cut(path: Path, columns: int, rows: int) -> list[list[str]] | None:
-    """The sheet's images as data addresses, row by row; None where the picture is not such a grid of squares."""
+    """The sheet's images as data addresses, row by row; None where the file is not a PNG of such a grid of squares.
+
+    A link is not followed, and no other decoder is tried: the file may be a stranger's.
+    """
+    if path.is_symlink():
+        return None
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=["PNG"]) as opened:
             if opened.width > 4000 or opened.height > 4000:
                 return None
             pixels = np.asarray(opened.convert("RGB"))
@@ -79,7 +84,7 @@ def _address(pixels: np.ndarray) -> str:
 def html(of: Records, row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     """Before and after, from the same latents, with the judge's verdict on each; empty where there is no picture."""
     path, layout = file(of, row), _layout(details)
-    images = cut(path, layout[0], len(layout[1])) if layout and not path.is_symlink() else None
+    images = cut(path, layout[0], len(layout[1])) if layout else None
     if images is None:
         whole = picture(path)
         return f'<div class="rt"><img class="whole" src="{whole}" alt="base and edited"></div>' if whole else ""
