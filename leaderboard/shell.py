@@ -13,6 +13,10 @@ from leaderboard.board import View, shared
 PAGE = 60  # rows of the overview on the screen at once
 LEAD = ("Leaderboard", "What it takes to change what a trained image generator produces, without training it again: "
         "was the change achieved, and is everything else still there?")  # fmt: skip
+NONE_YET = ("No records yet. <code>retouch new NAME</code> writes a submission, <code>retouch run NAME</code> leaves "
+            "its records, and this page shows them when it is opened again.")  # fmt: skip
+REJECTED = ("No record could be read, and {:,} were rejected: <a href='questions#rejected' target='_self'>Questions"
+            "</a> gives the reasons.")  # fmt: skip
 SOURCE = "RETOUCH_BOARD"  # the folder or Parquet on the board
 CONFIG = {"displaylogo": False, "responsive": True, "scrollZoom": False,
           "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"]}  # fmt: skip
@@ -33,21 +37,17 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def begin(title: str, lead: str = "") -> tuple[View, theme.Look]:
-    """Style sheet, heading, data. Stops with a friendly page where there are no records."""
+def begin(title: str, lead: str = "", *, always: bool = False) -> tuple[View, theme.Look]:
+    """Style sheet, heading, data. Where there are no records it says so and stops, unless the page `always` shows."""
     of = theme.look(dark())
     st.html(f"<style>{theme.css(of.dark)}</style>")
     if title:
         st.html(heading(title, lead))
     found = view()
     if len(found.runs) == 0:
-        st.html(
-            empty(
-                "No records yet. <code>retouch new NAME</code> writes a submission, <code>retouch run NAME</code> "
-                "leaves its records, and this page shows them when it is opened again."
-            )
-        )
-        if not found.records.rejected:
+        bad = len(found.records.rejected)
+        st.html(empty(REJECTED.format(bad) if bad else NONE_YET))
+        if not always:
             st.stop()
     return found, of
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import streamlit as st
 
 from leaderboard import markup, overview_html, scores, shell, state, tables, theme, upload
+from leaderboard.board import View
 
-found, of = shell.begin("Submit", "From nothing to a row on the board in three steps and a pull request.")
+found, of = shell.begin("Submit", "From nothing to a row on the board in three steps and a pull request.", always=True)
 STEPS = (
     (
         "retouch new my_method",
@@ -67,12 +68,9 @@ if good:
     made = scores.table(here, records.controls, found.scores)
     cohorts = made[made["submission"].isin(names)][["task", "family"]].drop_duplicates()
     made = tables.add_ties(made).merge(cohorts, on=["task", "family"])
+    tasks = shell.tasks_of(View(records, made), track)
     marks = theme.marks([str(n) for n in records.runs["submission"].cat.categories], records.controls, of)
     st.html(f'<div class="rt"><h2>{markup.esc(", ".join(names))} among the others on {markup.esc(track)}</h2></div>')
     wide = tables.overview(made)
     st.html(markup.key())
-    st.html(
-        overview_html.table(
-            wide, [t for t in shell.tasks_of(found, track) if (t, "goal") in wide], records, marks, track, loud=names
-        )
-    )
+    st.html(overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], records, marks, track, loud=names))
