@@ -22,7 +22,8 @@ every = every[every["family"] == family]
 if only:
     every = every[[only.lower() in f"{n} {found.records.title(n)}".lower() for n in every["submission"].astype(str)]]
 marks, titles = shell.marks(found, of), shell.titles(found)
-best = every.groupby("submission", observed=True)["score"].mean()
+current = every[~every["stale"]]
+best = current.groupby("submission", observed=True)["score"].mean()
 order = {
     n: (n in found.records.controls, -best.get(n, 0) if best.get(n, 0) == best.get(n, 0) else 0, n) for n in titles
 }
@@ -32,10 +33,12 @@ def draw(name: str) -> None:
     """An instance: every seed of every method, and what the instance is."""
     left, right = st.columns([3, 2], gap="large")
     with left:
-        part = every[every["instance"] == name].sort_values(
+        part = current[current["instance"] == name].sort_values(
             "submission", key=lambda names: [order[str(n)] for n in names], kind="stable")  # fmt: skip
         figure = figures.runs(part, marks=marks, titles=titles, dark=of.dark)
         shell.chart(figure, f"runs-{name}", f"Goal and quality of every seed on {name}")
+        if len(part) < (every["instance"] == name).sum():
+            st.html('<div class="rt dim">Stale runs are left out; the table below has them.</div>')
     with right:
         cards.instance(found, track, name)
 

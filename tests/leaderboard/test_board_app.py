@@ -35,6 +35,27 @@ def test_page_opens(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_page_opens_without_any_record(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = page(name, tmp_path, monkeypatch)
     assert not found.exception and "No records yet" in html(found)
+    assert ("Submit" in html(found) and len(found.file_uploader) == 1) == (name == "submit")
+    assert ("How are ranks made?" in {e.label for e in found.expander}) == (name == "questions")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_opens_where_every_record_is_rejected(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "mine/records/tiny/category_redaction/digits-gan/default.0.json"
+    file.parent.mkdir(parents=True)
+    file.write_text("{")
+    found = page(name, tmp_path, monkeypatch)
+    assert not found.exception and "1 were rejected" in html(found)
+
+
+def test_dropped_records_bring_their_own_columns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from leaderboard.upload import pack
+
+    names = folder.glob("rejection/records/*/*/digits-gan/default.*.json")
+    content = pack({str(name.relative_to(folder)): name.read_bytes() for name in names})
+    found = page("submit", tmp_path, monkeypatch)
+    found.file_uploader[0].set_value(("mine.zip", content, "application/zip")).run()
+    assert not found.exception and "<span>Category redaction</span>" in html(found)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -83,6 +104,15 @@ def test_stale_runs_are_shown_as_stale(tmp_path: Path, monkeypatch: pytest.Monke
         assert records.read(file).provenance.versions["instance"] == "0"
     found = page("overview", root, monkeypatch)
     assert "3 stale" in html(found)
+    found = page("task", root, monkeypatch, task="category_redaction", family="gan")
+    assert "Stale runs are left out" in html(found)
+    assert not any("Rejection by the guide" in chart.proto.spec for chart in found.get("plotly_chart"))
+
+
+def test_chooser_marks_incomplete_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = html(page("chooser", folder, monkeypatch, task="output_diversity", family="flow"))
+    (row,) = [row for row in text.split("<tr") if "beta-0.5" in row]
+    assert '<sup title="1 missing">*</sup>' in row
 
 
 def test_images_alone_are_said_to_be_images_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
