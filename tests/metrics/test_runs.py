@@ -1,4 +1,5 @@
 """Quantile drop, identity curve, aggregation over runs, texts, and what importing costs."""
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -122,7 +123,14 @@ def test_every_scored_name_has_its_text():
     public = {"weighted_fd", "weighted_precision_recall", "share", "invalidity", "identity_share",
               "fairness_discrepancy",
               "kl_to_target", "total_variation", "entropy", "quantile_drop", "identity_curve"}
-    assert public <= set(MEANING) and all(all(m) for m in MEANING.values())
+    assert public <= set(MEANING) and all(all(m[:6]) for m in MEANING.values())
+
+
+def test_every_name_of_the_shipped_records_is_on_the_page():
+    files = (Path(__file__).parents[2] / "submissions").glob("*/records/**/*.0.json")
+    names = {name for file in files for name in json.loads(file.read_text())["metrics"]}
+    names |= {"goal", "quality", "score", "cost.share", "cost.sampling_relative"}
+    assert len(names) > 30 and [name for name in sorted(names) if f"`{name}`" not in page()] == []
 
 
 def test_the_page_is_the_source():
