@@ -69,45 +69,20 @@ STATUS = {
     "missing": "missing",
     "stale": "stale",
 }
-FIELDS = {  # columns that are no raw metrics: title, what it means, which direction is better
-    "goal": (
-        "Goal",
-        "Was the change achieved? 0 is the unchanged base, 1 is the model retrained as it should have been.",
-        "up",
-    ),
-    "quality": (
-        "Quality",
-        "Are the images still good, and is everything else still there? 1 is the base's own quality on what must stay.",
-        "up",
-    ),
-    "score": ("Score", "Harmonic mean of goal and quality; never shown without the two.", "up"),
-    "share": ("Cost", "Time of the edit as a share of the base's own pre-training on the same machine.", "down"),
+FIELDS = {  # columns that are no raw metrics -> how `metrics.MEANING` calls them
+    "goal": "goal",
+    "quality": "quality",
+    "score": "score",
+    "share": "cost.share",
+    "sampling_relative": "cost.sampling_relative",
+}
+COUNTS = {  # columns that need no more than a title, a sentence and a direction
     "seconds": ("Seconds", "Wall-clock seconds inside the edit.", "down"),
-    "sampling_relative": ("Sampling speed", "Images per second of the edited generator, relative to the base.", "up"),
     "peak_memory_mb": ("Memory", "Peak memory of the edit, in MB.", "down"),
     "gradient_steps": ("Steps", "Gradient steps that the edit took.", "down"),
 }
-
-
-ALIASES = {  # names in records -> the metric that explains them, and their own title
-    "mix_distance": ("total_variation", "Distance of the remaining mix"),
-    "worst_group_fd": ("fd", "Worst group's Fréchet distance"),
-    "quantile_drop_forget": ("quantile_drop", "Quantile drop, forget images"),
-    "quantile_drop_unseen": ("quantile_drop", "Quantile drop, same person unseen"),
-    "quantile_drop_train": ("quantile_drop", "Quantile drop, random training images"),
-    "quantile_drop_others": ("quantile_drop", "Quantile drop, other people"),
-    "quantile_drop_lookalikes": ("quantile_drop", "Quantile drop, look-alikes"),
-    "vendi_0.5": ("vendi", "Vendi score, order 0.5"),
-    "vendi_2": ("vendi", "Vendi score, order 2"),
-    "vendi_inf": ("vendi", "Vendi score, order ∞"),
-    "lookalike_share": ("share", "Share of the nearest look-alikes"),
-    "rarest_share": ("share", "Share of the rarest category"),
-}
-OWN = {  # numbers that belong to the harness, not to `metrics`
-    "drift": ("Drift", "How far images made from the same seed or latent moved through the edit.", "down"),
-    "spillover": ("Spill-over", "How far the shares of the other attributes moved.", "down"),
-}
-UP = {"quantile_drop_forget", "quantile_drop_unseen", "rarest_share"}
+ALIASES = {name: (key, title) for key, found in metrics.MEANING.items() for name, title in found.also}
+UP = {"quantile_drop_forget", "quantile_drop_unseen"}
 DOWN = {"quantile_drop_train", "quantile_drop_others", "quantile_drop_lookalikes"}
 
 
@@ -150,11 +125,9 @@ def target(asked: Mapping[str, Any]) -> str:
 
 def entry(name: str) -> Entry:
     """The text for a column or a raw metric; a metric without one is shown by its name."""
-    if name in FIELDS:
-        return Entry(*FIELDS[name])
-    if name in OWN:
-        return Entry(*OWN[name])
-    key, own = ALIASES.get(name, (name, ""))
+    if name in COUNTS:
+        return Entry(*COUNTS[name])
+    key, own = ALIASES.get(name, (FIELDS.get(name, name), ""))
     found = metrics.MEANING.get(key)
     if found is None:
         return Entry(name.replace("_", " ").capitalize(), "A raw number that the record carries.", "")

@@ -99,4 +99,4 @@ else:
     st.html(shell.empty("None: every record that was found is on the board."))
 st.html('<div class="rt"><h2>Every number</h2></div>')
 with st.expander("What each number means, and when not to trust it"):
-    st.html(markup.explain([*words.FIELDS, *(frame.metrics_of(found.runs) if len(found.runs) else [])]))
+    st.html(markup.explain([*words.FIELDS, *words.COUNTS, *(frame.metrics_of(found.runs) if len(found.runs) else [])]))
