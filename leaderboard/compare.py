@@ -19,9 +19,8 @@ def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequ
 
     Columns: task, family, instance, axis, value, low, high, seeds.
     """
-    here = tables.counted(runs)
-    here = here[(here["track"] == track) & here["task"].isin(list(tasks)) & here[axis].notna()]
-    here = here.astype({name: str for name in PROBLEM})
+    asked = (runs["track"] == track) & runs["task"].isin(list(tasks)) & (_is(runs, a) | _is(runs, b))
+    here = tables.counted(runs[asked & runs[axis].notna()]).astype({name: str for name in PROBLEM})
     one, other = (here[_is(here, row)].set_index([*PROBLEM, "seed"])[axis].sort_index() for row in (a, b))
     both = pd.concat([one, other], axis=1, join="inner", keys=["a", "b"])
     found = []
