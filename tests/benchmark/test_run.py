@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from submitting import INSTANCE, MANIFEST
+from submitting import INSTANCE, TRAINS, write
 
 from benchmark import plan, records, run, submission, tracks
 from benchmark.cli import main
@@ -27,12 +27,6 @@ def submissions(tmp_path, cache, monkeypatch):
     return tmp_path / "submissions"
 
 
-TRAINS = """
-def edit(generator, task, budget):
-    for _ in budget.steps(5):
-        generator.train_step(task.retain[:64])
-    return generator
-"""
 ENDLESS = """
 import time
 def edit(g, task, budget):
@@ -47,16 +41,6 @@ def edit(g, task, budget):
         p.data.zero_()
     return g
 """
-
-
-def write(folder, name, body=None, *, entry="method:edit", access=("training_data",), more=""):
-    """A submission with a method of its own."""
-    (folder / name).mkdir()
-    text = MANIFEST.format(entry=entry, access=json.dumps(list(access)), more=more)
-    (folder / name / "submission.toml").write_text(text)
-    if body is not None:
-        (folder / name / "method.py").write_text(body)
-    return folder / name
 
 
 def one(folder, name="m", **changes):
@@ -162,7 +146,7 @@ BROKEN = {
 
 def test_broken_methods_leave_a_record_that_says_why_and_the_others_go_on(submissions, capsys):
     for name, (body, _) in BROKEN.items():
-        write(submissions, name.replace(" ", "-").lower(), body)
+        write(submissions, name.replace(" ", "-").lower(), body, access=["training_data"])
     write(submissions, "sound", "def edit(g, task, budget):\n    return g\n")
     names = sorted(folder.name for folder in submissions.iterdir())
     assert main(["run", *names, "--instance", INSTANCE, "--seed", "0", "--workers", "2"]) == 1
