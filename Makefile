@@ -12,13 +12,20 @@ demo: $(VENV)/demo  ## controls, baselines and the five references on every task
 	@for name in $(DEMO); do mkdir -p demo/$$name && cp submissions/$$name/submission.toml demo/$$name/; done
 	$(VENV)/bin/retouch run $(DEMO:%=demo/%) --track tiny --seed 0 --point default $(INSTANCES:%=--instance %)
 
-test: $(VENV)/test chromium  ## lint and the fast tests
+test: $(VENV)/test chromium bubblewrap  ## lint and the fast tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/python -m pytest
+
+slow: $(VENV)/test  ## the tests that take minutes: every case of the table of intervals, ten thousand records
+	$(VENV)/bin/python -m pytest -m slow
 
 chromium:  ## the browser that the leaderboard's tests drive: the system's package, or Playwright's own
 	@command -v chromium >/dev/null || (apt-get update -qq && apt-get install -y -qq chromium) >/dev/null 2>&1 \
 	|| $(VENV)/bin/playwright install chromium || echo "no browser could be set up: the board's browser tests are skipped"
+
+bubblewrap:  ## the sandbox that the tests of isolation lock methods up in: the system's package
+	@command -v bwrap >/dev/null || (apt-get update -qq && apt-get install -y -qq bubblewrap) >/dev/null 2>&1 \
+	|| echo "bubblewrap could not be set up: the tests of the sandbox are skipped"
 
 lowest: ## the fast tests with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)-lowest
@@ -38,4 +45,4 @@ $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
 	touch $@
 
-.PHONY: demo test chromium lowest
+.PHONY: demo test slow chromium bubblewrap lowest

@@ -1,10 +1,20 @@
-"""What tests of several packages share: generators trained in a moment, seeds, and budgets that no clock ends."""
+"""What tests of several packages share: small generators, seeds, budgets that no clock ends, tasks on disk."""
 
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import torch
+from torch import Tensor
 
+from benchmark import weights
 from benchmark.budget import Budget
+from benchmark.files import write_json
 from benchmark.generators import family
 from benchmark.generators.base import Generator
+from benchmark.judges import Classifier, Judge
+from benchmark.task import NEEDS, Task
 
 SMALL = {
     "flow": {"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8, "affine": True},
@@ -31,3 +41,31 @@ def rng(seed: int = 0) -> torch.Generator:
 def budget(steps: int) -> Budget:
     """A budget of so many training steps."""
     return Budget(1e9, steps, 1.0)
+
+
+def reveal(
+    folder: Path, base: Generator | None, kind: str, target: dict[str, Any], guide: Classifier | None = None,
+    seed: int = 0, **images: Tensor,
+) -> Task:  # fmt: skip
+    """Lay out FOLDER as benchmark.reveal does, with what is given (images: retain, forget) and no more, and open it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, given in images.items():
+        np.save(folder / f"{name}.npy", given.numpy())
+    if base is not None:
+        base.save(folder / "base", half=False)
+        _card(folder / "base", family=base.family, config=base.config, recipe={"lr": base.lr})
+    if guide is not None:
+        Judge(guide, {}).save(folder / "guide")
+        _, channels, size, _ = next(iter(images.values())).shape
+        config = {"trunk": "plain", "channels": channels, "size": size, "width": guide.trunk[0].out_channels,
+                  "features": guide.trunk[-1].out_features,
+                  "heads": {name: head.out_features for name, head in guide.heads.items()}}  # fmt: skip
+        _card(folder / "guide", config=config)
+    access = [NEEDS[name] for name in (*images, *["guide"] * (guide is not None))]
+    told = {"kind": kind, "target": target, "access": access, "device": "cpu", "seed": seed}
+    (folder / "task.json").write_text(json.dumps(told))
+    return Task(folder)
+
+
+def _card(folder: Path, **entries: Any) -> None:
+    write_json(folder / "card.json", entries | {"sha256": weights.sha256(folder)})

@@ -49,7 +49,7 @@ def daemon():
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
-            os.execvp("sleep", ["sleep", "98765.25"])
+            os.execvp("sleep", ["sleep", "SLEEP"])
         os._exit(0)
     return "started"
 def privilege():

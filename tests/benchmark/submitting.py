@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark import plan, records, run, tracks
@@ -11,13 +12,13 @@ MANIFEST = """
 title = "A test's method"
 authors = ["the tests"]
 licence = "MIT"
-families = ["gan"]
-tasks = ["category_redaction"]
+families = ["{family}"]
+tasks = ["{task}"]
 entry = "{entry}"
 access = {access}
 {more}
 """
-ACCESS = '["training_data", "classifier"]'
+ACCESS = ("training_data", "classifier")
 TRAINS = """
 def edit(generator, task, budget):
     for _ in budget.steps(5):
@@ -41,14 +42,26 @@ def edit(generator, task, budget):
 """
 
 
-def write(root: Path, name: str, body: str = TRAINS, entry: str = "method:edit") -> Path:
-    """A submission with a method of its own; returns its folder."""
+def write(
+    root: Path, name: str, body: str = TRAINS, *, entry: str = "method:edit", family: str = "gan",
+    task: str = "category_redaction", access: Sequence[str] = ACCESS, more: str = "",
+) -> Path:  # fmt: skip
+    """A submission with a method of its own, unless `entry` names another; returns its folder."""
     folder = root / name
-    folder.mkdir(parents=True)
-    (folder / "submission.toml").write_text(MANIFEST.format(entry=entry, access=ACCESS, more=""))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "submission.toml").write_text(
+        MANIFEST.format(entry=entry, family=family, task=task, access=json.dumps(list(access)), more=more)
+    )
     if entry == "method:edit":
         (folder / "method.py").write_text(body)
     return folder
+
+
+def small_run(folder: Path, instance: str, samples: int) -> plan.Run:
+    """The run of seed 0 on an instance that asks for so few samples."""
+    track = tracks.load("tiny")
+    few = track.instance(instance).model_copy(update={"samples": samples})
+    return plan.plan([folder], track.model_copy(update={"instances": [few]}), seeds=[0])[0]
 
 
 def ran(folder: Path, seed: int = 0) -> Path:

@@ -5,6 +5,7 @@ The hostile methods bound themselves (200 processes, 200 MB), so that a defence 
 
 import json
 import os
+import secrets
 import socket
 import threading
 import time
@@ -13,27 +14,21 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+import submitting
 from helpers_break_in import BOMB, FILLER, FORGERIES, HONEST, HUNGRY, LIAR, PEEK
+from submitting import INSTANCE
 
 from benchmark import coordinate, limits, plan, records, reveal, run, sandbox, score, tracks
 from benchmark.channel import HEAD, Channel
 from benchmark.cli import main
 
-INSTANCE = "category_redaction/digits-gan"
-MANIFEST = """
-title = "hostile"
-authors = ["the tests"]
-families = ["gan"]
-tasks = ["category_redaction"]
-entry = "method:edit"
-access = ["training_data"]
-"""
 try:
     sandbox.name()
     UNUSABLE = ""
 except ValueError as refused:
     UNUSABLE = str(refused)
 locked = pytest.param(True, id="bubblewrap", marks=pytest.mark.skipif(bool(UNUSABLE), reason=UNUSABLE))
+SLEEP = f"98765.{secrets.randbelow(10**9):09}"  # seconds: by this number the process is found, and nobody else's
 both = pytest.mark.parametrize("sandboxed", [locked, pytest.param(False, id="unsandboxed")])
 
 
@@ -57,10 +52,7 @@ def write(folder, name, body):
     for above in (folder, *folder.parents):  # bubblewrap as root runs the worker as another user
         if above.stat().st_uid == os.getuid() and "pytest" in above.name:
             above.chmod(0o755)
-    (folder / name).mkdir(exist_ok=True)
-    (folder / name / "submission.toml").write_text(MANIFEST)
-    (folder / name / "method.py").write_text(body)
-    return folder / name
+    return submitting.write(folder, name, body)
 
 
 def one(folder, sandboxed, **track):
@@ -87,7 +79,7 @@ def peeked(place):
                      "CACHE": place / "cache/kept", "HOME": place / "home/.ssh/id", "CODE": folder / "method.py",
                      "RECORD": place / f"other/forged{int(sandboxed)}", "PORT": listener.getsockname()[1],
                      "SEED": reveal.questions(one(folder, sandboxed))[0][0]["seed"], "LOCKED": sandboxed,
-                     "PID": os.getpid()}  # fmt: skip
+                     "PID": os.getpid(), "SLEEP": SLEEP}  # fmt: skip
             body = PEEK
             for word, value in words.items():
                 body = body.replace(word, str(value))
@@ -153,7 +145,7 @@ def test_read_tokens_from_the_environment(peeked, sandboxed):
 @both
 def test_outlive_the_worker(peeked, sandboxed):
     assert peeked(sandboxed)["daemon"] == "started"
-    assert not [p for p in psutil.process_iter(["cmdline"]) if "98765.25" in (p.info["cmdline"] or [])]
+    assert not [p for p in psutil.process_iter(["cmdline"]) if SLEEP in (p.info["cmdline"] or [])]
 
 
 @pytest.mark.parametrize("sandboxed", [locked])
@@ -178,7 +170,7 @@ def test_fork_without_end_without_a_sandbox_is_seen_and_ended_with_all_its_proce
     record = run.execute(one(write(place, "bomb", BOMB.replace("PIDS", str(pids))), False))
     assert record.status == "over_budget" and "processes" in record.reason
     started = [int(pid) for pid in pids.read_text().split()]
-    assert limits.PROCESSES // 2 < len(started) < 200
+    assert len(started) > limits.PROCESSES // 2
     assert not [pid for pid in started if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"]
 
 

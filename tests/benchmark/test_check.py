@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from submitting import INSTANCE, copy, forge, ran, write
 
-from benchmark import check, comment, records, versions
+from benchmark import axes, check, comment, records, tracks, versions
 from benchmark.cli import main
 from benchmark.records import harmonic
 
@@ -73,6 +74,7 @@ FORGED = {
     "beyond the budget": ({"cost__seconds": 9e4, "cost__share": 500.0}, "for a budget of"),
     "no cost": ({"cost": None}, "without its cost"),
     "a metric without images": ({"metrics__fd__n": 0}, "rests on no image"),
+    "good quality called bad": ({"status": "below_floor", "goal": None, "score": None}, "status below_floor with qual"),
     "another schema": ({"schema": 7}, "schema"),
     "not a number": ({"params": {"lr": float("nan")}}, "not plain JSON"),
 }
@@ -86,6 +88,37 @@ def test_every_forgery_is_found(mine, forgery):
         told = forge(record_of(mine), score=harmonic(told["goal"]["value"], told["quality"]["value"]))
     assert any(message in one for one in errors(mine)), errors(mine)
     assert main(["check", "mine"]) == 1
+
+
+def test_quality_below_the_floor_is_never_ok(mine):
+    """A forger who has recomputed everything, but calls a destroyed generator ok."""
+    anchors = tracks.scale("tiny")[INSTANCE]
+    fd = {"value": 90.0, "low": 85.0, "high": 95.0, "n": 2000}
+    quality = axes.relative_quality(SimpleNamespace(**fd), anchors["unchanged"]["fd"], anchors["unit"]).model_dump()
+    goal = records.read(record_of(mine)).goal.value
+    told = {"metrics__fd": fd, "quality": quality, "score": harmonic(goal, quality["value"])}
+    forge(record_of(mine), **told)
+    assert [one for one in errors(mine) if f"status ok with quality {quality['value']:.3f}, floor 0.3" in one]
+    assert len(errors(mine)) == 1
+    forge(record_of(mine), status="below_floor", goal=None, score=None)
+    assert not errors(mine)
+
+
+@pytest.mark.parametrize(
+    ("file", "changes", "level", "message"),
+    [
+        ("default.7", {"seed": 7}, "warning", "seed 7 is none of the track's (0, 1, 2)"),
+        ("strong.0", {"point": "strong"}, "error", "operating point 'strong' is not in submission.toml"),
+    ],
+)
+def test_a_seed_that_the_track_lacks_and_a_point_that_the_manifest_lacks(mine, file, changes, level, message):
+    forge(record_of(mine), **changes)
+    for suffix in (".json", ".png"):
+        old = record_of(mine).with_suffix(suffix)
+        old.rename(old.with_name(file + suffix))
+    assert [(f.level, f.what) for f in check.check(mine).findings if f.where.endswith(f"{file}.json")] == [
+        (level, message)
+    ]
 
 
 def test_pictures_are_compared_by_content(mine):

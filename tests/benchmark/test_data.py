@@ -1,6 +1,5 @@
 """The real data sets: sizes, splits that do not meet, and clear errors."""
 
-import gzip
 import os
 import struct
 from pathlib import Path
@@ -53,11 +52,20 @@ def test_unpacked_files_in_torchvisions_layout_are_read(cache, monkeypatch, tmp_
     assert not held.images[:, :, :2].any()
 
 
-@pytest.mark.skipif(not (Path(os.environ.get("RETOUCH_DATA") or "?") / "MNIST").exists(), reason="needs RETOUCH_DATA")
+def packed():
+    """The files of RETOUCH_DATA's two sets with their times; none where they lie there unpacked."""
+    found = sorted(Path(os.environ.get("RETOUCH_DATA") or "?").glob("*MNIST/raw/*"))
+    unpacked = any(file.name.endswith("ubyte") for file in found)
+    return {} if unpacked else {file: file.stat().st_mtime_ns for file in found}
+
+
+@pytest.mark.skipif(not packed(), reason="needs the packed files in RETOUCH_DATA")
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_real_packed_files_are_unpacked_into_the_cache(cache, name):
+    before = packed()
     held = data.load({"name": name, "n": 100, "without": [3]}, "heldout")
     assert len(held) == 100 and 3 not in held.labels["category"]
-    folder = Path(os.environ["RETOUCH_DATA"])
-    packed = next(folder.glob("MNIST/raw/t10k-labels*.gz"))
-    assert gzip.decompress(packed.read_bytes())[:4] == struct.pack(">i", 2049)
+    assert packed() == before  # and nothing beside them
+    images, labels = sorted((cache / "data").glob("*/raw/t10k-*-ubyte"))
+    assert images.read_bytes()[:8] == struct.pack(">2i", 2051, 10_000)
+    assert labels.read_bytes()[:8] == struct.pack(">2i", 2049, 10_000)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from submitting import INSTANCE, MANIFEST
+from submitting import INSTANCE, TRAINS, write
 
 from benchmark import plan, records, run, submission, tracks
 from benchmark.cli import main
@@ -27,12 +27,6 @@ def submissions(tmp_path, cache, monkeypatch):
     return tmp_path / "submissions"
 
 
-TRAINS = """
-def edit(generator, task, budget):
-    for _ in budget.steps(5):
-        generator.train_step(task.retain[:64])
-    return generator
-"""
 ENDLESS = """
 import time
 def edit(g, task, budget):
@@ -47,16 +41,6 @@ def edit(g, task, budget):
         p.data.zero_()
     return g
 """
-
-
-def write(folder, name, body=None, *, entry="method:edit", access=("training_data",), more=""):
-    """A submission with a method of its own."""
-    (folder / name).mkdir()
-    text = MANIFEST.format(entry=entry, access=json.dumps(list(access)), more=more)
-    (folder / name / "submission.toml").write_text(text)
-    if body is not None:
-        (folder / name / "method.py").write_text(body)
-    return folder / name
 
 
 def one(folder, name="m", **changes):
@@ -162,7 +146,7 @@ BROKEN = {
 
 def test_broken_methods_leave_a_record_that_says_why_and_the_others_go_on(submissions, capsys):
     for name, (body, _) in BROKEN.items():
-        write(submissions, name.replace(" ", "-").lower(), body)
+        write(submissions, name.replace(" ", "-").lower(), body, access=["training_data"])
     write(submissions, "sound", "def edit(g, task, budget):\n    return g\n")
     names = sorted(folder.name for folder in submissions.iterdir())
     assert main(["run", *names, "--instance", INSTANCE, "--seed", "0", "--workers", "2"]) == 1
@@ -184,12 +168,14 @@ def test_past_the_budget_the_checkpoint_counts_or_the_run_is_over_budget(submiss
     endless = "import time\ndef edit(g, task, budget):\n{}    while True:\n        time.sleep(0.1)\n"
     write(submissions, "late", endless.format(""), more="[params]")
     write(submissions, "safe", endless.format("    budget.checkpoint(g)\n"))
+    write(submissions, "debt", "def edit(g, task, budget):\n    budget.charge(10**6)\n    return g\n")
     track = tracks.load("tiny")
     short = track.model_copy(update={"max_minutes": 0.05})
-    late, safe = (run.execute(plan.plan([submissions / name], short, instances=[INSTANCE], seeds=[0])[0])
-                  for name in ("late", "safe"))  # fmt: skip
+    late, safe, debt = (run.execute(plan.plan([submissions / name], short, instances=[INSTANCE], seeds=[0])[0])
+                        for name in ("late", "safe", "debt"))  # fmt: skip
     assert late.status == "over_budget" and "budget.checkpoint" in late.reason
     assert safe.status == "ok" and safe.cost.cut
+    assert debt.status == "over_budget" and "edit charged" in debt.reason and "a budget of 3 s" in debt.reason
 
 
 def test_budget_steps_end_by_themselves(submissions):
@@ -315,11 +301,22 @@ def test_plan_lists_and_starts_nothing(submissions, capsys):
     assert not (submissions / "m/records").exists()
 
 
-def test_status_and_export(submissions, capsys):
-    write(submissions, "m", "def edit(g, task, budget):\n    return g\n")
+def test_tasks_lists_every_instance_and_an_unknown_track_names_the_known(capsys):
+    for arguments in ([], ["tiny"]):
+        assert main(["tasks", *arguments]) == 0
+        said = capsys.readouterr().out
+        assert all(one.name in said for one in tracks.load("tiny").instances)
+    assert main(["tasks", "tinny"]) == 2 and "tiny" in capsys.readouterr().err
+
+
+def test_run_again_status_and_export(submissions, capsys):
+    log = submissions / "log"  # of edits
+    write(submissions, "m", f"def edit(g, task, budget):\n    open('{log}', 'a').write('x')\n    return g\n")
     assert main(["status"]) == 0
     assert "nothing has run yet" in capsys.readouterr().out
-    main(["run", "m", "--instance", INSTANCE, "--seed", "0"])
+    command = ["run", "m", "--instance", INSTANCE, "--seed", "0"]
+    for more, edits in (([], "x"), ([], "x"), (["--again"], "xx")):
+        assert main([*command, *more]) == 0 and log.read_text() == edits
     capsys.readouterr()
     main(["status"])
     assert "1 done, 0 not ok, 0 left" in capsys.readouterr().out

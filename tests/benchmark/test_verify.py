@@ -7,6 +7,7 @@ from submitting import INSTANCE, REJECTS, TRAINS, copy, forge, ran, write
 
 from benchmark import check, plan, records, tracks, verify
 from benchmark.cli import main
+from benchmark.records import Claim
 
 FITS_THE_PUBLIC_SEED = """
 import torch
@@ -25,16 +26,27 @@ class Prepared:
 def edit(generator, task, budget):
     return Prepared(generator, task)
 """
-BY_THE_CLOCK = TRAINS.replace("(5)", "(10**9)")
+ONLY_ONCE = """
+from pathlib import Path
+
+
+def edit(generator, task, budget):
+    mark = Path("MARK")
+    if mark.exists():
+        raise RuntimeError("only once")
+    mark.touch()
+    return generator
+"""
 
 
 @pytest.fixture(scope="module")
 def submissions(tmp_path_factory):
-    """Three submissions that have really run: one trains, one filters, one knows the public seed."""
+    """Submissions that have really run: one trains, one filters, one knows the public seed, one runs only once."""
     root = tmp_path_factory.mktemp("verify")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETOUCH_CACHE", str(root / "cache"))
-        for name, body in (("honest", TRAINS), ("filter", REJECTS), ("cheat", FITS_THE_PUBLIC_SEED)):
+        bodies = {"honest": TRAINS, "filter": REJECTS, "cheat": FITS_THE_PUBLIC_SEED}
+        for name, body in (bodies | {"once": ONLY_ONCE.replace("MARK", str(root / "mark"))}).items():
             ran(write(root / "submissions", name, body))
     return root / "submissions"
 
@@ -75,14 +87,45 @@ def test_a_strangers_code_is_run_again_inside_the_sandbox(submissions, here, cap
     assert records.read(record_of(folder)).claim.status == "verified"
 
 
+def verified_on_paper(submissions, here, name):
+    """A copy of a submission whose record says, completely and falsely, that a maintainer has verified it."""
+    folder = copy(submissions / name, here)
+    raw = records.read(record_of(folder)).model_dump(mode="json", by_alias=True)
+    forge(record_of(folder), claim={"status": "verified", "goal": raw["goal"], "quality": raw["quality"]})
+    assert main(["check", name]) == 0
+    return folder
+
+
 def test_a_method_that_fits_the_public_seed_passes_check_and_fails_verify(submissions, here, capsys):
-    folder = copy(submissions / "cheat", here)
+    folder = verified_on_paper(submissions, here, "cheat")
     assert records.read(record_of(folder)).goal.value > 0.9
-    assert main(["check", "cheat"]) == 0
-    assert main(["verify", "cheat", "--seed", "1"]) == 1
+    assert main(["verify", "cheat", "--seed", "1", "--claim"]) == 1
     said = capsys.readouterr().out
     assert "NOT verified" in said and "differs, fresh seeds, invalidity" in said and "differs, public" not in said
-    assert records.read(record_of(folder)).claim.status == "claimed"
+    assert records.read(record_of(folder)).claim == Claim()  # taken back
+
+
+def test_a_method_that_fails_the_second_time_is_not_verified(submissions, here, capsys):
+    folder = verified_on_paper(submissions, here, "once")
+    assert main(["verify", "once", "--seed", "1", "--claim"]) == 1
+    said = capsys.readouterr().out
+    assert "NOT verified the second run is failed: RuntimeError: only once" in said and "0 of 1 verified" in said
+    assert records.read(record_of(folder)).claim == Claim()
+
+
+def test_digits_have_to_repeat_on_the_same_parts_and_where_no_clock_cut_the_edit(submissions):
+    record = records.read(record_of(submissions / "honest"))
+    cost, provenance = record.cost, record.provenance
+    other = [
+        {"cost": cost.model_copy(update={"cut": True})},
+        {"cost": cost.model_copy(update={"device": "another"})},
+        {"cost": None},
+        {"provenance": provenance.model_copy(update={"packages": provenance.packages | {"torch": "1.0"}})},
+    ]
+    assert verify.repeatable(record, record)
+    for changes in other:
+        changed = record.model_copy(update=changes)
+        assert not verify.repeatable(changed, record) and not verify.repeatable(record, changed), changes
 
 
 def test_metrics_edited_together_with_the_score_pass_check_and_fail_verify(submissions, here, capsys):
@@ -145,19 +188,19 @@ def test_what_other_parts_computed_is_held_to_the_seeds_spread(submissions, here
     assert main(["verify", "filter", "--seed", "1"]) == 1
 
 
-def test_a_method_that_no_longer_runs_is_not_verified(submissions, here, capsys):
+def test_a_method_that_has_changed_is_not_verified(submissions, here, capsys):
     folder = copy(submissions / "honest", here)
     forge(record_of(folder), claim={"status": "verified", "goal": None, "quality": None})
     assert any("second run's values are missing" in f.what for f in check.check(folder).findings)
-    (folder / "method.py").write_text("def edit(g, task, budget):\n    raise RuntimeError('only once')\n")
+    (folder / "method.py").write_text("def edit(g, task, budget):\n    return g\n")
     assert main(["verify", "honest"]) == 2  # other code than the record's: there is nothing current to verify
     assert "no current record" in capsys.readouterr().err
 
 
 def test_the_choice_is_repeatable_and_random(submissions):
     runs = plan.plan(sorted(submissions.iterdir()), tracks.load("tiny"), instances=[INSTANCE])
-    assert len(runs) == 9  # of which three have a record
-    assert [one.name for one in verify.choose(runs, 0, None)] == ["cheat", "filter", "honest"]
+    assert len(runs) == 12  # of which four have a record
+    assert [one.name for one in verify.choose(runs, 0, None)] == ["cheat", "filter", "honest", "once"]
     picked = [tuple(one.name for one in verify.choose(runs, 2, seed)) for seed in range(12)]
     assert picked == [tuple(one.name for one in verify.choose(runs, 2, seed)) for seed in range(12)]
-    assert set(map(len, picked)) == {2} and len(set(picked)) == 3
+    assert set(map(len, picked)) == {2} and len(set(picked)) > 3

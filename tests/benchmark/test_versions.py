@@ -24,9 +24,8 @@ def numbers() -> dict[str, dict[str, list[float]]]:
         instance = tracks.load("tiny").instance(name)
         images = tasks.training(instance).images
         half = np.random.default_rng(0).integers(0, len(images), 1000)
-        raw, _ = score.measure(
-            instance, {"samples": images[half], "paired": images[:64], "base_paired": images[1:65]}, {}
-        )
+        answers = {"samples": images[half], "paired": images[:64], "base_paired": images[1:65]}
+        raw, _ = score.measure(instance, answers, tracks.scale("tiny")[name]["counts"])
         found[name] = {key: [float(one.value), float(one.low), float(one.high)] for key, one in raw.items()}
     m = [Measured(value=v, low=v - 0.02, high=v + 0.03) for v in (0.01, 0.1, 0.3)]
     anchors = {"value": 0.2, "se": 0.01}, {"value": 0.02, "se": 0.005}

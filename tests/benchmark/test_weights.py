@@ -80,10 +80,6 @@ def test_an_altered_or_missing_file_is_found(tmp_path):
         weights.folder("digit-gan")
 
 
-def _interrupt():
-    raise KeyboardInterrupt
-
-
 def test_training_goes_on_from_its_own_recipe_and_seed_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain, "CHECKPOINT", 1)
     first = weights.sha256(pretrain.pretrain("digits-gan", folder=tmp_path, steps=1))
@@ -101,17 +97,32 @@ def test_shipped_weights_are_replaced_on_request_alone_also_where_they_are_damag
     assert weights.card(tmp_path / "digits-gan")["recipe"]["steps"] == 1
 
 
-@pytest.mark.parametrize("decay", [0, 3])
-def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch, decay):
+@pytest.mark.parametrize(
+    ("name", "decay"), [("digits-gan", 0), ("digits-gan", 3), ("digits-guide", 0)], ids=["gan", "decay", "guide"]
+)
+def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch, name, decay):
     monkeypatch.setattr(pretrain, "CHECKPOINT", 2)
-    recipe, step = pretrain.recipe, pretrain._Generate.step
+    kind = pretrain._Classify if name == "digits-guide" else pretrain._Generate
+    recipe, step, calls = pretrain.recipe, kind.step, []
     monkeypatch.setattr(pretrain, "recipe", lambda name: recipe(name) | {"decay": decay})
-    whole = pretrain.pretrain("digits-gan", folder=tmp_path / "whole", steps=4)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(pretrain._Generate, "step", lambda self: step(self) if self.steps < 3 else _interrupt())
-        pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=4)
-    parts = pretrain.pretrain("digits-gan", folder=tmp_path / "parts", steps=4)
+    whole = pretrain.pretrain(name, folder=tmp_path / "whole", steps=4)
+
+    def interrupted(self):
+        calls.append(len(calls))
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        step(self)
+
+    monkeypatch.setattr(kind, "step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain.pretrain(name, folder=tmp_path / "parts", steps=4)
+    parts = pretrain.pretrain(name, folder=tmp_path / "parts", steps=4)
+    assert len(calls) == 4 + 2  # the second call went on after the checkpoint at step 2
     assert weights.sha256(whole) == weights.sha256(parts)
-    assert len(list((parts / "training").glob("*/*.png"))) == 2
-    assert json.loads((parts / "card.json").read_text())["seed"] == weights.card(weights.folder("digits-gan"))["seed"]
-    assert np.isfinite(json.loads((parts / "card.json").read_text())["measured"]["fd"]["value"])
+    card = json.loads((parts / "card.json").read_text())
+    assert card["seed"] == weights.card(weights.folder(name))["seed"]
+    if name == "digits-gan":
+        assert len(list((parts / "training").glob("*/*.png"))) == 2
+        assert np.isfinite(card["measured"]["fd"]["value"])
+    else:
+        assert 0 <= card["measured"]["accuracy"]["category"] <= 1

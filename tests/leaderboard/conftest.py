@@ -1,6 +1,5 @@
 """One invented folder of submissions, one server and one browser for all tests of the board."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -26,16 +25,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     invented.hostile(root)
     return root
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    before = os.environ.get("RETOUCH_CACHE")
-    os.environ["RETOUCH_CACHE"] = str(tmp_path_factory.mktemp("cache"))
-    yield
-    os.environ.pop("RETOUCH_CACHE")
-    if before is not None:
-        os.environ["RETOUCH_CACHE"] = before
 
 
 @pytest.fixture(scope="session")

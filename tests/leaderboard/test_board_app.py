@@ -167,5 +167,6 @@ def test_parquet_as_source(folder: Path, tmp_path: Path, monkeypatch: pytest.Mon
 def test_figures_are_saved_as_the_address_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for kind, wanted in (("png", "png"), ("exe", "svg")):
         found = page("compare", folder, monkeypatch, figure=kind)
-        assert not found.exception
-        assert all(f'"format": "{wanted}"' in chart.proto.config for chart in found.get("plotly_chart"))
+        charts = found.get("plotly_chart")
+        assert not found.exception and charts
+        assert all(f'"format": "{wanted}"' in chart.proto.config for chart in charts)

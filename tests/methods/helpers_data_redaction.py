@@ -1,16 +1,14 @@
-"""A task folder as the harness lays it out, a small GAN, a small guide, and images of two kinds."""
+"""A small guide, images of two kinds, and a task of them."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from small import reveal
 from torch.nn import functional as F
 
-from benchmark import weights
-from benchmark.budget import Budget
 from benchmark.generators.gan import to_float
-from benchmark.judges import Classifier, Judge
+from benchmark.judges import Classifier
 from benchmark.task import Task
 
 HEADS = {"trunk": "plain", "channels": 1, "size": 8, "heads": {"category": 2}, "width": 4, "features": 6}
@@ -48,23 +46,6 @@ def trained_guide():
     return network
 
 
-def write_task(folder: Path, *, retain=None, forget=None, guide=None, target=None, seed=0) -> Task:
-    """Lay out FOLDER with what is given, reveal that and no more, and open it."""
-    folder.mkdir()
-    given = {"training_data": retain, "forget_images": forget, "classifier": guide}
-    told = {"kind": "category_redaction", "target": target or {"attribute": "category", "values": [1]}}
-    told |= {"device": "cpu", "seed": seed, "access": [need for need, value in given.items() if value is not None]}
-    (folder / "task.json").write_text(json.dumps(told))
-    for name, images in (("retain", retain), ("forget", forget)):
-        if images is not None:
-            np.save(folder / f"{name}.npy", images.numpy())
-    if guide is not None:
-        Judge(guide, {}).save(folder / "guide")
-        card = {"config": HEADS, "sha256": weights.sha256(folder / "guide")}
-        (folder / "guide" / "card.json").write_text(json.dumps(card))
-    return Task(folder)
-
-
-def steps(n):
-    """A budget for n training steps that no slow machine cuts."""
-    return Budget(1e9, n, 0.01)
+def write_task(folder: Path, target: dict | None = None, **given) -> Task:
+    """A task that reveals `given`: retain, forget, guide."""
+    return reveal(folder, None, "category_redaction", target or {"attribute": "category", "values": [1]}, **given)

@@ -1,13 +1,12 @@
-"""A task folder as the harness lays it out, small generators, and images of two kinds."""
+"""A small guide, images of two kinds, and a task of them."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from small import reveal
 
-from benchmark import weights
-from benchmark.judges import Classifier, Judge
+from benchmark.judges import Classifier
 from benchmark.task import Task
 
 
@@ -29,16 +28,6 @@ def guide(sign=1):
     return network
 
 
-def write_task(folder: Path, images, network=None, seed=0) -> Task:
-    """Lay out FOLDER with the training images, and with a guide if there is one, and open it."""
-    folder.mkdir()
-    access = ["training_data"] + (["classifier"] if network is not None else [])
-    told = {"kind": "output_diversity", "target": {"attribute": "category"}, "device": "cpu", "seed": seed}
-    (folder / "task.json").write_text(json.dumps({**told, "access": access}))
-    np.save(folder / "retain.npy", images.numpy())
-    if network is not None:
-        config = {"trunk": "plain", "channels": 1, "size": 8, "heads": {"category": 2}, "width": 4, "features": 6}
-        Judge(network, {}).save(folder / "guide")
-        card = {"config": config, "sha256": weights.sha256(folder / "guide")}
-        (folder / "guide" / "card.json").write_text(json.dumps(card))
-    return Task(folder)
+def write_task(folder: Path, images, network=None) -> Task:
+    """A task that reveals the training images, and a guide if there is one."""
+    return reveal(folder, None, "output_diversity", {"attribute": "category"}, network, retain=images)

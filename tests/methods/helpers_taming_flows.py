@@ -1,24 +1,14 @@
-"""A task as the harness would reveal it, on a flow and a guide that train in a second or two."""
+"""A flow and a guide that train in a second or two, and the images that they know."""
 
-import json
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 import torch
 from small import rng
 from torch import Tensor
 
-from benchmark import weights
-from benchmark.files import write_json
-from benchmark.generators.base import Generator
 from benchmark.generators.flow import Flow
-from benchmark.judges import Classifier, Judge
-from benchmark.task import Task
+from benchmark.judges import Classifier
 
 FLOW = {"channels": 1, "size": 4, "bits": 4, "levels": 1, "steps": 2, "hidden": 8, "affine": True}
 GUIDE = {"trunk": "plain", "channels": 1, "size": 4, "width": 4, "features": 8, "heads": {"tone": 2}}
-ACCESS = ["weights", "gradients", "training_data", "forget_images", "classifier"]
 
 
 def images(n: int, dark: float, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -51,24 +41,3 @@ def trained_guide(steps: int = 100) -> Classifier:
         loss.backward()
         adam.step()
     return network
-
-
-def reveal(
-    folder: Path, base: Generator, kind: str, target: dict[str, Any], guide: Classifier | None = None,
-    seed: int = 0, **arrays: Tensor,
-) -> Task:  # fmt: skip
-    """Lay out FOLDER as benchmark.reveal does, arrays being forget and retain, and open it."""
-    base.save(folder / "base", half=False)
-    _card(folder / "base", {"family": base.family, "config": base.config, "recipe": {"lr": base.lr}})
-    if guide is not None:
-        Judge(guide, {}).save(folder / "guide")
-        _card(folder / "guide", {"config": GUIDE})
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array.numpy())
-    told = {"kind": kind, "target": target, "device": "cpu", "seed": seed, "access": ACCESS}
-    (folder / "task.json").write_text(json.dumps(told))
-    return Task(folder)
-
-
-def _card(folder: Path, card: dict[str, Any]) -> None:
-    write_json(folder / "card.json", card | {"sha256": weights.sha256(folder)})

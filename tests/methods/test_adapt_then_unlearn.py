@@ -4,9 +4,8 @@ import math
 
 import pytest
 import torch
-from helpers_data_redaction import steps
 from helpers_peers import RIGHT, guided_task, side_and_tone_guide, side_of, trained_base
-from small import rng, small
+from small import budget, rng, small
 from torch.nn.utils import parameters_to_vector
 
 from benchmark.task import NotRevealed
@@ -81,7 +80,7 @@ def test_stages_adapt_a_copy_to_negatives_then_train_the_old_gan_on_positives(ba
         return real(gan, images, extra, *rest)
 
     monkeypatch.setattr(method, "play", watched)
-    method.edit(base.copy(), task, steps(20), adapt=0.2, share=0.8, gamma=5.0)
+    method.edit(base.copy(), task, budget(20), adapt=0.2, share=0.8, gamma=5.0)
     (first, bad, elastic, n), (second, good, repulsion, m) = seen
     assert torch.equal(first, method.weights(base)) and torch.equal(second, first) and (n, m) == (4, 12)
     assert bad > 0.9 and good < 0.1
@@ -90,7 +89,7 @@ def test_stages_adapt_a_copy_to_negatives_then_train_the_old_gan_on_positives(ba
 
 def test_the_kind_goes_and_repulsion_leads_away_from_it(base, task):
     task.rng.manual_seed(0)
-    edited = method.edit(base.copy(), task, steps(150), share=1.0, gamma=1.0)
+    edited = method.edit(base.copy(), task, budget(150), share=1.0, gamma=1.0)
     before, after = (side_of(one.sample(1000, rng(2))).float().mean().item() for one in (base, edited))
     assert after < 0.6 * before
     theta_n = method.weights(base) + 0.01 * torch.randn(len(method.weights(base)), generator=rng())
@@ -100,7 +99,7 @@ def test_the_kind_goes_and_repulsion_leads_away_from_it(base, task):
         gan = base.copy()
         torch.manual_seed(0)
         extra = method.repulsion(gan, method.weights(base), theta_n, "EL2", gamma)
-        method.play(gan, positives, extra, task, steps(10), 10, 1.0)
+        method.play(gan, positives, extra, task, budget(10), 10, 1.0)
         far.append((parameters_to_vector(gan.module.parameters()) - theta_n).norm().item())
     assert far[1] > 1.05 * far[0]
 
@@ -114,7 +113,7 @@ def test_bad_settings_and_targets_say_what_to_do(base, task):
         ({"adapt": 0.6, "share": 0.5}, "adapt < share"),
     ):
         with pytest.raises(ValueError, match=says):
-            method.edit(base.copy(), task, steps(4), **params)
+            method.edit(base.copy(), task, budget(4), **params)
     for target, says in (
         ({"attribute": "hat", "values": [1]}, "does not know 'hat'"),
         ({"attribute": "side"}, "must name values"),
@@ -122,4 +121,4 @@ def test_bad_settings_and_targets_say_what_to_do(base, task):
     ):
         task.target = target
         with pytest.raises(ValueError, match=says):
-            method.edit(base.copy(), task, steps(4))
+            method.edit(base.copy(), task, budget(4))

@@ -1,17 +1,26 @@
 """What every submission in the repository keeps, and what each baseline is for."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from small import budget, rng
 
 import benchmark as retouch
 from benchmark import submission, tracks
-from benchmark.budget import Budget
 from benchmark.plan import plan
 from benchmark.task import NotRevealed
 from benchmark.worker import entry
-from methods import finetune_retain, gradient_ascent, importance_resampling, rejection
+from methods import (
+    balanced_finetune,
+    continued,
+    finetune_retain,
+    gradient_ascent,
+    importance_resampling,
+    inverse_frequency,
+    rejection,
+)
 
 ROOT = Path(__file__).parents[2] / "submissions"
 FOLDERS = sorted(folder.parent for folder in ROOT.glob("*/submission.toml"))
@@ -24,11 +33,6 @@ def smallest_run(folder):
     return min(runs, key=lambda run: SMALL.get(run.instance.name.split("/")[1], 9))
 
 
-def short_budget(steps=8):
-    """A budget for a handful of steps, however long they take."""
-    return Budget(seconds=60, train_steps=steps, yardstick=0.01)
-
-
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 def test_a_submission_edits_and_its_generator_samples(folder):
     run = smallest_run(folder)
@@ -37,7 +41,7 @@ def test_a_submission_edits_and_its_generator_samples(folder):
     for _ in range(2):
         task = retouch.load(f"tiny/{run.instance.name}")
         torch.manual_seed(0)
-        edited = method(task.generator, task, short_budget(), **run.params)
+        edited = method(task.generator, task, budget(8), **run.params)
         images.append(edited.sample(6, torch.Generator().manual_seed(1)))
     assert images[0].dtype == torch.uint8 and images[0].shape == (6, *task.base().shape)
     assert torch.equal(*images)  # the same task, seed and budget in steps: the same images
@@ -52,16 +56,16 @@ def test_a_manifest_is_complete(folder):
 
 def test_rejection_hands_out_only_what_the_guide_accepts():
     task = retouch.load("tiny/category_redaction/digits-gan")
-    filtered = rejection.edit(task.generator, task, short_budget(), threshold=0.5)
+    filtered = rejection.edit(task.generator, task, budget(8), threshold=0.5)
     images = filtered.sample(300, torch.Generator().manual_seed(0))
     assert len(images) == 300 and (task.guide.probs(images, "category")[:, 8] < 0.5).all()
     with pytest.raises(ValueError, match="threshold"):
-        rejection.edit(task.generator, task, short_budget(), threshold=1.5)
+        rejection.edit(task.generator, task, budget(8), threshold=1.5)
 
 
 def test_rejection_reaches_a_target_by_the_guides_own_measure():
     task = retouch.load("tiny/attribute_rebalancing/faces-gan")
-    images = rejection.edit(task.generator, task, short_budget()).sample(400, torch.Generator().manual_seed(0))
+    images = rejection.edit(task.generator, task, budget(8)).sample(400, torch.Generator().manual_seed(0))
     share = task.guide.probs(images, "glasses").argmax(1).float().mean().item()
     assert share == pytest.approx(0.5, abs=0.12)
 
@@ -77,27 +81,64 @@ def test_rejection_gives_up_instead_of_looping_for_ever():
 def test_importance_resampling_moves_towards_the_target_without_repeating_an_image():
     task = retouch.load("tiny/attribute_rebalancing/faces-gan")
     base = task.guide.probs(task.generator.sample(400, torch.Generator().manual_seed(0)), "glasses")[:, 1].mean()
-    edited = importance_resampling.edit(task.generator, task, short_budget(), oversample=4)
+    edited = importance_resampling.edit(task.generator, task, budget(8), oversample=4)
     images = edited.sample(400, torch.Generator().manual_seed(0))
     assert task.guide.probs(images, "glasses")[:, 1].mean() > base + 0.1
     assert len({image.numpy().tobytes() for image in images}) == 400
     with pytest.raises(ValueError, match="at least 2"):
-        importance_resampling.edit(task.generator, task, short_budget(), oversample=1)
+        importance_resampling.edit(task.generator, task, budget(8), oversample=1)
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "target"),
+    [
+        (balanced_finetune, "attribute_rebalancing/faces-gan", {"attribute": "glasses", "shares": [0.3, 0.7]}),
+        (balanced_finetune, "attribute_rebalancing/faces-gan",
+         {"attribute": ["glasses", "smile"], "shares": [[0.1, 0.2], [0.3, 0.4]]}),
+        (inverse_frequency, "output_diversity/digits-gan", {"attribute": "category"}),
+    ],
+)  # fmt: skip
+def test_fine_tuning_draws_the_classes_by_their_target_shares(monkeypatch, method, name, target):
+    task = retouch.load(f"tiny/{name}")
+    task.target, drawn = target, []
+    monkeypatch.setattr(method, "continue_training", lambda generator, images, p, *_: drawn.append((images, p)))
+    method.edit(task.generator, task, budget(8))
+    [(images, p)] = drawn
+    assert images is task.retain
+    labels = task.guide.probs(images, target["attribute"]).argmax(1)
+    wanted = torch.tensor(target.get("shares", [0.1] * 10)).flatten()
+    assert torch.allclose(torch.bincount(labels, p.double()) / p.double().sum(), wanted.double(), atol=1e-5)
+    assert all(len(p[labels == one].unique()) == 1 for one in labels.unique())  # within a class all are alike
+
+
+def test_continued_training_draws_by_the_weights_it_is_given():
+    class Recorder:
+        """A generator that keeps what it is trained on."""
+
+        module, lr = torch.nn.Linear(1, 1), 1.0
+
+        def train_step(self, images):
+            seen.append(images)
+
+    seen, images = [], torch.arange(100).view(-1, 1, 1, 1)
+    task = SimpleNamespace(rng=rng())
+    continued.continue_training(Recorder(), images, (images.flatten() // 90).double(), task, budget(50), 1.0, 0.5)
+    assert len(seen) == 50 and torch.cat(seen).unique().tolist() == list(range(90, 100))
 
 
 def test_gradient_ascent_makes_the_forgotten_unlikely():
     task = retouch.load("tiny/category_redaction/digits-flow")
     before = task.generator.log_prob(task.forget, torch.Generator().manual_seed(0)).mean()
-    edited = gradient_ascent.edit(task.generator, task, short_budget(), steps=5, lr=1e-4)
+    edited = gradient_ascent.edit(task.generator, task, budget(8), steps=5, lr=1e-4)
     assert edited.log_prob(task.forget, torch.Generator().manual_seed(0)).mean() < before
 
 
 def test_bad_settings_are_errors_that_say_what_is_wanted():
     task = retouch.load("tiny/category_redaction/digits-gan")
     with pytest.raises(ValueError, match="share"):
-        finetune_retain.edit(task.generator, task, short_budget(), share=1.5)
+        finetune_retain.edit(task.generator, task, budget(8), share=1.5)
     with pytest.raises(ValueError, match="at least 1"):
-        gradient_ascent.edit(task.generator, task, short_budget(), steps=0)
+        gradient_ascent.edit(task.generator, task, budget(8), steps=0)
 
 
 def test_what_is_not_revealed_cannot_be_read():

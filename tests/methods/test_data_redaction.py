@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers_data_redaction import kind, random_guide, share_of_right, steps, trained_guide, write_task
-from small import rng, small
+from helpers_data_redaction import kind, random_guide, share_of_right, trained_guide, write_task
+from small import budget, rng, small
 
 from benchmark import submission
 from benchmark.generators import family
@@ -85,7 +85,7 @@ def test_a_step_continues_the_game_from_pretrained_g_and_d_with_omega_on_the_fak
         return 1 / (1 + (logits[:, 1] - logits[:, 0]).exp())
 
     own = {"data": {"lam": 0.7}, "validity": {"lam": 0.7, "draws": 1}, "classifier": {"tau": 0.6}}[form]
-    EDITS[form](edited, task, steps(1), ema=0, **own)
+    EDITS[form](edited, task, budget(1), ema=0, **own)
     by_hand(expected, real, z, omega, 0.7, valid if form == "classifier" else None, 0.6)
     for name in ("module", "discriminator"):
         ours, theirs, start = (dict(getattr(gan, name).named_parameters()) for gan in (edited, expected, small()))
@@ -120,7 +120,7 @@ def test_the_hinge_margins_fall_on_the_smoothed_labels():
 @pytest.mark.parametrize("form", FORMS)
 def test_each_form_takes_the_kind_out(form, base, two_kinds):
     two_kinds.rng.manual_seed(0)
-    edited = EDITS[form](base.copy(), two_kinds, steps(120), share=1.0, ema=0.0)
+    edited = EDITS[form](base.copy(), two_kinds, budget(120), share=1.0, ema=0.0)
     assert share_of_right(edited.sample(500, rng(1))) < 0.4 * share_of_right(base.sample(500, rng(1)))
 
 
@@ -131,9 +131,9 @@ def test_the_smaller_lambda_is_the_lower_d_finds_omega(tmp_path):
     def said(lam):
         gan = small()
         if lam == 1:  # nothing on the fake side but what G makes
-            method.play(gan, task, steps(40), method.probability(gan), lambda step: None, 1.0, 1.0, 1.0, 0.0)
+            method.play(gan, task, budget(40), method.probability(gan), lambda step: None, 1.0, 1.0, 1.0, 0.0)
         else:
-            method.edit_data(gan, task, steps(40), lam=lam, share=1.0)
+            method.edit_data(gan, task, budget(40), lam=lam, share=1.0)
         return method.probability(gan)(to_float(task.forget)).mean().item()
 
     nothing, gentle, strong = said(1), said(0.8), said(0.3)
@@ -150,11 +150,11 @@ def test_a_form_runs_on_what_its_manifest_asks_for_and_no_other_description(form
     edit = entry(manifest.entry, SUBMISSIONS)
     assert edit is EDITS[form]
     for point in manifest.points:
-        edit(small(), task, steps(2), **manifest.params, **point.params)
+        edit(small(), task, budget(2), **manifest.params, **point.params)
     for other in set(FORMS) - {form}:
         if ("guide" in revealed) == (other == "data"):
             with pytest.raises(NotRevealed):
-                EDITS[other](small(), task, steps(2))
+                EDITS[other](small(), task, budget(2))
 
 
 def test_validity_is_a_black_box_asked_every_t_steps_and_its_finds_add_up():
@@ -185,10 +185,10 @@ def test_validity_takes_no_gradient_through_the_guide_and_the_classifier_form_do
     task.guide.network.register_forward_hook(
         lambda module, inputs, out: seen.append((torch.is_grad_enabled(), inputs[0].requires_grad))
     )
-    method.edit_validity(small(), task, steps(1))
+    method.edit_validity(small(), task, budget(1))
     assert seen and not any(enabled for enabled, _ in seen)
     seen.clear()
-    method.edit_classifier(small(), task, steps(1))
+    method.edit_classifier(small(), task, budget(1))
     assert seen[-1] == (True, True)  # G's step: from the loss through f to the images
 
 
@@ -213,7 +213,7 @@ def test_the_retrained_control_plays_wherever_a_form_does(form):
 
 
 def test_the_result_is_the_average_of_g(task):
-    last, averaged = (method.edit_data(small(), task, steps(8), ema=ema).sample(8, rng()) for ema in (0.0, 0.9))
+    last, averaged = (method.edit_data(small(), task, budget(8), ema=ema).sample(8, rng()) for ema in (0.0, 0.9))
     base = small().sample(8, rng())
     assert 0 < (averaged.float() - base.float()).abs().mean() < (last.float() - base.float()).abs().mean()
 
@@ -222,15 +222,15 @@ def test_the_result_is_the_average_of_g(task):
 def test_the_seed_decides(form, tmp_path):
     def run(name, seed):
         given = {"retain": kind(0, 20), "forget": kind(1, 5), "guide": random_guide()}
-        return EDITS[form](small(), write_task(tmp_path / name, **given, seed=seed), steps(4)).sample(4, rng())
+        return EDITS[form](small(), write_task(tmp_path / name, **given, seed=seed), budget(4)).sample(4, rng())
 
     assert torch.equal(run("a", 0), run("b", 0)) and not torch.equal(run("c", 0), run("d", 1))
 
 
 def test_some_of_the_budget_is_left(task):
-    budget = steps(10)
-    method.edit_data(small(), task, budget)
-    assert budget.gradient_steps == 6 and not budget.cut
+    spent = budget(10)
+    method.edit_data(small(), task, spent)
+    assert spent.gradient_steps == 6 and not spent.cut
 
 
 @pytest.mark.parametrize(
@@ -251,23 +251,23 @@ def test_some_of_the_budget_is_left(task):
 )
 def test_bad_settings_say_what_to_change(form, setting, message, task):
     with pytest.raises(ValueError, match=message):
-        EDITS[form](small(), task, steps(2), **setting)
+        EDITS[form](small(), task, budget(2), **setting)
 
 
 def test_bad_tasks_say_what_is_missing(tmp_path):
     write = partial(write_task, guide=random_guide())
     none, some = kind(0, 20)[:0], kind(0, 20)
     with pytest.raises(ValueError, match=r"task\.forget must hold"):
-        method.edit_data(small(), write(tmp_path / "a", retain=some, forget=none), steps(2))
+        method.edit_data(small(), write(tmp_path / "a", retain=some, forget=none), budget(2))
     with pytest.raises(ValueError, match=r"task\.retain must hold"):
-        method.edit_data(small(), write(tmp_path / "b", retain=some[:1], forget=some), steps(2))
+        method.edit_data(small(), write(tmp_path / "b", retain=some[:1], forget=some), budget(2))
     hats = write(tmp_path / "c", retain=some, target={"attribute": "hat", "values": [1]})
     shares = write(tmp_path / "d", retain=some, target={"attribute": "category", "shares": [0.5, 0.5]})
     for edit in (method.edit_validity, method.edit_classifier):
         with pytest.raises(ValueError, match="not 'hat'"):
-            edit(small(), hats, steps(2))
+            edit(small(), hats, budget(2))
         with pytest.raises(ValueError, match="names no values"):
-            edit(small(), shares, steps(2))
+            edit(small(), shares, budget(2))
     flow = family("flow")({"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8})
     with pytest.raises(ValueError, match="no discriminator"):
-        method.edit_data(flow, write(tmp_path / "e", retain=some, forget=some), steps(2))
+        method.edit_data(flow, write(tmp_path / "e", retain=some, forget=some), budget(2))

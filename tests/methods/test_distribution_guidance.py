@@ -1,21 +1,20 @@
 """What makes distribution guidance that method and no other, on tiny generators."""
 
 import math
-import tomllib
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
-from helpers_distribution_guidance import make_task
-from small import budget, rng
+from small import budget, reveal, rng
 from torch.nn import functional as F
 
-from benchmark import submission, weights
+from benchmark import submission, tracks, weights
 from benchmark.data import load
 from benchmark.generators import family
 from benchmark.generators.gan import to_float, to_uint8
 from benchmark.judges import Classifier, Judge
+from benchmark.plan import plan
 from methods.distribution_guidance import DistributionGuided, Guidance, edit
 from methods.guided_sampling import Sampling
 from methods.h_space import Predictor, collect, draw, fit
@@ -67,7 +66,8 @@ def guide():
 def task(tmp_path, base, guide):
     def make(target, retain=None):
         retain = images()[0] if retain is None else retain
-        return make_task(tmp_path / f"task{len(list(tmp_path.iterdir()))}", base, guide, retain, target)
+        folder = tmp_path / f"task{len(list(tmp_path.iterdir()))}"
+        return reveal(folder, base, "attribute_rebalancing", target, guide, retain=retain)
 
     return make
 
@@ -222,7 +222,9 @@ def test_the_seed_decides_and_guidance_acts_within_batches_of_the_methods_own_si
 
 
 def test_batch_size_is_in_every_record():
-    assert tomllib.loads((SUBMISSION / "submission.toml").read_text())["params"]["batch"] == 100
+    """Records keep what `edit` is called with."""
+    runs = plan([SUBMISSION], tracks.load("tiny"))
+    assert runs and {run.params["batch"] for run in runs} == {100}
 
 
 # ---- the predictors --------------------------------------------------------------------------------------------------
@@ -295,7 +297,8 @@ def test_the_share_of_a_trained_generator_follows_the_target(tmp_path):
         torch.from_numpy(load({"name": "digits"}, "train").images),
     )
     many, few = [0.3, 0.3] + [0.05] * 8, [0.02, 0.02] + [0.12] * 8
-    task = make_task(tmp_path / "task", digits, guide.network, retain, {"attribute": "category", "shares": many})
+    target = {"attribute": "category", "shares": many}
+    task = reveal(tmp_path / "task", digits, "attribute_rebalancing", target, guide.network, retain=retain)
     one = edit(task.base(), task, budget(60), scale=300.0)
     (predictor, p) = one.heads["category"]
     assert predictor.accuracy[-1] > 0.9 and torch.allclose(p, torch.tensor(many))

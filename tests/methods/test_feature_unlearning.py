@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from helpers_data_redaction import steps
 from helpers_peers import RIGHT, guided_task, side_and_tone_guide, side_of, trained_base
-from small import rng
+from small import budget, rng
 
 from benchmark.task import NotRevealed
 from methods import feature_unlearning as method
@@ -63,7 +62,7 @@ def test_the_loss_weighs_the_erased_and_adds_the_likeness():
 
 
 def test_g_learns_the_erased_image_for_the_target_and_its_own_old_one_for_the_rest(base, task):
-    edited = method.edit(base.copy(), task, steps(300), strength=2.0, share=1.0)
+    edited = method.edit(base.copy(), task, budget(300), strength=2.0, share=1.0)
     task.rng.manual_seed(0)
     z_e, t = method.target_vector(base, task, 0.9)
     z = base.latent(400, rng(4))
@@ -79,7 +78,7 @@ def test_g_learns_the_erased_image_for_the_target_and_its_own_old_one_for_the_re
 def test_no_image_is_needed_and_the_batch_statistics_stay(base, task):
     with pytest.raises(NotRevealed):
         _ = task.retain
-    edited = method.edit(base.copy(), task, steps(4))
+    edited = method.edit(base.copy(), task, budget(4))
     for (name, now), before in zip(edited.module.named_buffers(), base.module.buffers(), strict=True):
         assert torch.equal(now, before), name
     assert any(not torch.equal(a, b) for a, b in zip(edited.module.parameters(), base.module.parameters(), strict=True))
@@ -95,7 +94,7 @@ def test_bad_settings_and_targets_say_what_to_do(base, task):
         ({"share": 0.0}, "share in"),
     ):
         with pytest.raises(ValueError, match=says):
-            method.edit(base.copy(), task, steps(4), **params)
+            method.edit(base.copy(), task, budget(4), **params)
     for target, says in (
         ({"attribute": "hat", "values": [1]}, "does not know 'hat'"),
         ({"attribute": "side", "values": []}, "must name values of side from 0 to 1"),
@@ -104,4 +103,4 @@ def test_bad_settings_and_targets_say_what_to_do(base, task):
     ):
         task.target = target
         with pytest.raises(ValueError, match=says):
-            method.edit(base.copy(), task, steps(4))
+            method.edit(base.copy(), task, budget(4))

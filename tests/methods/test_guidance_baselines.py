@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from helpers_distribution_guidance import make_task
-from small import budget, rng, small
+from small import budget, reveal, rng, small
 from torch.nn import functional as F
 
 from benchmark.generators.gan import to_float
@@ -30,7 +29,7 @@ def task(tmp_path, base):
         logits = guide(to_float(images))["a"]
         guide.heads["a"].weight.mul_(1 / logits.std(0)[:, None])
         guide.heads["a"].bias.sub_(logits.mean(0)).div_(logits.std(0))
-    return make_task(tmp_path / "task", base, guide, images, TARGET)
+    return reveal(tmp_path / "task", base, "attribute_rebalancing", TARGET, guide, retain=images)
 
 
 def sample_guided(base):

@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from helpers_data_redaction import steps
 from helpers_peers import guided_task, side_and_tone_guide, side_of, tone_of, trained_base
-from small import rng
+from small import budget, rng
 
 from methods import latent_shift as method
 from methods.boundaries import Boundaries, decode
@@ -26,7 +25,7 @@ def edited(tmp_path, base, guide):
 
     def run(target, **params):
         task = guided_task(tmp_path / f"{len(list(tmp_path.iterdir()))}", guide, target)
-        one = method.edit(base.copy(), task, steps(10), **params)
+        one = method.edit(base.copy(), task, budget(10), **params)
         return one, one.sample(1000, rng(5)), task
 
     return run

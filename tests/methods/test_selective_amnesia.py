@@ -4,9 +4,8 @@ import math
 
 import pytest
 import torch
-from helpers_distribution_guidance import make_task
-from helpers_taming_flows import images, reveal, trained_flow, trained_guide
-from small import budget, rng
+from helpers_taming_flows import images, trained_flow, trained_guide
+from small import budget, reveal, rng
 
 from benchmark.generators import family
 from methods import selective_amnesia as method
@@ -117,7 +116,7 @@ def test_gamma_weighs_the_replay(flow, task):
 def test_diffusion_is_edited_too(tmp_path, guide):
     torch.manual_seed(0)
     base = family("diffusion")(UNET)
-    task = make_task(tmp_path / "task", base, guide, BRIGHT[:50], TARGET)
+    task = reveal(tmp_path / "task", base, "attribute_rebalancing", TARGET, guide, retain=BRIGHT[:50])
     task.forget = DARK[:20]
     edited = method.edit(base.copy(), task, budget(4))
     assert edited.sample(3, rng()).shape == (3, 1, 4, 4)
