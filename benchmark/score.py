@@ -136,7 +136,7 @@ def quality_metrics(features: np.ndarray, kept: np.ndarray, instance: Instance) 
     """FD (weighted where groups are), KD, neighbour metrics and Vendi scores of the images that should be there."""
     real, _ = reference(instance)
     use = kept > 0
-    if use.sum() < 2 * features.shape[1]:
+    if not use.any() or metrics.effective_sample_size(kept[use]) < 2 * features.shape[1]:
         return {}
     found = metrics.suite(features[use], real)
     if np.ptp(kept[use]) > 0:
