@@ -168,8 +168,8 @@ def explain(names: Iterable[str]) -> str:
         rows.append(
             [
                 f"<b>{esc(found.title)}</b><br><code>{esc(name)}</code>",
-                f'<span style="white-space:normal">{esc(found.meaning)} <span '
-                f'class="dim">{esc(found.distrust)}</span></span>',
+                f'<span style="white-space:normal">{esc(found.meaning)} '
+                f'<span style="white-space:normal" class="dim">{esc(found.distrust)}</span></span>',
                 esc(better),
                 f'<span style="white-space:normal" class="dim">{esc(found.range)}</span>',
                 f'<span style="white-space:normal" class="dim">{esc(found.source)}</span>',

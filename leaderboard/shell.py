@@ -15,8 +15,8 @@ LEAD = ("Leaderboard", "What it takes to change what a trained image generator p
         "was the change achieved, and is everything else still there?")  # fmt: skip
 NONE_YET = ("No records yet. <code>retouch new NAME</code> writes a submission, <code>retouch run NAME</code> leaves "
             "its records, and this page shows them when it is opened again.")  # fmt: skip
-REJECTED = ("No record could be read, and {:,} were rejected: <a href='questions#rejected' target='_self'>Questions"
-            "</a> gives the reasons.")  # fmt: skip
+REJECTED = ("No record could be read. Rejected: {:,}; <a href='questions#rejected' target='_self'>Questions</a> gives "
+            "the reasons.")  # fmt: skip
 SOURCE = "RETOUCH_BOARD"  # the folder or Parquet on the board
 CONFIG = {"displaylogo": False, "responsive": True, "scrollZoom": False,
           "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"]}  # fmt: skip

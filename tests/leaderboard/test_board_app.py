@@ -45,7 +45,7 @@ def test_page_opens_where_every_record_is_rejected(name: str, tmp_path: Path, mo
     file.parent.mkdir(parents=True)
     file.write_text("{")
     found = page(name, tmp_path, monkeypatch)
-    assert not found.exception and "1 were rejected" in html(found)
+    assert not found.exception and "Rejected: 1;" in html(found)
 
 
 def test_dropped_records_bring_their_own_columns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
