@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def elsewhere(tmp_path, cache, monkeypatch):
+def elsewhere(tmp_path, monkeypatch):
     """A folder that knows nothing of the repository."""
     monkeypatch.chdir(tmp_path)
     return tmp_path

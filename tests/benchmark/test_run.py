@@ -17,6 +17,7 @@ from submitting import INSTANCE, TRAINS, write
 
 from benchmark import plan, records, run, submission, tracks
 from benchmark.cli import main
+from benchmark.tasks import identity_removal
 
 
 @pytest.fixture
@@ -168,14 +169,12 @@ def test_past_the_budget_the_checkpoint_counts_or_the_run_is_over_budget(submiss
     endless = "import time\ndef edit(g, task, budget):\n{}    while True:\n        time.sleep(0.1)\n"
     write(submissions, "late", endless.format(""), more="[params]")
     write(submissions, "safe", endless.format("    budget.checkpoint(g)\n"))
-    write(submissions, "debt", "def edit(g, task, budget):\n    budget.charge(10**6)\n    return g\n")
     track = tracks.load("tiny")
-    short = track.model_copy(update={"max_minutes": 0.05})
-    late, safe, debt = (run.execute(plan.plan([submissions / name], short, instances=[INSTANCE], seeds=[0])[0])
-                        for name in ("late", "safe", "debt"))  # fmt: skip
+    short = track.model_copy(update={"max_minutes": 0.02})
+    late, safe = (run.execute(plan.plan([submissions / name], short, instances=[INSTANCE], seeds=[0])[0])
+                  for name in ("late", "safe"))  # fmt: skip
     assert late.status == "over_budget" and "budget.checkpoint" in late.reason
     assert safe.status == "ok" and safe.cost.cut
-    assert debt.status == "over_budget" and "edit charged" in debt.reason and "a budget of 3 s" in debt.reason
 
 
 def test_budget_steps_end_by_themselves(submissions):
@@ -210,7 +209,10 @@ def test_answers_in_the_cache_belong_to_one_entry_and_what_was_revealed_to_it(su
     assert len({one.key() for one in runs}) == 3
 
 
-def test_the_bases_own_answers_are_about_the_instances_own_images(cache):
+def test_the_bases_own_answers_are_about_the_instances_own_images(monkeypatch):
+    monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 20))
+    monkeypatch.setattr(identity_removal, "DATA", 20)
+    monkeypatch.setattr("benchmark.versions.METRICS", "few images")  # the answers are kept by this name
     track, folder = tracks.load("tiny"), Path(__file__).parents[2] / "submissions" / "unchanged"
     for images in (4, 1):
         name = f"identity_removal/faces-flow-{images}-image{'s' * (images > 1)}"

@@ -119,7 +119,7 @@ def edit(generator, task, budget):
 def test_a_flow_is_asked_for_likelihoods_and_drops_where_it_forgets(tmp_path, monkeypatch):
     monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 12))
     monkeypatch.setattr(identity_removal, "DATA", 60)
-    monkeypatch.setattr("benchmark.versions.METRICS", "few images")  # the base's answers are kept by this name
+    monkeypatch.setattr("benchmark.versions.METRICS", "fewer images")  # the base's answers are kept by this name
     folder = write(tmp_path, "m", FORGETFUL, family="flow", task="identity_removal", access=["forget_images"])
     found = run.execute(small_run(folder, "identity_removal/faces-flow", 200))
     assert found.status == "ok", found.reason

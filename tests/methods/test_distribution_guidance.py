@@ -223,8 +223,8 @@ def test_the_seed_decides_and_guidance_acts_within_batches_of_the_methods_own_si
 
 def test_batch_size_is_in_every_record():
     """Records keep what `edit` is called with."""
-    runs = plan([SUBMISSION], tracks.load("tiny"))
-    assert runs and {run.params["batch"] for run in runs} == {100}
+    batches = {run.point: run.params["batch"] for run in plan([SUBMISSION], tracks.load("tiny"))}
+    assert batches["default"] == 100 and batches["batch-5"] == 5
 
 
 # ---- the predictors --------------------------------------------------------------------------------------------------
