@@ -1,6 +1,7 @@
 """Scores, ranks, filters, fronts, comparisons and the chooser, against answers worked out by hand or another way."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -261,6 +262,16 @@ def test_ranks_and_percentages_read_well() -> None:
         "200%",
         "–",
     ]
+
+
+def test_the_page_of_results_is_that_of_the_shipped_records():
+    from leaderboard import load
+    from leaderboard.report import report
+
+    repository = Path(__file__).parents[2]
+    text = "\n".join(report(load.read_folder(repository / "submissions").runs)) + "\n"
+    told = "`python -m leaderboard.report > docs/results.md` writes it"
+    assert text == (repository / "docs/results.md").read_text(), told
 
 
 def test_the_report_says_what_the_records_hold():
