@@ -9,23 +9,11 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from submitting import INSTANCE, copy, forge, ran, write
+from submitting import INSTANCE, copy, forge, write
 
 from benchmark import axes, check, comment, records, tracks, versions
 from benchmark.cli import main
 from benchmark.records import harmonic
-
-
-@pytest.fixture(scope="module")
-def honest(tmp_path_factory):
-    """A submission with two records that the harness wrote."""
-    root = tmp_path_factory.mktemp("honest")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETOUCH_CACHE", str(root / "cache"))
-        folder = write(root / "submissions", "mine")
-        for seed in (0, 1):
-            ran(folder, seed)
-    return folder
 
 
 @pytest.fixture

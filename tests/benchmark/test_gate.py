@@ -6,21 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from submitting import INSTANCE, copy, forge, ran, write
+from submitting import INSTANCE, copy, forge
 
 REPOSITORY = Path(__file__).parents[2]
 VERIFIED = {"status": "verified", "goal": None, "quality": None}
-
-
-@pytest.fixture(scope="module")
-def honest(tmp_path_factory):
-    """A submission that has really run."""
-    root = tmp_path_factory.mktemp("honest")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETOUCH_CACHE", str(root / "cache"))
-        folder = write(root / "submissions", "mine")
-        ran(folder)
-    return folder
 
 
 @pytest.fixture
