@@ -5,8 +5,16 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark import plan, records, run, tracks
+import pytest
 
+from benchmark import plan, records, run, sandbox, tracks
+
+try:
+    sandbox.name()
+    UNUSABLE = ""
+except ValueError as refused:
+    UNUSABLE = str(refused)
+needs_sandbox = pytest.mark.skipif(bool(UNUSABLE), reason=UNUSABLE)
 INSTANCE = "category_redaction/digits-gan"
 MANIFEST = """
 title = "A test's method"

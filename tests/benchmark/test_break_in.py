@@ -22,12 +22,7 @@ from benchmark import coordinate, limits, plan, records, reveal, run, sandbox, s
 from benchmark.channel import HEAD, Channel
 from benchmark.cli import main
 
-try:
-    sandbox.name()
-    UNUSABLE = ""
-except ValueError as refused:
-    UNUSABLE = str(refused)
-locked = pytest.param(True, id="bubblewrap", marks=pytest.mark.skipif(bool(UNUSABLE), reason=UNUSABLE))
+locked = pytest.param(True, id="bubblewrap", marks=submitting.needs_sandbox)
 SLEEP = f"98765.{secrets.randbelow(10**9):09}"  # seconds: by this number the process is found, and nobody else's
 both = pytest.mark.parametrize("sandboxed", [locked, pytest.param(False, id="unsandboxed")])
 

@@ -1,9 +1,7 @@
 """`retouch verify`: honest records are verified, forged ones and methods that know the public seeds are not."""
 
-import shutil
-
 import pytest
-from submitting import INSTANCE, REJECTS, TRAINS, copy, forge, ran, write
+from submitting import INSTANCE, REJECTS, TRAINS, copy, forge, needs_sandbox, ran, write
 
 from benchmark import check, plan, records, tracks, verify
 from benchmark.cli import main
@@ -78,7 +76,7 @@ def test_an_honest_record_is_verified_and_keeps_both_values(submissions, here, n
     assert not [f for f in check.check(folder).findings if f.level == "error"]
 
 
-@pytest.mark.skipif(not shutil.which("bwrap"), reason="needs bubblewrap")
+@needs_sandbox
 def test_a_strangers_code_is_run_again_inside_the_sandbox(submissions, here, capsys):
     folder = copy(submissions / "honest", here)
     assert main(["verify", "honest", "--seed", "1", "--sandbox", "--claim"]) == 0
