@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 console = Console(highlight=False)
 if not console.is_terminal:
-    console.width = 140  # a log or a pipe has room; 80 columns would cut every name
+    console.width = 180  # a log or a pipe has room; 80 columns would cut every name
 REVEALS = {
     "identity_removal": (
         "a few images of the person, images of other people, the guide",
@@ -152,7 +152,8 @@ def show_records(found: list[Record]) -> None:
         title="goal: 0 = unchanged, 1 = retrained; quality: 1 = the base's own; 95% intervals", title_justify="left"
     )
     for column in ("instance", "submission", "seed", "goal", "quality", "score", "share", "seconds", "sampling"):
-        table.add_column(column, justify="left" if column in ("instance", "submission") else "right")
+        left = column in ("instance", "submission")  # where it is narrow names fold, and are never cut
+        table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not left)
     last = ""
     for one in sorted(found, key=lambda r: (r.instance, r.submission, r.point, r.seed)):
         if one.instance != last and last:
