@@ -5,7 +5,6 @@ changed.py --copy PROPOSED NAMES put the proposed folders in place of ours; exit
 changed.py --rerun NAME...       run one cell of each again in the sandbox, and compare
 """
 
-import re
 import shutil
 import subprocess
 import sys
@@ -13,15 +12,13 @@ from pathlib import Path
 
 from benchmark import records, sandbox
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
-
 
 def names(changed: Path) -> int:
     """Print the submissions that are touched."""
     paths = [p for p in changed.read_bytes().decode(errors="replace").split("\0") if p]
     found = {p.split("/")[1] for p in paths if p.startswith("submissions/") and p.count("/") > 1}
-    print("\n".join(sorted(name for name in found if NAME.fullmatch(name))))
-    other = [p for p in paths if not (p.startswith("submissions/") and NAME.fullmatch(p.split("/")[1]))]
+    print("\n".join(sorted(name for name in found if records.is_name(name))))
+    other = [p for p in paths if not (p.startswith("submissions/") and records.is_name(p.split("/")[1]))]
     for path in other[:20]:
         print(f"not part of a submission: {path!r}; put it into a pull request of its own", file=sys.stderr)
     return int(bool(other))

@@ -22,7 +22,7 @@ def row(record: Record) -> dict[str, Any]:
     for name, one in (("goal", record.goal), ("quality", record.quality), *record.metrics.items()):
         if one is not None:
             key = name if name in ("goal", "quality") else f"metric.{name}"
-            low, high = (None, None) if getattr(one, "n", 0) == 1 else (one.low, one.high)  # one image: no interval
+            low, high = records.ends(one)
             flat |= {key: one.value, f"{key}_low": low, f"{key}_high": high}
     if record.cost:
         flat |= {f"cost.{name}": value for name, value in record.cost.model_dump().items()}

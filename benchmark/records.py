@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -155,6 +156,11 @@ class Record(_Model):
     def label(self) -> str:
         """For people: what ran where; equal to its run's."""
         return f"{self.submission} {self.point} on {self.instance} seed {self.seed}"
+
+
+def ends(of: Measured | Scaled) -> tuple[float, float]:
+    """A number's interval, NaN where it rests on one image: that has none, though a record must name two ends."""
+    return (math.nan, math.nan) if isinstance(of, Measured) and of.n == 1 else (of.low, of.high)
 
 
 def is_name(text: str) -> bool:

@@ -161,7 +161,7 @@ def record(made: records.Record, row: Mapping[str, Any]) -> str:
     def scaled(found: records.Scaled | records.Measured | None, digits: int = 3) -> str:
         if found is None:
             return markup.DASH
-        value, low, high = (number(part, digits) for part in (found.value, *frame.ends(found)))
+        value, low, high = (number(part, digits) for part in (found.value, *records.ends(found)))
         return f'{value} <span class="dim">{"no interval" if low == "–" else f"[{low}, {high}]"}</span>'
 
     status = "stale" if row["stale"] else made.status

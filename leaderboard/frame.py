@@ -1,13 +1,12 @@
 """A record as a row: one flat table of runs, and the checks that a single record cannot make."""
 
-import math
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from benchmark import tracks, versions
+from benchmark import records, tracks, versions
 from benchmark.records import Measured, Record, Scaled
 
 LIMIT = 1e9  # no metric of an 8-bit image comes near; larger numbers are broken or hostile, and flatten every plot
@@ -50,14 +49,9 @@ def with_ends(*names: str) -> list[str]:
     return [name + end for name in names for end in ENDS]
 
 
-def ends(of: Scaled | Measured) -> tuple[float, float]:
-    """A number's interval, NaN where it rests on one image: that has none, though a record must name two ends."""
-    return (math.nan, math.nan) if isinstance(of, Measured) and of.n == 1 else (of.low, of.high)
-
-
 def _put(found: dict[str, Any], name: str, value: Scaled | Measured | None) -> None:
     if value is not None:
-        found |= dict(zip(with_ends(name), (value.value, *ends(value)), strict=True))
+        found |= dict(zip(with_ends(name), (value.value, *records.ends(value)), strict=True))
 
 
 def _refuse_huge(found: dict[str, Any]) -> None:

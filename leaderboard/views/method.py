@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from benchmark import records
 from leaderboard import cards, frame, markup, overview_html, portraits, scores, sheets, shell, state, tables
 
 found, of = shell.begin("")
@@ -61,7 +62,7 @@ else:
 
 def portrait(record: object) -> None:
     """The picture that fits the task."""
-    drops = {k: (m.value, *frame.ends(m)) for k, m in record.metrics.items()}
+    drops = {k: (m.value, *records.ends(m)) for k, m in record.metrics.items()}
     drawn = [
         ("Shares", portraits.shares(record.details, of.dark)),
         ("Identity kept", portraits.identity_curve(record.details, of.dark)),

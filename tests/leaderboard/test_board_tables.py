@@ -316,11 +316,11 @@ def test_an_interval_is_as_wide_as_records_and_seeds_claim():
 
 
 def test_one_image_has_no_interval() -> None:
+    from benchmark import records
     from benchmark.records import Measured
-    from leaderboard import frame
 
-    assert np.isnan(frame.ends(Measured(value=0.8, low=-1, high=1, n=1))).all()
-    assert frame.ends(Measured(value=0.8, low=0.7, high=1, n=2)) == (0.7, 1)
+    assert np.isnan(records.ends(Measured(value=0.8, low=-1, high=1, n=1))).all()
+    assert records.ends(Measured(value=0.8, low=0.7, high=1, n=2)) == (0.7, 1)
 
 
 def test_goals_near_zero_keep_two_decimals():
