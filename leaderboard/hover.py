@@ -34,16 +34,22 @@ export default function ({ data }) {
     box.style.display = "block";
   };
   const hide = () => { box.style.display = "none"; };
-  const attach = () => document.querySelectorAll(".js-plotly-plot").forEach((plot) => {
-    if (!plot.on || plot.rtShow === show) return;
-    if (plot.rtShow && plot.removeListener) plot.removeListener("plotly_hover", plot.rtShow);
-    plot.rtShow = show;
+  // A figure may be drawn long after this runs, or again: it is listened to when the pointer comes to it.
+  const plots = new Set();
+  const detach = (plot) => {
+    plot.removeListener?.("plotly_hover", show);
+    plot.removeListener?.("plotly_unhover", hide);
+  };
+  const attach = ({ target }) => {
+    const plot = target.closest?.(".js-plotly-plot");
+    if (!plot?.on) return;
+    detach(plot);
     plot.on("plotly_hover", show);
     plot.on("plotly_unhover", hide);
-  });
-  attach();
-  const timer = setInterval(attach, 700);
-  return () => { clearInterval(timer); hide(); };
+    plots.add(plot);
+  };
+  document.addEventListener("mouseover", attach, true);
+  return () => { document.removeEventListener("mouseover", attach, true); plots.forEach(detach); hide(); };
 }
 """
 

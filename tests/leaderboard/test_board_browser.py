@@ -178,11 +178,18 @@ def test_pictures_load_with_verdicts(visit: Visit) -> None:
 
 
 def test_hovering_a_point_shows_its_contact_sheet(visit: Visit) -> None:
+    # the script that draws the figures comes after the page stands, and the pointer is on a point at once
+    waiting: list[Any] = []
+    visit.page.route("**/PlotlyChart*.js", lambda route: waiting.append(route))
     visit.open("tradeoffs?tasks=category_redaction&families=gan")
     visit.page.wait_for_selector("#rt-hover", state="attached")
-    visit.page.wait_for_timeout(900)
-    point = visit.page.locator(".js-plotly-plot .scatterlayer .trace .points path").first
-    point.hover(force=True)
+    assert waiting
+    for route in waiting:
+        route.continue_()
+    visit.page.unroute("**/PlotlyChart*.js")
+    point = ".js-plotly-plot .scatterlayer .trace .points path"
+    visit.page.wait_for_selector(point, state="attached")  # hover() alone looks for it at growing intervals
+    visit.page.locator(point).first.hover(force=True)
     visit.page.wait_for_selector("#rt-hover", state="visible")
     assert visit.page.evaluate("document.querySelector('#rt-hover img').naturalWidth") > 100
     visit.check()
