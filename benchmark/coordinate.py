@@ -51,29 +51,30 @@ def answers(run: Run, on_progress: Callable[[int, int], None] = lambda step, of:
         reached.update(steps=steps, charged=charged)
 
     cost: dict[str, Any] = {"sandbox": sandbox.name() if run.sandboxed else UNSANDBOXED}
+    printed = ""
     try:
         reveal.lay_out(run, folder / "reveal")
         with Session(run, folder, on_progress, keep) as session:
             try:
                 _edit(run, session, cost, _size(folder / "reveal/base"))
                 return Answers(_ask(run, session, cost), cost, session.printed())
-            except RunFailed as failure:
-                failure.printed = session.printed()
-                raise
             except _OutOfTime:
-                printed = session.printed()
                 if not checkpoint.exists():
                     raise RunFailed(
                         f"edit was still running {GRACE:.0f} s past its budget of {cost['budget']:.0f} s; loop over "
                         "budget.steps(n), or call budget.checkpoint(generator) on the way",
                         "over_budget",
-                        printed,
                     ) from None
+            finally:
+                printed = session.printed()
         _took(run, cost, cost["budget"], reached["charged"], reached["steps"], cut=True)
         with Session(run, folder, on_progress, keep) as session:
             _ready(session)
             session.tell(checkpoint.read_bytes(), kind="restore")
             return Answers(_ask(run, session, cost), cost, printed)
+    except RunFailed as failure:
+        failure.printed = printed
+        raise
     finally:
         _remove(folder)
 

@@ -77,7 +77,8 @@ def work(end: socket.socket, place: Place) -> None:
 def _where(error: BaseException, place: Place) -> str:
     """The last line of the method's own that an error came through, else the line that raised it."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [one for one in frames if Path(one.filename).parent in (Path(place.submission), limits.PACKAGE / "methods")]
+    folders = place.submission, limits.PACKAGE / "methods"
+    own = [one for one in frames if any(Path(one.filename).is_relative_to(folder) for folder in folders)]
     last = (own or frames)[-1]
     return f"{Path(last.filename).name}, line {last.lineno}: {last.line}"[:300]
 

@@ -66,6 +66,8 @@ def broken(found: pd.DataFrame) -> dict[Any, str]:
     for name, pattern in PATTERNS.items():
         for i in found.index[~found[name].astype(str).str.fullmatch(pattern)]:
             bad.setdefault(i, f"{name} is not a valid name")
+    for i in found.index[found.duplicated(list(KEYS))]:
+        bad.setdefault(i, "an earlier row is of the same run")
     numbers = found.select_dtypes("number")
     for i in numbers.index[(numbers.abs() > LIMIT).any(axis=1)]:
         bad.setdefault(i, f"a number beyond {LIMIT:.0g}: no measurement")

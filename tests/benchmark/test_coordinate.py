@@ -17,6 +17,7 @@ def edit(generator, task, budget):
     budget.checkpoint(generator)
     time.sleep(60)
 """
+CHARGES_FIRST = CHECKPOINTS.replace("    budget.ch", "    print('so far')\n    budget.charge(1000)\n    budget.ch")
 CHARGES = TRAINS.replace("    return", "    budget.charge(2 * budget.train_steps)\n    return")
 
 
@@ -57,6 +58,23 @@ def test_a_checkpoints_record_has_the_steps_before_it(root, monkeypatch):
 def test_charges_beyond_the_budget_are_over_budget(root):
     found = executed(write(root, "mine", CHARGES))
     assert found.status == "over_budget" and "charged" in found.reason
+
+
+def test_charges_of_an_edit_that_is_stopped_count_and_what_it_printed_is_kept(root, monkeypatch):
+    monkeypatch.setattr("benchmark.coordinate.GRACE", 0.3)
+    brief = tracks.load("tiny").model_copy(update={"max_minutes": 0.03})
+    folder = write(root, "mine", CHARGES_FIRST)
+    found = executed(folder, brief)
+    assert found.status == "over_budget" and "to a budget of 2 s" in found.reason
+    assert run.log_file(plan.plan([folder], brief, instances=[INSTANCE], seeds=[0])[0]).read_text() == "so far"
+
+
+def test_an_error_in_a_package_of_the_submissions_names_its_line(root):
+    folder = write(root, "mine", "from parts.walk import edit\n")
+    (folder / "parts").mkdir()
+    (folder / "parts" / "walk.py").write_text("def edit(generator, task, budget):\n    generator.train_step(None)\n")
+    found = executed(folder)
+    assert found.status == "failed" and "walk.py, line 2: generator.train_step(None)" in found.reason
 
 
 def test_answers_keep_the_parts_that_made_them(root, monkeypatch):
