@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmark import axes, records, tasks, tracks, versions, weights
 from benchmark.files import read_bytes
 from benchmark.records import Record, Scaled
-from benchmark.submission import Submission
+from benchmark.submission import NEEDS, Submission
 from benchmark.tracks import Instance, Track
 
 TOLERANCE = 1e-4  # of a goal worked out again from recorded numbers, which have six decimals
@@ -138,7 +138,8 @@ def _check_picture(record: Record, file: Path, error: Say) -> None:
 
 def _check_provenance(found: Checked, record: Record, error: Say) -> bool:
     """Whether the record stands on today's versions and hashes."""
-    needed = {"base", "judge", "scale", "instance", "method"}
+    revealed = [name for name in ("guide", "retrained") if NEEDS[name] in record.access]
+    needed = {"base", "judge", "scale", "instance", "method", *revealed, *["data"] * bool(record.metrics)}
     absent = needed - record.provenance.sha256.keys() | {"track", "metrics"} - record.provenance.versions.keys()
     if absent:
         error(f"provenance lacks {', '.join(sorted(absent))}", "records are written by `retouch run` alone")

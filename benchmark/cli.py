@@ -60,10 +60,9 @@ def _run(verbs: argparse._SubParsersAction) -> None:
         "--tuning", action="store_true", help="the track's tuning instances in place of the scored ones"
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
-    parser.add_argument("--workers", type=int, default=0, help="runs at a time; default: one a core, or one on a GPU")
+    parser.add_argument("--workers", type=_positive, help="runs at a time; default: one a core, or one on a GPU")
     parser.add_argument("--sandbox", action="store_true", help="lock each worker up with bubblewrap: docs/isolation.md")
     parser.add_argument("--again", action="store_true", help="run also what has a valid record")
-    parser.add_argument("--download", action="store_true", help="allow torchvision to download MNIST and Fashion-MNIST")
     parser.add_argument(
         "--plan", action="store_true", help="list the runs with minutes, memory and disk; start nothing"
     )
@@ -72,7 +71,9 @@ def _run(verbs: argparse._SubParsersAction) -> None:
         from benchmark import machine, plan, sandbox, submission, tables, tracks
 
         track = tracks.load(asked.track)
-        folders = [submission.find(name, submissions_folder()) for name in asked.names]
+        folders, unread = _readable([submission.find(name, submissions_folder()) for name in asked.names])
+        if not folders:
+            return 2
         _known_tasks(asked.task or [], track)
         runs = plan.plan(folders, track, tasks=asked.task, instances=asked.instance, seeds=asked.seed,
                          points=asked.point, tuning=asked.tuning, device=machine.usable(asked.device),
@@ -90,10 +91,33 @@ def _run(verbs: argparse._SubParsersAction) -> None:
             sandbox.name()  # says here what is missing, before anything runs
         missing = [run for run in runs if asked.again or run.record() is None]
         if asked.plan:
-            return tables.show_plan(runs, missing)
-        return tables.run_with_display(runs, missing, asked.workers or _workers(asked.device), asked.again)
+            failed = tables.show_plan(runs, missing)
+        else:
+            failed = tables.run_with_display(runs, missing, asked.workers or _workers(asked.device), asked.again)
+        return failed or min(unread, 1)
 
     parser.set_defaults(verb=verb)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("1 at least")
+    return value
+
+
+def _readable(folders: list[Path]) -> tuple[list[Path], int]:
+    """The folders whose manifests can be read, and how many cannot: what is wrong is said, and the others go on."""
+    from benchmark import submission
+
+    found = []
+    for folder in folders:
+        try:
+            submission.read(folder)
+            found.append(folder)
+        except ValueError as error:
+            print(f"retouch: left out: {error}", file=sys.stderr)
+    return found, len(folders) - len(found)
 
 
 def _known_tasks(names: list[str], track: object) -> None:
@@ -126,7 +150,7 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("base", help="a table of benchmark/recipes.toml")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, help="default: that of the weights that ship, else 0")
-    parser.add_argument("--steps", type=int, help="another number of steps than the recipe's, for trials")
+    parser.add_argument("--steps", type=_positive, help="another number of steps than the recipe's, for trials")
     parser.add_argument("--download", action="store_true", help="allow torchvision to download MNIST and Fashion-MNIST")
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="for weights and card; default: the package's own")
     parser.add_argument("--overwrite", action="store_true", help="replace weights that ship with the package")

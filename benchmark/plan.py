@@ -60,7 +60,7 @@ class Run:
     def identity(self) -> dict[str, str]:
         """Hashes and versions of all that decides the result; a record with others is stale."""
         own = {"method": method_sha256(self.folder, self.submission.entry)}
-        return versions.hashes(self.track, self.instance) | own
+        return versions.hashes(self.track, self.instance, self.submission.access) | own
 
     def key(self) -> str:
         """Name of the answers in the cache: a hash of what the worker was given, the scoring left out."""
@@ -72,12 +72,12 @@ class Run:
     def record(self) -> Record | None:
         """The record at hand if it is valid and current; failed runs count as missing, so that they are tried again."""
         try:
-            found = records.read(self.record_path)
+            found, identity = records.read(self.record_path), self.identity()
         except (OSError, ValueError):
             return None
         asked = (self.submission.entry, self.submission.access, self.params)
         same = (found.method, found.access, found.params) == asked
-        current = found.provenance.sha256.items() >= self.identity().items() and not versions.moved(found)
+        current = found.provenance.sha256.items() >= identity.items() and not versions.moved(found)
         locked = not self.sandboxed or found.provenance.sandbox != UNSANDBOXED
         return found if same and current and locked and found.status != "failed" else None
 
@@ -91,6 +91,8 @@ def method_sha256(folder: Path, entry: str) -> str:
     code = [file for file in files if file.suffix == ".py"]
     if entry != "images" and not (folder / f"{module}.py").exists():
         code.append(PACKAGE / (module.replace(".", "/") + ".py"))
+        if not code[-1].exists():
+            raise ValueError(f"{folder / module}.py does not exist; `entry` in submission.toml names module:function")
     imported = set().union(*map(_imports, code)) - set(files)
     digest = hashlib.sha256()
     for file in [*files, *sorted(imported)]:
@@ -109,8 +111,6 @@ def _own_files(folder: Path) -> list[Path]:
 
 def _imports(file: Path) -> set[Path]:
     """A module's file and, recursively, those that it imports from the package's own methods."""
-    if not file.exists():
-        raise ValueError(f"{file} does not exist; `entry` in submission.toml names module:function")
     found = {file}
     try:
         with _parsing:

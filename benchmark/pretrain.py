@@ -31,7 +31,10 @@ CHECKPOINT = 250  # steps between checkpoints and sample sheets
 
 def recipe(name: str) -> dict[str, Any]:
     """The recipe called `name`, with what it takes over by `like` filled in."""
-    recipes = tomllib.loads(RECIPES.read_text())
+    try:
+        recipes = tomllib.loads(RECIPES.read_text())
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{RECIPES} is not TOML: {error}; mend that line, or restore it from the release") from None
     if name not in recipes:
         near = get_close_matches(name, recipes, n=3) or sorted(recipes)
         raise ValueError(f"no recipe {name!r}; did you mean {', '.join(near)}?")

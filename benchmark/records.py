@@ -96,7 +96,10 @@ class Provenance(_Model):
     """What produced the record; a record whose versions or hashes are no longer current is stale."""
 
     versions: dict[str, str] = Field(description="track, instance, judge, metrics, retouch")
-    sha256: dict[str, str] = Field(description="base, judge, data, scale, method, answers, picture: by content")
+    sha256: dict[str, str] = Field(
+        description="by content: base, judge, guide and retrained (where revealed), scale, instance, method; data, "
+        "answers and picture are noted and make nothing stale"
+    )
     packages: dict[str, str] = Field(description="name -> version of what computed it")
     sandbox: str = Field(UNSANDBOXED, max_length=100, description="what the worker was locked into")
     git_commit: str = ""

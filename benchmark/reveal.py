@@ -11,7 +11,7 @@ import numpy as np
 from benchmark import tasks, weights
 from benchmark.files import write_json
 from benchmark.plan import Run
-from benchmark.task import NEEDS
+from benchmark.submission import NEEDS
 from benchmark.tasks import attribute_rebalancing, identity_removal
 from benchmark.tracks import Instance
 

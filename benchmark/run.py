@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark import coordinate, forks, joint, machine, records, reveal, sandbox, versions, weights
+from benchmark import coordinate, forks, joint, machine, records, reveal, sandbox, tasks, versions, weights
 from benchmark import score as scoring
 from benchmark.cache import cache_folder, content_key, keep, kept
 from benchmark.coordinate import Answers
@@ -42,7 +42,7 @@ def grid(
     """
     forks.start(runs)
     with ThreadPoolExecutor(workers) as pool:
-        longest = sorted(runs, key=lambda run: -estimate(run)["minutes"])
+        longest = sorted(runs, key=_minutes, reverse=True)
         pending = {pool.submit(execute, run, on_start, on_progress): run for run in longest}
         try:
             for done in as_completed(pending):
@@ -57,10 +57,18 @@ def execute(
 ) -> Record:  # fmt: skip
     """One run to its record, written beside its contact sheet; one that fails leaves a record that says why.
 
-    `again`: the cached answers of an earlier run do not count.
+    One that cannot start, since a file of the package or of the submission is missing or damaged, says so too, but
+    takes no earlier record's place. `again`: the cached answers of an earlier run do not count.
     """
     on_start(run)
     began = time.perf_counter()
+    try:
+        run.identity()
+    except (ValueError, OSError) as damaged:
+        record = _record(run, "failed", str(damaged)[:4000], {})
+        if not run.record_path.exists():
+            records.write(run.folder, record)
+        return record
     try:
         given = (None if again else cached(run)) or _asked(run, on_progress)
         record = scored(run, given, began)
@@ -71,6 +79,13 @@ def execute(
         record = _record(run, "failed", f"could not be scored: {type(error).__name__}: {error}"[:4000], {})
     records.write(run.folder, record)
     return record
+
+
+def _minutes(run: Run) -> float:
+    try:
+        return estimate(run)["minutes"]
+    except ValueError:
+        return 0.0  # its base is damaged: it will not start, and says so
 
 
 def answers_file(run: Run) -> Path:
@@ -185,9 +200,12 @@ def _record(
     run: Run, status: records.Status, reason: str, cost: dict[str, Any], arrays: dict[str, np.ndarray] | None = None,
     **scores: Any,
 ) -> Record:  # fmt: skip
-    hashes = run.identity()
+    hashes: dict[str, str] = {}
+    with contextlib.suppress(ValueError, OSError):  # what cannot be read made nothing: such a run has failed
+        hashes = run.identity()
     if arrays:
-        hashes |= {"answers": digest(arrays), "picture": weights.sha256(run.record_path.with_suffix(".png"))}
+        hashes |= {"data": tasks.data_sha256(run.instance.base), "answers": digest(arrays)}
+        hashes |= {"picture": weights.sha256(run.record_path.with_suffix(".png"))}
     packages = json.loads(cost["packages"]) if "packages" in cost else machine.packages()
     return Record(
         submission=run.name, point=run.point, method=run.submission.entry, access=run.submission.access,

@@ -140,7 +140,8 @@ class Session:
         code = self._process.exitcode
         if code is None:
             return RunFailed("the worker does not listen any more; a method must leave its channel alone")
-        how = f"was ended by {_signal(code - 128)}" if code > 128 else f"left with exit code {code}"
+        ended = -code if code < 0 else code - 128  # by itself, or as the shell of a sandbox tells it
+        how = f"was ended by {_signal(ended)}" if ended > 0 else f"left with exit code {code}"
         return RunFailed(f"the worker {how} before it had answered{self._printed_last()}")
 
 

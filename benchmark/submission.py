@@ -24,6 +24,13 @@ Need = Literal[
     "classifier",
     "retraining",
 ]
+NEEDS = {  # field of a task -> the word in a submission's `access` that asks for it
+    "forget": "forget_images",
+    "retain": "training_data",
+    "labelled": "labelled_images",
+    "guide": "classifier",
+    "retrained": "retraining",
+}
 Entry = Annotated[str, StringConstraints(pattern=r"^(images|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")]
 
 
@@ -81,7 +88,7 @@ def read(folder: Path) -> Submission:
     except RecursionError:
         raise ValueError(f"{file} is not TOML that can be read: nested too deeply") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not TOML: {error}") from None
+        raise ValueError(f"{file} is not TOML: {error}; mend that line: docs/writing.md has every field") from None
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -79,9 +80,11 @@ def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: b
     from benchmark.cache import cache_folder
 
     for one in missing if again else ():
-        (cache_folder() / "answers" / f"{one.key()}.npz").unlink(missing_ok=True)
+        with contextlib.suppress(ValueError):  # it cannot start, and will say so
+            (cache_folder() / "answers" / f"{one.key()}.npz").unlink(missing_ok=True)
     new = _watch(missing, workers)
-    show_records([found for one in runs if (found := one.record() or _any(one))])
+    today = {record.label: record for record in new}
+    show_records([found for one in runs if (found := today.get(one.label) or one.record() or _any(one))])
     costs = [record.cost for record in new if record.cost]
     if costs:
         work = sum(c.work_seconds for c in costs)
@@ -120,7 +123,8 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
             if not console.is_terminal or record.status != "ok":
                 line = f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {record.label} {record.reason}"
                 console.print(line, markup=False)
-            _show_printed(record, runner.log_file(by_label[record.label]))
+            with contextlib.suppress(ValueError):  # it could not start, and printed nothing
+                _show_printed(record, runner.log_file(by_label[record.label]))
     return found
 
 

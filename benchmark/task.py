@@ -14,14 +14,7 @@ from benchmark import weights
 from benchmark.generators.base import Generator
 from benchmark.joint import names
 from benchmark.judges import Classifier, Judge
-
-NEEDS = {  # field -> the word in a submission's [access] that asks for it
-    "forget": "forget_images",
-    "retain": "training_data",
-    "labelled": "labelled_images",
-    "guide": "classifier",
-    "retrained": "retraining",
-}
+from benchmark.submission import NEEDS
 
 
 class NotRevealed(AttributeError):

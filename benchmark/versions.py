@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from typing import Any
 from benchmark import tracks, weights
 from benchmark.files import write_atomically
 from benchmark.records import Record
+from benchmark.submission import NEEDS
 from benchmark.tracks import Instance, Track
 
+WEIGHTS = ("base", "judge", "guide", "retrained")  # of an instance
 METRICS = "2"  # of the metrics and of the scale's form; a change makes older records stale
 
 
@@ -31,11 +34,14 @@ def versions(track: Track, instance: Instance) -> dict[str, str]:
     return {"track": track.version, "instance": instance.version, "metrics": METRICS}
 
 
-def hashes(track: Track, instance: Instance) -> dict[str, str]:
-    """The hashes that a record of today names, but for those of the method and its answers."""
+def hashes(track: Track, instance: Instance, access: Collection[str] | None = None) -> dict[str, str]:
+    """The hashes that a record of today names, but for those of the data, the method and its answers.
+
+    access: the words of a submission's; of guide and retrained generator only what they reveal counts. None: both.
+    """
+    seen = [name for name in WEIGHTS if access is None or NEEDS.get(name) in (None, *access)]
     return {
-        "base": weights.card(weights.folder(instance.base))["sha256"],
-        "judge": weights.card(weights.folder(instance.judge))["sha256"],
+        **{one: weights.card(weights.folder(of))["sha256"] for one in seen if (of := getattr(instance, one))},
         "scale": digest(tracks.scale(track.name).get(instance.name)),
         "instance": digest(instance.model_dump(mode="json") | {"budget": track.max_minutes}),
     }

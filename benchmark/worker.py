@@ -164,6 +164,8 @@ def entry(name: str, submission: Path) -> Any:
         spec.loader.exec_module(module)
     else:
         module = importlib.import_module(module_name)
+    if not hasattr(module, function):
+        raise ValueError(f"{module_name} has no function {function!r}, which `entry` in submission.toml names")
     return getattr(module, function)
 
 

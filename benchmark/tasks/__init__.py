@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmark import data, weights
+from benchmark.cache import content_key
 from benchmark.data.images import Images
 from benchmark.joint import Attribute, cells, key, names
 from benchmark.judges import Judge, Verdict
@@ -67,6 +68,13 @@ def module(task: str) -> ModuleType:
 @cache
 def _training(base: str) -> Images:
     return data.load(_data(base), "train")
+
+
+@cache
+def data_sha256(base: str) -> str:
+    """Hash of the images and labels that a base was trained on, as they are read or drawn here."""
+    images = _training(base)
+    return content_key(" ".join(images.labels), images.images, *images.labels.values())
 
 
 def training(instance: Instance) -> Images:

@@ -90,4 +90,7 @@ def scale(track: str) -> dict[str, Any]:
     file = scale_file(track)
     if not file.exists():
         raise ValueError(f"{file} is missing; `python -m benchmark.scale {track}` measures it")
-    return json.loads(file.read_text())
+    try:
+        return json.loads(file.read_text())
+    except ValueError as error:
+        raise ValueError(f"{file} is not JSON ({error}); restore it from the release") from None
