@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 from submitting import INSTANCE, TRAINS, write
 
-from benchmark import plan, records, run, submission, tracks
+from benchmark import plan, records, run, submission, tracks, weights
 from benchmark.cli import main
 from benchmark.tasks import identity_removal
 
@@ -141,6 +142,11 @@ BROKEN = {
         "wanted uint8 (2000, 1, 8, 8)",
     ),
     "reads what is hidden": ("def edit(g, task, budget):\n    return task.guide\n", 'add "classifier"'),
+    "kills its group": (
+        "import os, signal\ndef edit(g, task, budget):\n    os.killpg(0, signal.SIGKILL)\n",
+        "ended by SIGKILL",
+    ),
+    "has another name": ("def change(g, task, budget):\n    return g\n", "method has no function 'edit'"),
     "does not import": ("import no_such_module\n", "no_such_module"),
 }
 
@@ -156,12 +162,45 @@ def test_broken_methods_leave_a_record_that_says_why_and_the_others_go_on(submis
         assert found.status == "failed" and found.goal is None
         assert reason.replace('"', "'") in found.reason.replace('"', "'"), found.reason
         assert "\x1b" not in found.reason and "\x00" not in found.reason
-    assert records.read(submissions / f"sound/records/tiny/{INSTANCE}/default.0.json").status == "ok"
+    sound = records.read(submissions / f"sound/records/tiny/{INSTANCE}/default.0.json")
+    assert sound.status == "ok", sound.reason
     said = "".join(capsys.readouterr().out.split())  # the terminal breaks lines
     assert "failed" in said
     tripped = plan.plan([submissions / "trips-inside-torch"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0])[0]
     log = run.log_file(tripped)
     assert f"allthatitprinted:{log}" in said and "Traceback" in log.read_text()
+
+
+def damaged(name):
+    """The package's weights called `name`, with a byte too many."""
+    with next((weights.ROOT / name).rglob("*.safetensors")).open("ab") as file:
+        file.write(b"0")
+
+
+def test_damaged_files_fail_their_own_runs_alone_and_cost_no_record(submissions, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(weights, "ROOT", shutil.copytree(weights.ROOT, tmp_path / "weights"))
+    write(submissions, "guided", access=["training_data", "classifier"])
+    write(submissions, "flowing", family="flow", access=["training_data"])
+    (write(submissions, "empty") / "method.py").unlink()
+    (write(submissions, "broken") / "submission.toml").write_text("title = \n")
+    write(submissions, "sound", access=["training_data"])
+    damaged("digits-guide")
+    damaged("digits-flow")
+    names = sorted(folder.name for folder in submissions.iterdir())
+    asked = ["run", *names, "--task", "category_redaction", "--seed", "0", "--workers", "1"]
+    assert main(asked) == 1
+    shown = capsys.readouterr()
+    assert "left out: " in shown.err and "broken/submission.toml is not TOML" in shown.err
+    for name, base, reason in (("guided", "gan", "weights/digits-guide have sha256.*`retouch pretrain digits-guide"),
+                               ("flowing", "flow", "weights/digits-flow have sha256"),
+                               ("empty", "gan", "empty/method.py does not exist")):  # fmt: skip
+        found = records.read(submissions / f"{name}/records/tiny/category_redaction/digits-{base}/default.0.json")
+        assert found.status == "failed" and re.search(reason, found.reason), found.reason
+    file = submissions / f"sound/records/tiny/{INSTANCE}/default.0.json"
+    assert (before := records.read(file)).status == "ok"
+    damaged("digits-judge")
+    assert main([*asked, "--again"]) == 1
+    assert records.read(file) == before and "digits-judge have sha256" in "".join(capsys.readouterr().out.split("\n"))
 
 
 def test_past_the_budget_the_checkpoint_counts_or_the_run_is_over_budget(submissions, monkeypatch):
