@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import platform
 import time
 import tomllib
@@ -62,7 +63,8 @@ def pretrain(
     Returns: the folder.
 
     Raises:
-        ValueError: an unknown name, or weights that would be replaced.
+        ValueError: an unknown name, weights that would be replaced, a judge that is yet to be trained, a folder that
+            cannot be written, a damaged checkpoint.
     """
     plan = recipe(name)
     if steps is not None:
@@ -74,6 +76,7 @@ def pretrain(
     if seed is None:  # read as it stands: the weights beside it may be what is missing
         seed = json.loads(known.read_text())["seed"] if known.exists() else 0
     folder = folder or shipped
+    _check_before(plan, folder)
     torch.manual_seed(seed)
     learner = _Classify(plan) if plan["kind"] == "classifier" else _Generate(plan)
     learner.to(device)
@@ -108,6 +111,18 @@ def _train(learner: "_Classify | _Generate", plan: dict[str, Any], seed: int, fo
             if (step + 1) % CHECKPOINT == 0:
                 learner.checkpoint(folder, step + 1, seconds)
     return seconds
+
+
+def _check_before(plan: dict[str, Any], folder: Path) -> None:
+    """What would only fail after the training."""
+    if "judge" in plan:
+        weights.card(weights.folder(plan["judge"]))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(folder / ".writable", b"")
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise ValueError(f"{folder} cannot be written ({error}); --into FOLDER names another place") from None
 
 
 def _device_name(device: str) -> str:
@@ -197,7 +212,10 @@ def _save(folder: Path, state: dict[str, Any]) -> None:
 
 def _saved(folder: Path, device: torch.device) -> dict[str, Any] | None:
     path = folder / "state.pt"
-    return torch.load(path, map_location=device, weights_only=True) if path.exists() else None
+    try:
+        return torch.load(path, map_location=device, weights_only=True) if path.exists() else None
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is damaged ({error}); remove it, and the training begins again") from None
 
 
 class _Classify:

@@ -11,6 +11,7 @@ import torch
 
 import metrics
 from benchmark import data, weights
+from benchmark.data.images import Images
 from benchmark.generators.base import Generator
 from benchmark.judges import Judge
 
@@ -60,10 +61,13 @@ def _verification(
 
 
 def measure_base(generator: Generator, plan: dict[str, Any]) -> dict[str, Any]:
-    """FD to held-out data beside that of training images (the floor), and shares beside the data's, with intervals."""
+    """FD to held-out data beside that of training images (the floor), and shares beside the data's, with intervals.
+
+    Unevenly filled training sets are compared with held-out images weighted to the same counts.
+    """
     judge = Judge.load(weights.folder(plan["judge"]))
     spec = dict(plan["data"])
-    uneven = spec.pop("counts", None)
+    counts = spec.pop("counts", None)
     held = data.load(spec | {"n": HELD_OUT} if "n" in spec else spec, "heldout")
     train = data.load(plan["data"], "train")
     began = time.perf_counter()
@@ -71,10 +75,9 @@ def measure_base(generator: Generator, plan: dict[str, Any]) -> dict[str, Any]:
     seconds = time.perf_counter() - began
     ours, theirs, real = judge.look(samples), judge.look(train.images[:SAMPLES]), judge.look(held.images)
     found: dict[str, Any] = {"samples": SAMPLES, "seconds_per_image": round(seconds / SAMPLES, 6)}
-    if uneven is None:  # an uneven training set has no held-out counterpart
-        for name, one in (("fd", ours), ("fd_of_training_images", theirs)):
-            value = metrics.fd(one.features, real.features)
-            found[name] = {"value": round(value.value, 4), "low": round(value.low, 4), "high": round(value.high, 4)}
+    for name, one in (("fd", ours), ("fd_of_training_images", theirs)):
+        value = metrics.weighted_fd(one.features, real.features, _to_counts(held, counts))
+        found[name] = {"value": round(value.value, 4), "low": round(value.low, 4), "high": round(value.high, 4)}
     found["shares"] = {
         head: _shares(judge, head, ours, train.labels[head]) for head in judge.card["measured"]["confusion"]
     }
@@ -85,6 +88,13 @@ def measure_base(generator: Generator, plan: dict[str, Any]) -> dict[str, Any]:
             name: _bits(generator, one.images) for name, one in (("train", train), ("heldout", held))
         }
     return found
+
+
+def _to_counts(held: Images, counts: list[int] | None) -> np.ndarray:
+    """Weights (N,), sum 1, that give held-out images the categories' proportions in `counts`; None: as they are."""
+    category = held.labels.get("category")
+    each = np.ones(len(held)) if counts is None else (np.array(counts) / np.bincount(category))[category]
+    return each / each.sum()
 
 
 def _shares(judge: Judge, head: str, view: Any, truth: np.ndarray) -> dict[str, list[float]]:

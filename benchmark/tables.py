@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from benchmark.plan import Run
     from benchmark.records import Record, Scaled
 
+FAMILIES = {"flow": "flows", "gan": "GANs", "diffusion": "diffusion models"}
 console = Console(highlight=False)
 if not console.is_terminal:
     console.width = 180  # a log or a pipe has room; 80 columns would cut every name
@@ -27,7 +28,10 @@ REVEALS = {
         "samples; log-likelihoods from flows",
     ),
     "category_redaction": ("images of the category, all other images, the guide", "samples"),
-    "attribute_rebalancing": ("training images, 1,000 labelled ones, the guide, the target", "samples"),
+    "attribute_rebalancing": (
+        "training images, 1,000 labelled ones, the guide, the target",
+        "samples; edits of one image along the attribute from GANs",
+    ),
     "output_diversity": ("training images, the guide", "samples"),
 }
 
@@ -48,7 +52,7 @@ def _show_track(track: tracks.Track) -> None:
         table.add_column(column, overflow="fold", no_wrap=column == "instance")  # a name is there to be copied
     for one in track.instances:
         reveals, asks = REVEALS[one.task]
-        asks = asks if one.family == "flow" else "samples"
+        asks = asks if f"from {FAMILIES[one.family]}" in asks else "samples"
         target = ", ".join(f"{key} {value}" for key, value in one.target.items())
         table.add_row(
             one.name, one.base, target, reveals, f"{one.samples:,} {asks}", f"{one.share:.0%} of pre-training"

@@ -1,7 +1,8 @@
 """MNIST and Fashion-MNIST through torchvision, 28x28 in a 32x32 frame.
 
 Looked for in RETOUCH_DATA (torchvision's own layout) and in the cache; downloaded only with RETOUCH_DOWNLOAD=1, which
-is what `--download` sets. Packed files in RETOUCH_DATA are unpacked into the cache: the data folder stays as it is.
+is what `retouch pretrain --download` sets. Packed files in RETOUCH_DATA are unpacked into the cache: the data folder
+stays as it is.
 """
 
 import os
@@ -14,6 +15,7 @@ from benchmark.cache import cache_folder
 from benchmark.data.images import Images
 
 SPLITS = {"train": (0, 40_000), "guide": (40_000, 50_000), "judge": (50_000, 60_000), "heldout": (0, 10_000)}
+ALLOW = "--download for `retouch pretrain`, RETOUCH_DOWNLOAD=1 elsewhere"
 FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
@@ -24,7 +26,7 @@ def mnist(name: str, split: str, *, n: int | None = None, without: tuple[int, ..
         n: the first n images only; without: categories to leave out.
 
     Raises:
-        FileNotFoundError: the files are not there and no download was asked for.
+        FileNotFoundError: the files are not there or damaged, and no download was asked for, or none is to be had.
     """
     if split not in SPLITS:
         raise ValueError(f"{name} has no split {split!r}; it has {', '.join(SPLITS)}")
@@ -38,6 +40,7 @@ def mnist(name: str, split: str, *, n: int | None = None, without: tuple[int, ..
 
 def _read(name: str, train: bool):
     import torchvision
+    from torchvision.datasets.utils import check_integrity
 
     reader = getattr(torchvision.datasets, FOLDERS[name])
     download = os.environ.get("RETOUCH_DOWNLOAD") == "1"
@@ -51,13 +54,21 @@ def _read(name: str, train: bool):
     if not packed and not download:
         raise FileNotFoundError(
             f"{name} is neither in RETOUCH_DATA ({os.environ.get('RETOUCH_DATA') or 'not set'}) nor in {root}: "
-            f"point RETOUCH_DATA to a folder with {FOLDERS[name]}/raw, or add --download"
+            f"point RETOUCH_DATA to a folder with {FOLDERS[name]}/raw, or allow the download: {ALLOW}"
         )
+    sums = dict(reader.resources)
     for file in packed:
-        target = root / FOLDERS[name] / "raw" / file.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
-    return reader(root, train=train, download=True)  # checks the md5 of packed files that are there, then unpacks them
+        if check_integrity(file, sums.get(file.name)):
+            target = root / FOLDERS[name] / "raw" / file.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
+        elif not download:
+            raise FileNotFoundError(f"{file} is damaged: its md5 is not torchvision's; replace it, or allow the "
+                                    f"download: {ALLOW}")  # fmt: skip
+    try:
+        return reader(root, train=train, download=True)  # what is there is unpacked, and only the rest downloaded
+    except (RuntimeError, OSError) as error:
+        raise FileNotFoundError(f"{name} could not be downloaded ({error}); put its files into {root}") from None
 
 
 def _packed(name: str) -> list[Path]:

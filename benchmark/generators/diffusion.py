@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from diffusers import DDIMScheduler, UNet2DModel
+from diffusers import DDIMPipeline, DDIMScheduler, UNet2DModel
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -66,10 +66,9 @@ class Diffusion(Generator):
         return F.mse_loss(self.module(self.scheduler.add_noise(x, noise, t), t).sample, noise)
 
     def save(self, folder: Path, half: bool = True) -> None:
-        """Write unet/ and scheduler/ as a diffusers pipeline has them."""
+        """Write what diffusers' DDIMPipeline.from_pretrained reads: model_index.json, unet/ and scheduler/."""
         module = self.copy().module.half() if half else self.module
-        module.save_pretrained(folder / "unet", safe_serialization=True)
-        self.scheduler.save_pretrained(folder / "scheduler")
+        DDIMPipeline(unet=module, scheduler=self.scheduler).save_pretrained(folder, safe_serialization=True)
 
     def restore(self, folder: Path) -> Self:
         """Read what `save`, or diffusers itself, wrote."""

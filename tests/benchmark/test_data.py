@@ -59,6 +59,20 @@ def packed():
     return {} if unpacked else {file: file.stat().st_mtime_ns for file in found}
 
 
+def test_a_damaged_packed_file_is_named_and_nothing_is_downloaded_unasked(cache, monkeypatch, tmp_path):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("t10k-images-idx3", "t10k-labels-idx1", "train-images-idx3", "train-labels-idx1"):
+        (raw / f"{name}-ubyte.gz").write_bytes(b"cut short")
+    monkeypatch.setenv("RETOUCH_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"t10k-images-idx3-ubyte\.gz is damaged.*--download"):
+        data.load({"name": "mnist"}, "heldout")
+    monkeypatch.setenv("RETOUCH_DOWNLOAD", "1")
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", [(tmp_path / "nowhere").as_uri() + "/"])
+    with pytest.raises(FileNotFoundError, match="mnist could not be downloaded"):
+        data.load({"name": "mnist"}, "heldout")
+
+
 @pytest.mark.skipif(not packed(), reason="needs the packed files in RETOUCH_DATA")
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
 def test_real_packed_files_are_unpacked_into_the_cache(cache, name):

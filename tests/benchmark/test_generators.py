@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from diffusers import DDIMPipeline
 from small import SMALL, rng
 
+from benchmark import weights
 from benchmark.generators import family
 
 IMAGES = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
@@ -101,6 +103,15 @@ def test_diffusion_h_space_and_guidance():
 
     guided = model.sample(2, rng(), guidance)
     assert torch.equal(guided, model.sample(2, rng())) and len(calls) == 3
+
+
+def test_diffusers_own_pipeline_reads_shipped_weights_and_draws_the_same():
+    base = weights.load(folder := weights.folder("digits-diffusion"))
+    pipeline = DDIMPipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(8, generator=rng(), num_inference_steps=base.sampling_steps, output_type="np").images
+    ours = base.sample(8, rng()).permute(0, 2, 3, 1).numpy()
+    assert abs(theirs * 255 - ours).max() < 1
 
 
 def test_unknown_family_is_named():

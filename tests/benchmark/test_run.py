@@ -347,6 +347,8 @@ def test_tasks_lists_every_instance_and_an_unknown_track_names_the_known(capsys)
         assert main(["tasks", *arguments]) == 0
         said = capsys.readouterr().out
         assert all(one.name in said for one in tracks.load("tiny").instances)
+    [row] = [line for line in said.splitlines() if "attribute_rebalancing/faces-gan " in line]
+    assert "edits of" in row  # the question that only GANs are asked
     assert main(["tasks", "tinny"]) == 2 and "tiny" in capsys.readouterr().err
 
 

@@ -2,11 +2,12 @@
 
 import json
 import shutil
+import tomllib
 
 import numpy as np
 import pytest
 
-from benchmark import data, pretrain, tracks, weights
+from benchmark import data, pretrain, quality, tracks, weights
 from benchmark.cli import main
 from benchmark.judges import Judge
 
@@ -23,10 +24,41 @@ def test_cards_match_weights_and_recipes(name):
         assert card["config"] == recipe["config"]
 
 
-def test_every_recipe_has_its_weights():
-    import tomllib
+def test_every_recipe_on_data_that_ship_has_its_weights():
+    names = tomllib.loads(pretrain.RECIPES.read_text())
+    assert {name for name in names if "mnist" not in pretrain.recipe(name)["data"]["name"]} == set(CARDS)
 
-    assert set(tomllib.loads(pretrain.RECIPES.read_text())) == set(CARDS)
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_a_card_has_its_distance_to_held_out_data_above_that_of_training_images(name):
+    measured = GENERATORS[name]["measured"]
+    assert measured["fd"]["high"] > measured["fd_of_training_images"]["high"]
+
+
+def test_what_would_fail_after_a_training_fails_before_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "_train", None)
+    with pytest.raises(ValueError, match="retouch pretrain mnist-judge"):
+        pretrain.pretrain("mnist-gan", folder=tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"file/weights cannot be written.*--into"):
+        pretrain.pretrain("digits-gan", folder=tmp_path / "file" / "weights")
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrain, "CHECKPOINT", 1)
+    pretrain.pretrain("digits-gan", folder=tmp_path, steps=1)
+    [state] = tmp_path.glob("training/*/state.pt")
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"state\.pt is damaged.*remove it"):
+        pretrain.pretrain("digits-gan", folder=tmp_path, steps=1)
+
+
+def test_held_out_images_weigh_as_much_as_an_uneven_training_set_has_of_them():
+    held = data.load({"name": "digits"}, "heldout")
+    weight = quality._to_counts(held, [100, 77, 60, 46, 36, 28, 21, 17, 13, 10])
+    shares = np.bincount(held.labels["category"], weight)
+    assert shares == pytest.approx(np.array([100, 77, 60, 46, 36, 28, 21, 17, 13, 10]) / 408)
+    assert quality._to_counts(held, None) == pytest.approx(1 / len(held))
 
 
 @pytest.mark.parametrize("name", sorted({instance.base for instance in tracks.load("tiny").instances}))
