@@ -27,12 +27,12 @@ bubblewrap:  ## the sandbox that the tests of isolation lock methods up in: the 
 	@command -v bwrap >/dev/null || (apt-get update -qq && apt-get install -y -qq bubblewrap) >/dev/null 2>&1 \
 	|| echo "bubblewrap could not be set up: the tests of the sandbox are skipped"
 
-lowest: ## the fast tests with the lowest versions that pyproject.toml allows
+lowest:  ## the fast tests with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install -q $$($(PYTHON) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-	o = p['optional-dependencies']; print(*(d.replace('>=', '==') for d in p['dependencies'] + o['board'] + o['dev'] if '[' not in d))")
+	o = p['optional-dependencies']; print(*(d.replace('>=', '==') for d in p['dependencies'] + o['board'] + o['peers'] + o['dev'] if '[' not in d))")
 	$(VENV)-lowest/bin/pip install -q --no-deps -e .
-	$(VENV)-lowest/bin/python -m pytest tests/benchmark
+	$(VENV)-lowest/bin/python -m pytest
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
