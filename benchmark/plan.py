@@ -92,7 +92,8 @@ def method_sha256(folder: Path, entry: str) -> str:
     if entry != "images" and not (folder / f"{module}.py").exists():
         code.append(PACKAGE / (module.replace(".", "/") + ".py"))
         if not code[-1].exists():
-            raise ValueError(f"{folder / module}.py does not exist; `entry` in submission.toml names module:function")
+            missing = code[-1] if "." in module else folder / f"{module}.py"
+            raise ValueError(f"{missing} does not exist; `entry` in submission.toml names module:function")
     imported = set().union(*map(_imports, code)) - set(files)
     digest = hashlib.sha256()
     for file in [*files, *sorted(imported)]:
