@@ -66,9 +66,7 @@ def pretrain(
         ValueError: an unknown name, weights that would be replaced, a judge that is yet to be trained, a folder that
             cannot be written, a damaged checkpoint.
     """
-    plan = recipe(name)
-    if steps is not None:
-        plan["steps"] = steps
+    plan = recipe(name) | ({"steps": steps} if steps else {})
     shipped = weights.ROOT / name
     known = shipped / "card.json"
     if folder is None and known.exists() and not overwrite:
