@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ["RETOUCH_DOWNLOAD"] = "1"
     try:
         return asked.verb(asked) or 0
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         print(f"retouch: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
