@@ -10,7 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmark import records, sandbox
+from retouch.benchmark import records
+from retouch.benchmark.worker import sandbox
 
 
 def names(changed: Path) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from benchmark.generators.base import Generator
+    from retouch.benchmark.generators.base import Generator
 
 WARM_UP, TIMED_STEPS = 4, 2  # images of the step that is not counted, and steps that are
 

@@ -3,6 +3,7 @@
 Weights are looked for below `RETOUCH_WEIGHTS` and never downloaded. The two Inceptions differ in how they resize (and
 therefore in every number): torch-fidelity's as the original TensorFlow code did, clean-fid's by anti-aliased bicubic.
 """
+
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from metrics.checks import as_images
+from retouch.metrics.checks import as_images
 
 FILES = {
     "inception": "pt_inception-2015-12-05-6726825d.pth",  # torch-fidelity's
@@ -48,8 +49,10 @@ def load(name: str, device: str = "cpu") -> Extractor:
     if name not in FILES:
         raise ValueError(f"extractor: found {name!r}, wanted one of {', '.join(FILES)}")
     if name not in available():
-        raise FileNotFoundError(f"{name} needs {FILES[name]} in the folder that RETOUCH_WEIGHTS names "
-                                f"(now: {os.environ.get('RETOUCH_WEIGHTS') or 'not set'})")
+        raise FileNotFoundError(
+            f"{name} needs {FILES[name]} in the folder that RETOUCH_WEIGHTS names "
+            f"(now: {os.environ.get('RETOUCH_WEIGHTS') or 'not set'})"
+        )
     path = weights_folder() / FILES[name]
     build = {"inception": _inception, "inception-clean": _inception_clean, "dinov2": _dinov2}[name]
     return Extractor(f"{name}-{_file_digest(path)[:12]}", build(path, device), device)
@@ -82,7 +85,7 @@ def content_key(images: np.ndarray, extractor: str) -> str:
 
 def _batches(images: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
     for start in range(0, len(images), batch):
-        part = torch.from_numpy(np.ascontiguousarray(images[start:start + batch]))
+        part = torch.from_numpy(np.ascontiguousarray(images[start : start + batch]))
         yield part.expand(-1, 3, -1, -1) if part.shape[1] == 1 else part
 
 
@@ -104,8 +107,9 @@ def _inception(path: Path, device: str) -> Callable[[torch.Tensor], torch.Tensor
     """torch-fidelity's registered extractor, 2,048 features."""
     from torch_fidelity.utils import create_feature_extractor
 
-    network = create_feature_extractor("inception-v3-compat", ["2048"], cuda=False, verbose=False,
-                                       feature_extractor_weights_path=str(path)).to(device)
+    network = create_feature_extractor(
+        "inception-v3-compat", ["2048"], cuda=False, verbose=False, feature_extractor_weights_path=str(path)
+    ).to(device)
     return lambda images: network(images)[0]
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark.generators.gan import to_float
+from retouch.benchmark.generators.gan import to_float
 
 BATCH = 125  # images that a judge looks at at a time: more leave the processor's cache and take twice as long
 
@@ -107,8 +107,8 @@ class Judge:
 
     @classmethod
     def load(cls, folder: Path) -> "Judge":
-        """Read a judge or guide from its weights folder; the hash is checked by `benchmark.weights.card`."""
-        from benchmark.weights import card
+        """Read a judge or guide from its weights folder; the hash is checked by `retouch.benchmark.weights.card`."""
+        from retouch.benchmark.weights import card
 
         read = card(folder)
         network = Classifier(**read["config"])

@@ -15,13 +15,15 @@ from typing import Any, get_args
 
 import numpy as np
 
-from benchmark import coordinate, reveal, run, score, tracks, worker
-from benchmark.budget import Budget, yardstick
-from benchmark.generators.base import Generator
-from benchmark.plan import Run
-from benchmark.submission import Family, Need, Point, Submission
-from benchmark.submission import Task as TaskName
-from benchmark.task import Task
+from retouch.benchmark import tracks
+from retouch.benchmark.budget import Budget, yardstick
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.run import edit, grid, reveal, score
+from retouch.benchmark.run.plan import Run
+from retouch.benchmark.submission import Family, Need, Point, Submission
+from retouch.benchmark.submission import Task as TaskName
+from retouch.benchmark.task import Task
+from retouch.benchmark.worker import main
 
 
 class Workbench(Task):
@@ -55,17 +57,17 @@ class Workbench(Task):
         """
         arrays = {}
         for question, about in reveal.questions(self._plan):
-            if (array := worker.answer(edited, question, about)) is not None:
-                shape = coordinate.shape_of(self._plan, question, about)
-                arrays[question["name"]] = coordinate.fitting(question, array, shape)
-        base = run.base_answers(self._plan, [name for name in arrays if name.startswith("log_prob")])
+            if (array := main.answer(edited, question, about)) is not None:
+                shape = edit.shape_of(self._plan, question, about)
+                arrays[question["name"]] = edit.fitting(question, array, shape)
+        base = grid.base_answers(self._plan, [name for name in arrays if name.startswith("log_prob")])
         return score.score(self._plan.track.name, self._plan.instance, {**arrays, **base})
 
     def picture(self, edited: Any, columns: int = 10) -> bytes:
         """PNG: the base's images above the edited generator's, from the same noise."""
         import torch
 
-        from benchmark.pictures import sheet
+        from retouch.benchmark.support.pictures import sheet
 
         rows = [one.sample(columns, torch.Generator().manual_seed(0)).numpy() for one in (self.base(), edited)]
         return sheet(np.concatenate(rows), columns, zoom=max(1, 72 // rows[0].shape[-1]))

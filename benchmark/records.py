@@ -18,7 +18,7 @@ from pydantic import (
     model_validator,
 )
 
-from benchmark.files import read_bytes, write_json
+from retouch.benchmark.support.files import read_bytes, write_json
 
 SCHEMA = 1
 UNSANDBOXED = "unsandboxed"

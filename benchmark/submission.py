@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from benchmark.files import read_bytes
-from benchmark.records import Name, Plain
+from retouch.benchmark.records import Name, Plain
+from retouch.benchmark.support.files import read_bytes
 
 Family = Literal["flow", "gan", "diffusion"]
 Task = Literal["identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity"]

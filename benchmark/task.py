@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark import weights
-from benchmark.generators.base import Generator
-from benchmark.joint import names
-from benchmark.judges import Classifier, Judge
-from benchmark.submission import NEEDS
+from retouch.benchmark import weights
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.joint import names
+from retouch.benchmark.judges import Classifier, Judge
+from retouch.benchmark.submission import NEEDS
 
 
 class NotRevealed(AttributeError):

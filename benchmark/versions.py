@@ -1,7 +1,7 @@
 """What a score rests on, by version and by content: whether a record still stands, and a track's fingerprint.
 
-`python -m benchmark.versions CHANGELOG.md` writes the fingerprints of all tracks into its unreleased section, where a
-test wants them; say there, too, what has changed and why.
+`python -m retouch.benchmark.versions CHANGELOG.md` writes the fingerprints of all tracks into its unreleased
+section, where a test wants them; say there, too, what has changed and why.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmark import tracks, weights
-from benchmark.files import write_atomically
-from benchmark.records import Record
-from benchmark.submission import NEEDS
-from benchmark.tracks import Instance, Track
+from retouch.benchmark import tracks, weights
+from retouch.benchmark.records import Record
+from retouch.benchmark.submission import NEEDS
+from retouch.benchmark.support.files import write_atomically
+from retouch.benchmark.tracks import Instance, Track
 
 WEIGHTS = ("base", "judge", "guide", "retrained")  # of an instance
 METRICS = "2"  # of the metrics and of the scale's form; a change makes older records stale
@@ -87,7 +87,7 @@ def line(name: str) -> str:
 
 def scaled() -> list[str]:
     """The tracks that have scores: those with a scale."""
-    return sorted(file.name.removesuffix(".scale.json") for file in tracks.FOLDER.glob("*.scale.json"))
+    return [name for name in tracks.names() if tracks.scale_file(name).exists()]
 
 
 def section(changes: str) -> str:

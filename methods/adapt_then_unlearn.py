@@ -27,10 +27,10 @@ from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmark.budget import Budget
-from benchmark.generators.gan import Gan, to_float
-from benchmark.task import Task
-from methods.unwanted import shows_unwanted
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.gan import Gan, to_float
+from retouch.benchmark.task import Task
+from retouch.methods.unwanted import shows_unwanted
 
 DRAWN = 4000  # own images that are sorted into negatives and positives
 FISHER = 32  # images that tell F, as in the authors' code

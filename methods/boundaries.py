@@ -15,9 +15,9 @@ import torch
 from sklearn.svm import LinearSVC
 from torch import Tensor
 
-from benchmark.generators.base import BATCH, Generator
-from benchmark.joint import names
-from benchmark.task import Task
+from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.joint import names
+from retouch.benchmark.task import Task
 
 PROBES = 2000  # latents that the guide looks at for a boundary
 PERCENTILES = 0.005, 0.995  # of the signed distances: values 0 and 1

@@ -15,10 +15,10 @@ Deviations:
 import torch
 from torch import Tensor
 
-from benchmark.budget import Budget
-from benchmark.generators.gan import Gan
-from benchmark.task import Task
-from methods.boundaries import PERCENTILES, PROBES, Boundaries, Editor, check_target, find_boundaries
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.gan import Gan
+from retouch.benchmark.task import Task
+from retouch.methods.boundaries import PERCENTILES, PROBES, Boundaries, Editor, check_target, find_boundaries
 
 
 def walk(z: Tensor, values: Tensor, boundaries: Boundaries, low: Tensor, high: Tensor) -> Tensor:

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmark.budget import Budget
-from benchmark.generators.base import Generator
-from benchmark.task import Task
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
 
 EMA = 0.98  # of the weights, a step: a base is the average over its own pre-training too
 

@@ -36,9 +36,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from benchmark.budget import Budget
-from benchmark.generators.gan import Gan, to_float
-from benchmark.task import Task
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.gan import Gan, to_float
+from retouch.benchmark.task import Task
 
 BATCH = 64  # images of each kind in a step
 ALPHA_PLUS, ALPHA_MINUS = 0.9, 0.1  # D's labels of real and of fake images

@@ -34,11 +34,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark.budget import Budget
-from benchmark.generators.diffusion import Diffusion
-from benchmark.task import Task
-from methods.guided_sampling import Guided, Sampling
-from methods.h_space import Head, Predictor, edited_h, learn
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.diffusion import Diffusion
+from retouch.benchmark.task import Task
+from retouch.methods.guided_sampling import Guided, Sampling
+from retouch.methods.h_space import Head, Predictor, edited_h, learn
 
 LOSS_WEIGHT = 3.0  # the paper's 300, for each of its 100 images
 

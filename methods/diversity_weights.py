@@ -32,11 +32,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-import metrics
-from benchmark.budget import Budget
-from benchmark.generators.base import Generator
-from benchmark.task import Task
-from methods.continued import continue_training
+from retouch import metrics
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
+from retouch.methods.continued import continue_training
 
 STEPS, STEP_SIZE, DECAY, DECAY_EVERY = 100, 0.1, 0.99, 5  # of w's Adam, as released
 SHOWN = 10  # heaviest images named in the log

@@ -27,11 +27,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmark.budget import Budget
-from benchmark.generators.gan import Gan
-from benchmark.task import Task
-from methods.boundaries import decode
-from methods.unwanted import shows_unwanted
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.gan import Gan
+from retouch.benchmark.task import Task
+from retouch.methods.boundaries import decode
+from retouch.methods.unwanted import shows_unwanted
 
 PROBES = 4000  # latents that the guide looks at for the target vector
 BATCH, WINDOW = 64, 7

@@ -6,9 +6,9 @@ a likelihood or a bound on it; a GAN has no loss on an image.
 
 import torch
 
-from benchmark.budget import Budget
-from benchmark.generators.base import Generator
-from benchmark.task import Task
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
 
 
 def edit(generator: Generator, task: Task, budget: Budget, *, steps: int = 30, lr: float = 1e-5) -> Generator:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from benchmark.generators.diffusion import Diffusion
-from benchmark.generators.gan import to_uint8
-from benchmark.task import Task
+from retouch.benchmark.generators.diffusion import Diffusion
+from retouch.benchmark.generators.gan import to_uint8
+from retouch.benchmark.task import Task
 
 MARGIN = 1e-4  # how far from 1 stated shares may sum
 

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark.budget import Budget
-from benchmark.generators.diffusion import Diffusion
-from benchmark.generators.gan import to_float
-from benchmark.task import Task
-from methods.guided_sampling import read_target
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.diffusion import Diffusion
+from retouch.benchmark.generators.gan import to_float
+from retouch.benchmark.task import Task
+from retouch.methods.guided_sampling import read_target
 
 BATCH = 64
 FORWARDS = 3 * BATCH  # images through the UNet for the price of one training step: a batch, there and back

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmark.budget import Budget
-from benchmark.generators.base import Generator
-from benchmark.task import Task
-from methods.wanted import density_ratio
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
+from retouch.methods.wanted import density_ratio
 
 
 class Resampled:

@@ -5,10 +5,10 @@ Needs labels, here the guide's, of the kind that diversity weights do without: p
 
 import torch
 
-from benchmark.budget import Budget
-from benchmark.generators.base import Generator
-from benchmark.task import Task
-from methods.continued import continue_training
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
+from retouch.methods.continued import continue_training
 
 
 def edit(generator: Generator, task: Task, budget: Budget, *, share: float = 0.5, lr: float = 1.0) -> Generator:

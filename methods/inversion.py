@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark.budget import Budget
-from benchmark.generators.gan import Gan, to_float
-from benchmark.task import Task
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.gan import Gan, to_float
+from retouch.benchmark.task import Task
 
 BATCH, CHUNK = 64, 256  # images in a training step; images inverted at a time
 HEAD = 20.0  # step size of the encoder's new layer over that of its trunk, which D has trained

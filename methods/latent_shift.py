@@ -32,11 +32,11 @@ from sklearn.svm import LinearSVC
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmark.budget import Budget
-from benchmark.generators.gan import Gan
-from benchmark.joint import names
-from benchmark.task import Task
-from methods.boundaries import PROBES, Boundaries, check_target, decode, tilt
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.gan import Gan
+from retouch.benchmark.joint import names
+from retouch.benchmark.task import Task
+from retouch.methods.boundaries import PROBES, Boundaries, check_target, decode, tilt
 
 AIMED = 500  # images of each cell's mixture that the guide looks at
 ENOUGH = 2  # kept latents for each dimension that a cell's mixture needs at least

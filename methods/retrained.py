@@ -3,9 +3,9 @@
 Its weights ship like a base's (`retouch pretrain` repeats them); the cost of that training is charged here.
 """
 
-from benchmark.budget import Budget
-from benchmark.generators.base import Generator
-from benchmark.task import Task
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
 
 
 def edit(generator: Generator, task: Task, budget: Budget, *, train_steps: int | None = None) -> Generator:

@@ -18,10 +18,10 @@ Deviations:
 import torch
 from torch import Tensor
 
-from benchmark.budget import Budget
-from benchmark.generators.diffusion import Diffusion
-from benchmark.generators.gan import to_float
-from benchmark.task import Task
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.diffusion import Diffusion
+from retouch.benchmark.generators.gan import to_float
+from retouch.benchmark.task import Task
 
 BATCH = 32  # forget images, and retained ones, in a step: together the pre-training's batch
 PASSES = 8  # batches that tell the saliency

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmark.budget import Budget
-from benchmark.generators.diffusion import Diffusion
-from benchmark.task import Task
-from methods.guided_sampling import Guided, Sampling, assigned
-from methods.h_space import Head, edited_h, learn
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.diffusion import Diffusion
+from retouch.benchmark.task import Task
+from retouch.methods.guided_sampling import Guided, Sampling, assigned
+from retouch.methods.h_space import Head, edited_h, learn
 
 
 class SampleGuided(Guided):

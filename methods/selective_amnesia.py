@@ -27,10 +27,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
-from benchmark.budget import Budget
-from benchmark.generators.base import Generator
-from benchmark.task import Task
-from methods.unwanted import shows_unwanted
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
+from retouch.methods.unwanted import shows_unwanted
 
 REPLAY = 512  # own images that are drawn for replay and F
 FISHER = 64  # of these, for F

@@ -44,11 +44,11 @@ from scipy.spatial import cKDTree
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark.budget import Budget
-from benchmark.generators.gan import Gan, Synthesis, to_float, to_uint8
-from benchmark.task import Task
-from methods.boundaries import PERCENTILES, Editor, check_target, find_boundaries
-from methods.inversion import invert, train_encoder
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.gan import Gan, Synthesis, to_float, to_uint8
+from retouch.benchmark.task import Task
+from retouch.methods.boundaries import PERCENTILES, Editor, check_target, find_boundaries
+from retouch.methods.inversion import invert, train_encoder
 
 QUERIES, NEIGHBOURS, MODES = 20_000, 10, 3
 BATCH = 64  # images in a training step

@@ -1,8 +1,8 @@
 """The negative control: the base as it is. Its goal is 0 and its quality 1 by the definition of the scale."""
 
-from benchmark.budget import Budget
-from benchmark.generators.base import Generator
-from benchmark.task import Task
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
 
 
 def edit(generator: Generator, task: Task, budget: Budget) -> Generator:

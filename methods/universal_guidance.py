@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmark.budget import Budget
-from benchmark.generators.diffusion import Diffusion
-from benchmark.task import Guide, Task
-from methods.guided_sampling import Guided, Sampling, assigned, read_target
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.diffusion import Diffusion
+from retouch.benchmark.task import Guide, Task
+from retouch.methods.guided_sampling import Guided, Sampling, assigned, read_target
 
 
 class UniversallyGuided(Guided):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmark.task import Task
+from retouch.benchmark.task import Task
 
 
 def shows_unwanted(task: Task) -> Callable[[Tensor], Tensor]:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from benchmark.generators.base import Generator
-from benchmark.task import Task
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.task import Task
 
 PROBES = 1000  # images of the base that tell its own shares
 

@@ -1,23 +1,24 @@
 """Pure functions on features, labels and likelihoods: arrays in, numbers with intervals out.
 
-Names are loaded when they are first used, so that `import metrics` costs nothing: torch, scipy and sklearn stay out.
+Names are loaded when they are first used, so that importing this costs nothing: torch, scipy and sklearn stay out.
 """
+
 import importlib
 
 _HOME = {
     "estimate": ("Estimate", "wilson"),
-    "reference": ("Reference",),
-    "onepass": ("suite",),
+    "engine.reference": ("Reference",),
+    "one_pass": ("suite",),
     "frechet": ("fd", "weighted_fd"),
     "kernel": ("kd",),
     "neighbours": ("prdc",),
-    "weighted": ("weighted_precision_recall",),
-    "spectrum": ("vendi", "weighted_vendi", "vendi_gradient"),
-    "diversity": ("Optimum", "diversity_objective", "effective_sample_size", "optimal_vendi_weights"),
-    "judged": ("Shares", "identity_share", "invalidity", "share", "shares"),
-    "mix": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
-    "likelihood": ("quantile_drop", "quantiles"),
-    "identity": ("Curve", "identity_curve"),
+    "weighted_neighbours": ("weighted_precision_recall",),
+    "vendi_score": ("vendi", "weighted_vendi", "vendi_gradient"),
+    "vendi_weights": ("Optimum", "diversity_objective", "effective_sample_size", "optimal_vendi_weights"),
+    "judged_shares": ("Shares", "identity_share", "invalidity", "share", "shares"),
+    "mix_distances": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
+    "likelihood_drop": ("quantile_drop", "quantiles"),
+    "identity_similarity": ("Curve", "identity_curve"),
     "summary": ("Aggregate", "aggregate", "means", "paired_difference", "ranks", "smallest_difference"),
     "meaning": ("MEANING", "Meaning"),
 }
@@ -27,8 +28,8 @@ __all__ = sorted(_MODULE)
 
 def __getattr__(name: str) -> object:
     if name not in _MODULE:
-        raise AttributeError(f"module 'metrics' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"metrics.{_MODULE[name]}"), name)
+        raise AttributeError(f"module 'retouch.metrics' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"retouch.metrics.{_MODULE[name]}"), name)
 
 
 def __dir__() -> list[str]:

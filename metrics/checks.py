@@ -1,7 +1,9 @@
 """What an array must be before it is measured. Each error says which array, what was found, what is wanted."""
+
 import numpy as np
 
 LIMITS = {"float32": 1e6, "float64": 1e24}
+
 
 def as_features(array: np.ndarray, name: str, least: int = 2) -> np.ndarray:
     """`array` as a finite (n, d) float array of at least `least` rows; float32 stays float32, all else float64."""
@@ -30,8 +32,10 @@ def as_pair(generated: np.ndarray, reference: np.ndarray, least: int = 2) -> tup
 def same_width(generated: np.ndarray, reference: np.ndarray) -> None:
     """Both sets must come from the same feature network."""
     if generated.shape[1] != reference.shape[1]:
-        raise ValueError(f"generated and reference: found widths {generated.shape[1]} and {reference.shape[1]}, "
-                         "wanted the same features on both sides")
+        raise ValueError(
+            f"generated and reference: found widths {generated.shape[1]} and {reference.shape[1]}, "
+            "wanted the same features on both sides"
+        )
 
 
 def as_weights(weights: np.ndarray | None, n: int, name: str = "weights") -> np.ndarray:
@@ -42,8 +46,10 @@ def as_weights(weights: np.ndarray | None, n: int, name: str = "weights") -> np.
     if len(weights) != n:
         raise ValueError(f"{name}: found {len(weights)} weights, wanted {n}, one for each row")
     if weights.min() < 0 or weights.sum() <= 0:
-        raise ValueError(f"{name}: found a minimum of {weights.min():g} and a sum of {weights.sum():g}, "
-                         "wanted weights >= 0 with a positive sum")
+        raise ValueError(
+            f"{name}: found a minimum of {weights.min():g} and a sum of {weights.sum():g}, "
+            "wanted weights >= 0 with a positive sum"
+        )
     return weights / weights.sum()
 
 
@@ -69,8 +75,10 @@ def as_distribution(values: np.ndarray, name: str, classes: int) -> np.ndarray:
     if len(values) != classes:
         raise ValueError(f"{name}: found {len(values)} values, wanted {classes}, one for each class")
     if values.min() < 0 or abs(values.sum() - 1) > 1e-6:
-        raise ValueError(f"{name}: found a minimum of {values.min():g} and a sum of {values.sum():g}, "
-                         "wanted probabilities that sum to 1")
+        raise ValueError(
+            f"{name}: found a minimum of {values.min():g} and a sum of {values.sum():g}, "
+            "wanted probabilities that sum to 1"
+        )
     return values / values.sum()
 
 
@@ -100,6 +108,7 @@ def _finite(array: np.ndarray, name: str) -> np.ndarray:
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             where = tuple(int(i) for i in bad[0])
-            raise ValueError(f"{name}: found {len(bad)} NaN or infinite values, the first at {where}; wanted finite "
-                             f"ones")
+            raise ValueError(
+                f"{name}: found {len(bad)} NaN or infinite values, the first at {where}; wanted finite ones"
+            )
     return array

@@ -1,4 +1,5 @@
 """A number with its interval, and the few ways in which an interval is made."""
+
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -40,8 +41,17 @@ def t_value(dof: float, level: float = 0.95) -> float:
     return float(stdtrit(max(dof, 1.0), 0.5 + level / 2))
 
 
-def around(value: float, se: float, n: int, *, dof: float = np.inf, plain: float | None = None,
-           note: str = "", level: float = 0.95, same: float | None = None) -> Estimate:
+def around(
+    value: float,
+    se: float,
+    n: int,
+    *,
+    dof: float = np.inf,
+    plain: float | None = None,
+    note: str = "",
+    level: float = 0.95,
+    same: float | None = None,
+) -> Estimate:
     """value ± quantile × standard error; a finite `dof` takes Student's quantile."""
     half = se * (z_value(level) if np.isinf(dof) else t_value(dof, level))
     return Estimate(float(value), float(value - half), float(value + half), int(n), plain, note, float(se), same=same)

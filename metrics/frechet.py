@@ -5,19 +5,25 @@ value is too large by about c/N, c unknown, so values at different N cannot be c
 jackknife over both samples removes that bias; wider features see `wide`.
 Known difference to the peers: `plain` equals theirs; `value` is lower, and can be slightly negative where both agree.
 """
+
 import numpy as np
 
-from metrics.checks import as_features, as_weights, same_width
-from metrics.diversity import effective_sample_size
-from metrics.estimate import Estimate, around
-from metrics.linear import eigvalsh, root, sandwich
-from metrics.moments import WIDE, Moments, jackknife, moments
-from metrics.reference import Reference
-from metrics.wide import plain_and_corrections
+from retouch.metrics.checks import as_features, as_weights, same_width
+from retouch.metrics.engine.fd_wide import plain_and_corrections
+from retouch.metrics.engine.linear import eigvalsh, root, sandwich
+from retouch.metrics.engine.moments import WIDE, Moments, jackknife, moments
+from retouch.metrics.engine.reference import Reference
+from retouch.metrics.estimate import Estimate, around
+from retouch.metrics.vendi_weights import effective_sample_size
 
 
-def fd(generated: np.ndarray, reference: np.ndarray | Reference, generated_weights: np.ndarray | None = None, *,
-       level: float = 0.95) -> Estimate:
+def fd(
+    generated: np.ndarray,
+    reference: np.ndarray | Reference,
+    generated_weights: np.ndarray | None = None,
+    *,
+    level: float = 0.95,
+) -> Estimate:
     """Fréchet distance of (n, d) to (m, d) features, squared units of the features, 0 = same mean and covariance.
 
     generated_weights (n,): groups re-weighted to a target mix. Needs n >= d and m >= d, of weighted rows the effective
@@ -41,13 +47,20 @@ def weighted_fd(generated: np.ndarray, reference: np.ndarray, weights: np.ndarra
     return fd(generated, Reference(whole.features[use], whole.weights[use]), level=level)
 
 
-def from_moments(a: Moments, b: Moments, generated: np.ndarray, reference: Reference,
-                 weights: np.ndarray | None = None, level: float = 0.95) -> Estimate:
+def from_moments(
+    a: Moments,
+    b: Moments,
+    generated: np.ndarray,
+    reference: Reference,
+    weights: np.ndarray | None = None,
+    level: float = 0.95,
+) -> Estimate:
     """FD from block sums that are already there (the one-pass suite's way in)."""
     if generated.shape[1] > WIDE:
         y, dof = reference.features, np.inf
         plain, bias, variance, s = plain_and_corrections(
-            generated, as_weights(weights, a.n), a, y, as_weights(reference.weights, b.n), b, reference.root)
+            generated, as_weights(weights, a.n), a, y, as_weights(reference.weights, b.n), b, reference.root
+        )
     else:
         plain, bias, variance, dof, s = _narrow(a, b)
     twice = _degenerate_variance(s, a.inverse_size + b.inverse_size)  # what the jackknife counts double
@@ -80,8 +93,9 @@ def _degenerate_variance(s: np.ndarray, size: float) -> float:
     return float(size**2 * (harmonic + 2.25 * np.sum(s**2)))
 
 
-def _with_root(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray,
-               root2: np.ndarray) -> tuple[float, np.ndarray]:
+def _with_root(
+    mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray, root2: np.ndarray
+) -> tuple[float, np.ndarray]:
     """FD, and the spectrum of (S1 S2)^(1/2)."""
     gap = mean1 - mean2
     s = np.sqrt(np.maximum(eigvalsh(sandwich(root2, cov1)), 0))
@@ -99,5 +113,7 @@ def _enough(features: np.ndarray, weights: np.ndarray | None, name: str) -> None
     if worth < 4:
         raise ValueError(f"{found}, wanted at least 4 for an interval")
     if worth < d:
-        raise ValueError(f"{found}, wanted at least {d} rows: below that FD's bias cannot be removed; use "
-                         "kd, which is unbiased at every n")
+        raise ValueError(
+            f"{found}, wanted at least {d} rows: below that FD's bias cannot be removed; use "
+            "kd, which is unbiased at every n"
+        )

@@ -5,19 +5,21 @@ every pair counts once, and the interval is that of the estimate: the variance o
 (Hoeffding), V = 4 Var a(x)/n + 4 Var b(y)/m + 2 Vxx/n(n-1) + 2 Vyy/m(m-1) + 4 Vxy/nm. The first two vanish when both
 sets agree.
 """
+
 import numpy as np
 
-from metrics.checks import as_features, same_width
-from metrics.estimate import Estimate, score_interval, z_value
-from metrics.reference import Reference
-from metrics.sweep import Cross, Own, Side, cross_pass, own_pass
+from retouch.metrics.checks import as_features, same_width
+from retouch.metrics.engine.pairs import Cross, Own, Side, cross_pass, own_pass
+from retouch.metrics.engine.reference import Reference
+from retouch.metrics.estimate import Estimate, score_interval, z_value
 
 LEAST = 4  # rows: below that there is no variance to speak of
 SAMPLE = 1000  # points from which the second-order terms are taken: 1% is enough for a variance
 
 
-def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float = 0.95,
-       device: str = "cpu") -> Estimate:
+def kd(
+    generated: np.ndarray, reference: np.ndarray | Reference, *, level: float = 0.95, device: str = "cpu"
+) -> Estimate:
     """Kernel distance of (n, d) to (m, d) features; 0 = same distribution (third moments), may be slightly negative."""
     generated, reference = as_features(generated, "generated", LEAST), Reference.of(reference)
     as_features(reference.features, "reference", LEAST)
@@ -28,8 +30,9 @@ def kd(generated: np.ndarray, reference: np.ndarray | Reference, *, level: float
     return from_rows(generated, x, reference.features, y, cross, level)
 
 
-def from_rows(generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cross: Cross,
-              level: float = 0.95) -> Estimate:
+def from_rows(
+    generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cross: Cross, level: float = 0.95
+) -> Estimate:
     """Kernel distance from the mean kernel values of each point (the one-pass suite's way in)."""
     n, m = len(generated), len(reference)
     value = x.kernel.mean() + y.kernel.mean() - cross.kernel_x.mean() - cross.kernel_y.mean()

@@ -1,7 +1,8 @@
 """What each number means, in plain words: the one source for docs/metrics.md and for the leaderboard.
 
-`python -m metrics.meaning > docs/metrics.md` writes the page; a test sees to it that page and source agree.
+`python -m retouch.metrics.meaning > docs/metrics.md` writes the page; a test sees to it that page and source agree.
 """
+
 from typing import NamedTuple
 
 
@@ -97,7 +98,7 @@ MEANING: dict[str, Meaning] = {
         "to read when there are few images.",
         "down",
         "around 0 for equal distributions, slightly negative by chance",
-        "Its size has no natural unit: compare it within one feature space only. The \"std\" that libraries print is "
+        'Its size has no natural unit: compare it within one feature space only. The "std" that libraries print is '
         "not the error of the estimate; the interval here is.",
         "Bińkowski et al. 2018",
     ),
@@ -151,8 +152,7 @@ MEANING: dict[str, Meaning] = {
     ),
     "weighted_fd": Meaning(
         "Weighted Fréchet distance",
-        "Fréchet distance to a reference whose images count by given weights, such as those that make it most "
-        "diverse.",
+        "Fréchet distance to a reference whose images count by given weights, such as those that make it most diverse.",
         "down",
         "from 0",
         "It moves with the weights: compare under the same weights only.",
@@ -188,8 +188,7 @@ MEANING: dict[str, Meaning] = {
     ),
     "invalidity": Meaning(
         "Invalidity",
-        "Share of samples that still fall in the category that was to be redacted, corrected for the judge's "
-        "mistakes.",
+        "Share of samples that still fall in the category that was to be redacted, corrected for the judge's mistakes.",
         "down",
         "0 to 1",
         "As for shares. Zero among N images still allows about 4/N.",
@@ -325,18 +324,23 @@ MEANING: dict[str, Meaning] = {
 
 def page() -> str:
     """The text of docs/metrics.md."""
-    head = ("# What the numbers mean\n\nWritten by `python -m metrics.meaning`; the leaderboard shows the same texts. "
-            "First what every record is summed up in, then the raw metrics. Every value but score and costs has a 95% "
-            "interval.\n")
+    head = (
+        "# What the numbers mean\n\n"
+        "Written by `python -m retouch.metrics.meaning`; the leaderboard shows the same "
+        "texts. First what every record is summed up in, then the raw metrics. Every value but score and costs "
+        "has a 95% interval.\n"
+    )
     return head + "".join(_section(name, found) for name, found in MEANING.items())
 
 
 def _section(name: str, found: Meaning) -> str:
     also = "; ".join(f"`{key}` ({title})" for key, title in found.also)
-    return (f"\n## {found.title}\n\n`{name}`. {found.text}\n\n"
-            + (f"- In records also: {also}.\n" if also else "")
-            + f"- Better: {found.direction}. Range: {found.range}.\n- When not to trust it: {found.distrust}\n"
-            f"- Source: {found.source}.\n")
+    return (
+        f"\n## {found.title}\n\n`{name}`. {found.text}\n\n"
+        + (f"- In records also: {also}.\n" if also else "")
+        + f"- Better: {found.direction}. Range: {found.range}.\n- When not to trust it: {found.distrust}\n"
+        f"- Source: {found.source}.\n"
+    )
 
 
 if __name__ == "__main__":

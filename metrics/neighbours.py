@@ -9,17 +9,25 @@ Intervals: the variance over one sample given the other is exact, that over the 
 in turn (subsampling without replacement; a bootstrap's duplicates would shrink the radii). By Efron and Stein it errs
 on the wide side. Proportions get Wilson's interval at the number of independent images that would vary as much.
 """
+
 import numpy as np
 
-from metrics.checks import as_features, same_width
-from metrics.estimate import Estimate, around, wilson
-from metrics.reference import Reference
-from metrics.sweep import Cross, Own, Side, cross_pass, own_pass
+from retouch.metrics.checks import as_features, same_width
+from retouch.metrics.engine.pairs import Cross, Own, Side, cross_pass, own_pass
+from retouch.metrics.engine.reference import Reference
+from retouch.metrics.estimate import Estimate, around, wilson
 
 
-def prdc(generated: np.ndarray, reference: np.ndarray | Reference, *, k: int = 5, closed: bool = True,
-         level: float = 0.95, device: str = "cpu") -> dict[str, Estimate]:
-    """"precision", "recall", "density", "coverage" of (n, d) against (m, d) features with k nearest neighbours."""
+def prdc(
+    generated: np.ndarray,
+    reference: np.ndarray | Reference,
+    *,
+    k: int = 5,
+    closed: bool = True,
+    level: float = 0.95,
+    device: str = "cpu",
+) -> dict[str, Estimate]:
+    """ "precision", "recall", "density", "coverage" of (n, d) against (m, d) features with k nearest neighbours."""
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     same_width(generated, reference.features)
     enough(len(generated), len(reference.features), k)
@@ -35,11 +43,14 @@ def from_passes(x: Own, y: Own, cross: Cross, k: int, level: float = 0.95) -> di
     forth, back = cross.forth, cross.back
     size = min(n, m)
     density = around(forth.count.mean() / k, forth.density_variance(y.nearest) ** 0.5 / k, size, level=level, same=1.0)
-    return {"precision": proportion(np.mean(forth.count > 0), forth.share_variance(y.nearest), n, y.hubs, level),
-            "recall": proportion(np.mean(back.count > 0), back.share_variance(x.nearest), m, x.hubs, level),
-            "density": density,
-            "coverage": proportion(np.mean(forth.held > 0), forth.coverage_variance(y.nearest), m,
-                                   same_coverage(n, m, k), level)}
+    return {
+        "precision": proportion(np.mean(forth.count > 0), forth.share_variance(y.nearest), n, y.hubs, level),
+        "recall": proportion(np.mean(back.count > 0), back.share_variance(x.nearest), m, x.hubs, level),
+        "density": density,
+        "coverage": proportion(
+            np.mean(forth.held > 0), forth.coverage_variance(y.nearest), m, same_coverage(n, m, k), level
+        ),
+    }
 
 
 def same_coverage(n: int, m: int, k: int) -> float:
@@ -56,8 +67,9 @@ def enough(n: int, m: int, k: int) -> None:
         raise ValueError(f"k: found {k!r}, wanted a whole number of neighbours, at least 1")
     for name, size in (("generated", n), ("reference", m)):
         if size < 4 * (k + 2):
-            raise ValueError(f"{name}: found {size} rows, wanted at least {4 * (k + 2)} for {k} neighbours and an "
-                             f"interval")
+            raise ValueError(
+                f"{name}: found {size} rows, wanted at least {4 * (k + 2)} for {k} neighbours and an interval"
+            )
 
 
 def proportion(p: float, variance: float, n: int, same: float | None, level: float) -> Estimate:

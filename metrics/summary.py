@@ -4,12 +4,13 @@ The instances of a track are fixed, the seeds are a sample: seeds are drawn anew
 bootstrap, Agarwal et al. 2021). With S seeds such draws are too narrow by sqrt((S - 1)/S), and with few seeds a normal
 quantile is too small: both are mended by one factor, without which three seeds cover 80% instead of 95%.
 """
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from metrics.estimate import Estimate, percentiles, t_value, z_value
+from retouch.metrics.estimate import Estimate, percentiles, t_value, z_value
 
 DRAWS = 2000
 
@@ -33,8 +34,9 @@ def aggregate(scores: np.ndarray, *, level: float = 0.95, draws: int = DRAWS, se
     return Aggregate(mean, iqm)
 
 
-def paired_difference(a: np.ndarray, b: np.ndarray, *, level: float = 0.95, draws: int = DRAWS,
-                      seed: int = 0) -> Estimate:
+def paired_difference(
+    a: np.ndarray, b: np.ndarray, *, level: float = 0.95, draws: int = DRAWS, seed: int = 0
+) -> Estimate:
     """Mean of a - b over the same instances and seeds (instances, seeds); the pairing takes their difficulty out."""
     a, b = _scores(a, "a"), _scores(b, "b")
     if a.shape != b.shape:
@@ -65,13 +67,17 @@ def means(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, 
     arrays = _alike(table)
     values, drawn, widen, note = _drawn_means(arrays, level)
     if np.isinf(widen):
-        return {name: Estimate(float(v), -np.inf, np.inf, arrays[0].size, note=note)
-                for name, v in zip(table, values, strict=True)}
+        return {
+            name: Estimate(float(v), -np.inf, np.inf, arrays[0].size, note=note)
+            for name, v in zip(table, values, strict=True)
+        }
     spread = (drawn - drawn.mean(1, keepdims=True)) * widen
     low, high = np.quantile(values[:, None] + spread, [0.5 - level / 2, 0.5 + level / 2], axis=1)
     se = spread.std(1) * z_value(level) / t_value(_dof(arrays[0]), level)
-    return {name: Estimate(float(v), float(min(lo, v)), float(max(hi, v)), arrays[0].size, note=note, se=float(e))
-            for name, v, lo, hi, e in zip(table, values, low, high, se, strict=True)}
+    return {
+        name: Estimate(float(v), float(min(lo, v)), float(max(hi, v)), arrays[0].size, note=note, se=float(e))
+        for name, v, lo, hi, e in zip(table, values, low, high, se, strict=True)
+    }
 
 
 def _alike(table: Mapping[str, np.ndarray]) -> list[np.ndarray]:
@@ -152,7 +158,7 @@ def _estimate(value: float, drawn: np.ndarray, widen: float, scores: np.ndarray,
 def _middle(scores: np.ndarray) -> np.ndarray:
     """Interquartile mean of each row: the lowest and the highest quarter (rounded down) are left out."""
     cut = scores.shape[1] // 4
-    return np.sort(scores, axis=1)[:, cut:scores.shape[1] - cut].mean(1)
+    return np.sort(scores, axis=1)[:, cut : scores.shape[1] - cut].mean(1)
 
 
 def _dof(scores: np.ndarray) -> int:
@@ -166,6 +172,7 @@ def _scores(scores: np.ndarray, name: str) -> np.ndarray:
     if scores.ndim != 2 or scores.size == 0:
         raise ValueError(f"{name}: found shape {scores.shape}, wanted (instances, seeds)")
     if not np.isfinite(scores).all():
-        raise ValueError(f"{name}: found {int((~np.isfinite(scores)).sum())} missing or infinite scores, wanted all "
-                         f"present")
+        raise ValueError(
+            f"{name}: found {int((~np.isfinite(scores)).sum())} missing or infinite scores, wanted all present"
+        )
     return scores

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmark import weights
-from benchmark.budget import Budget
-from benchmark.files import write_json
-from benchmark.generators import family
-from benchmark.generators.base import Generator
-from benchmark.judges import Classifier, Judge
-from benchmark.task import NEEDS, Task
+from retouch.benchmark import weights
+from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators import family
+from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.judges import Classifier, Judge
+from retouch.benchmark.support.files import write_json
+from retouch.benchmark.task import NEEDS, Task
 
 SMALL = {
     "flow": {"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8, "affine": True},
@@ -47,7 +47,7 @@ def reveal(
     folder: Path, base: Generator | None, kind: str, target: dict[str, Any], guide: Classifier | None = None,
     seed: int = 0, **images: Tensor,
 ) -> Task:  # fmt: skip
-    """Lay out FOLDER as benchmark.reveal does, with what is given (images: retain, forget) and no more, and open it."""
+    """Lay out FOLDER as `reveal` does, with what is given (images: retain, forget) and no more, and open it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, given in images.items():
         np.save(folder / f"{name}.npy", given.numpy())

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data.images import Images
+from retouch.benchmark.data.images import Images
 
 
 def load(spec: dict[str, Any], split: str) -> Images:
@@ -20,13 +20,13 @@ def load(spec: dict[str, Any], split: str) -> Images:
     arguments = dict(spec)
     name = arguments.pop("name")
     if name == "digits":
-        from benchmark.data.digits import digits as read
+        from retouch.benchmark.data.digits import digits as read
     elif name == "faces":
         return _faces(arguments, split)
     elif name in ("mnist", "fashion_mnist"):
         from functools import partial
 
-        from benchmark.data.mnist import mnist
+        from retouch.benchmark.data.mnist import mnist
 
         read = partial(mnist, name)
     else:
@@ -36,7 +36,7 @@ def load(spec: dict[str, Any], split: str) -> Images:
 
 def _faces(spec: dict[str, Any], split: str) -> Images:
     """Rendered faces from a recipe's table: n, size, seed, and the design's entries beside them."""
-    from benchmark.data.faces import Design, faces
+    from retouch.benchmark.data.faces import Design, faces
 
     spec = dict(spec)
     drawn = {key: spec.pop(key) for key in ("size", "seed", "start") if key in spec}

@@ -8,8 +8,8 @@ from importlib.metadata import version
 
 import numpy as np
 
-from benchmark.cache import cache_folder, keep, kept
-from benchmark.data.images import Images
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.support.cache import cache_folder, keep, kept
 
 SPLITS = {"train": (0, 100), "judge": (100, 140), "heldout": (140, 1000)}  # positions within each digit's images
 

@@ -10,7 +10,7 @@ Image i of a split depends on (design, split, seed, i, size) alone, never on how
 comes from integer hashes and the renderer uses correctly rounded operations only (see `render`), so the pixels are
 the same on every run and on every machine with IEEE arithmetic.
 
-`python -m benchmark.data.faces OUT.png` draws a contact sheet, one row a person.
+`python -m retouch.benchmark.data.faces OUT.png` draws a contact sheet, one row a person.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmark.cache import cache_folder, code_key, content_key, keep, kept
-from benchmark.data import render as renderer
-from benchmark.data import shapes
-from benchmark.data.images import Images
-from benchmark.data.population import VERSION, population, uniforms
-from benchmark.data.render import SHOT, render
+from retouch.benchmark.data import render as renderer
+from retouch.benchmark.data import shapes
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.data.population import VERSION, population, uniforms
+from retouch.benchmark.data.render import SHOT, render
+from retouch.benchmark.support.cache import cache_folder, code_key, content_key, keep, kept
 
 SPLITS = ("train", "guide", "judge", "heldout", "strangers")
 STRANGERS = 300  # people of the split "strangers": they come after the design's own people
@@ -206,5 +206,5 @@ if __name__ == "__main__":
     from PIL import Image
 
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m benchmark.data.faces OUT.png")
+        sys.exit("usage: python -m retouch.benchmark.data.faces OUT.png")
     Image.fromarray(contact_sheet()).save(sys.argv[1])

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmark.cache import cache_folder
-from benchmark.data.images import Images
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.support.cache import cache_folder
 
 SPLITS = {"train": (0, 40_000), "guide": (40_000, 50_000), "judge": (50_000, 60_000), "heldout": (0, 10_000)}
 ALLOW = "--download for `retouch pretrain`, RETOUCH_DOWNLOAD=1 elsewhere"

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from benchmark.data.render import PERSON
+from retouch.benchmark.data.render import PERSON
 
 VERSION = "faces-1"  # part of every stream of chance: another version is another data set
 SKIN_TONE = np.array([0.50, 0.30, 0.20])

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from benchmark.data.shapes import Canvas, blend, box, ellipse, rgb
+from retouch.benchmark.data.shapes import Canvas, blend, box, ellipse, rgb
 
 PERSON = {  # parameter of the person: lowest, highest, weight when two people are compared
     "skin": (0.0, 1.0, 2),

@@ -8,8 +8,8 @@ from diffusers import DDIMPipeline, DDIMScheduler, UNet2DModel
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchmark.generators.base import BATCH, Generator
-from benchmark.generators.gan import to_float, to_uint8
+from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.generators.gan import to_float, to_uint8
 
 
 class Diffusion(Generator):

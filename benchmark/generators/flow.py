@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmark.generators.base import Generator
+from retouch.benchmark.generators.base import Generator
 
 
 class ActNorm(nn.Module):

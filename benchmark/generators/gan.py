@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from benchmark.generators.base import Generator
+from retouch.benchmark.generators.base import Generator
 
 
 class Synthesis(nn.Module):

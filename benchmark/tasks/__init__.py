@@ -19,19 +19,19 @@ from typing import Any
 
 import numpy as np
 
-from benchmark import data, weights
-from benchmark.cache import content_key
-from benchmark.data.images import Images
-from benchmark.joint import Attribute, cells, key, names
-from benchmark.judges import Judge, Verdict
-from benchmark.tracks import Instance
+from retouch.benchmark import data, weights
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.joint import Attribute, cells, key, names
+from retouch.benchmark.judges import Judge, Verdict
+from retouch.benchmark.support.cache import content_key
+from retouch.benchmark.tracks import Instance
 
 HELD_OUT = 3000  # held-out images of data sets that are drawn
 
 
 @dataclass(frozen=True)
 class View:
-    """Generated images as the judge sees them; an attribute may be one or several (see `benchmark.joint`).
+    """Generated images as the judge sees them; an attribute may be one or several (see `retouch.benchmark.joint`).
 
     Attributes:
         verdict: of the N samples; judge: with its card; base: counts of each attribute's classes among the base's
@@ -62,7 +62,7 @@ def module(task: str) -> ModuleType:
     """The module of a task."""
     from importlib import import_module
 
-    return import_module(f"benchmark.tasks.{task}")
+    return import_module(f"retouch.benchmark.tasks.{task}")
 
 
 @cache

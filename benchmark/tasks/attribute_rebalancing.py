@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-import metrics
-from benchmark import data, joint
-from benchmark.data.images import Images
-from benchmark.tasks import View, held_out, pretrain_recipe, training
-from benchmark.tasks.category_redaction import share_table
-from benchmark.tracks import Instance
+from retouch import metrics
+from retouch.benchmark import data, joint
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.tasks import View, held_out, pretrain_recipe, training
+from retouch.benchmark.tasks.category_redaction import share_table
+from retouch.benchmark.tracks import Instance
 
 SUMMARY = "the output should follow a target distribution of an attribute"
 GOAL = "fairness_discrepancy"

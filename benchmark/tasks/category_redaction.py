@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-import metrics
-from benchmark.data.images import Images
-from benchmark.tasks import View, held_out, training
-from benchmark.tracks import Instance
+from retouch import metrics
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.tasks import View, held_out, training
+from retouch.benchmark.tracks import Instance
 
 SUMMARY = "images of a category must not be produced any more; everything else stays"
 GOAL = "invalidity"

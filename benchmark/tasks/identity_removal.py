@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-import metrics
-from benchmark import data
-from benchmark.data.images import Images
-from benchmark.tasks import View, held_out, pretrain_recipe, training
-from benchmark.tracks import Instance
+from retouch import metrics
+from retouch.benchmark import data
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.tasks import View, held_out, pretrain_recipe, training
+from retouch.benchmark.tracks import Instance
 
 SUMMARY = "a person who is over-represented in the training data is taken out of the generator"
 GOAL = "identity_share"

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-import metrics
-from benchmark.data.images import Images
-from benchmark.tasks import View, held_out, training
-from benchmark.tasks.attribute_rebalancing import group_weights
-from benchmark.tasks.category_redaction import share_table
-from benchmark.tracks import Instance
+from retouch import metrics
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.tasks import View, held_out, training
+from retouch.benchmark.tasks.attribute_rebalancing import group_weights
+from retouch.benchmark.tasks.category_redaction import share_table
+from retouch.benchmark.tracks import Instance
 
 SUMMARY = "a generator trained on unevenly filled data should stop neglecting what is rare in it"
 GOAL = "vendi"

@@ -1,4 +1,4 @@
-"""Tracks: named, versioned lists of instances, seeds and budgets, one TOML each."""
+"""Tracks: named, versioned lists of instances, seeds and budgets. A track is a folder: track.toml, recipes, scale."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from benchmark.records import InstanceName, Name
-from benchmark.submission import Family, Task
+from retouch.benchmark.records import InstanceName, Name
+from retouch.benchmark.submission import Family, Task
 
 FOLDER = Path(__file__).parent
 
@@ -63,13 +63,35 @@ class Track(BaseModel):
         return self.instances[names.index(name)]
 
 
+def names() -> list[str]:
+    """The tracks that there are."""
+    return sorted(file.parent.name for file in FOLDER.glob("*/track.toml"))
+
+
+def recipes() -> dict[str, dict[str, Any]]:
+    """The recipes of all tracks by name: how each base, control, judge and guide is trained.
+
+    Raises:
+        ValueError: a file that is not TOML, or two recipes of one name.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for file in sorted(FOLDER.glob("*/recipes.toml")):
+        try:
+            more = tomllib.loads(file.read_text())
+        except tomllib.TOMLDecodeError as error:
+            raise ValueError(f"{file} is not TOML: {error}; mend that line, or restore it from the release") from None
+        if twice := sorted(found.keys() & more.keys()):
+            raise ValueError(f"{file}: {', '.join(twice)} is a recipe of another track already; rename it")
+        found |= more
+    return found
+
+
 @cache
 def load(name: str) -> Track:
     """The track called `name`; an error names those there are."""
-    file = FOLDER / f"{name}.toml"
-    if not file.is_file():
-        known = sorted(p.stem for p in FOLDER.glob("*.toml"))
-        raise ValueError(f"no track {name!r}; there are {', '.join(known)}")
+    file = FOLDER / name / "track.toml"
+    if name not in names():
+        raise ValueError(f"no track {name!r}; there are {', '.join(names())}")
     try:
         table = tomllib.loads(file.read_text())
         common = table.pop("common", {})
@@ -81,15 +103,15 @@ def load(name: str) -> Track:
 
 def scale_file(track: str) -> Path:
     """Where a track's scale lies."""
-    return FOLDER / f"{track}.scale.json"
+    return FOLDER / track / "scale.json"
 
 
 @cache
 def scale(track: str) -> dict[str, Any]:
-    """The track's scale: what `unchanged` and `retrained` measure on each instance (see benchmark.scale)."""
+    """The track's scale: what `unchanged` and `retrained` measure on each instance (see train/anchors.py)."""
     file = scale_file(track)
     if not file.exists():
-        raise ValueError(f"{file} is missing; `python -m benchmark.scale {track}` measures it")
+        raise ValueError(f"{file} is missing; `python -m retouch.benchmark.train.anchors {track}` measures it")
     try:
         return json.loads(file.read_text())
     except ValueError as error:

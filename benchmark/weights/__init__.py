@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmark.generators.base import Generator
+    from retouch.benchmark.generators.base import Generator
 
 ROOT = Path(__file__).parent
 
@@ -23,7 +23,7 @@ def folder(name: str) -> Path:
         known = sorted(p.parent.name for p in ROOT.glob("*/card.json"))
         near = get_close_matches(name, known, n=3) or known
         raise WeightsError(f"no weights {name!r}; did you mean {', '.join(near)}? `retouch pretrain {name}` makes them "
-                           "where benchmark/recipes.toml has the recipe")  # fmt: skip
+                           "where a track's recipes.toml has the recipe")  # fmt: skip
     return path
 
 
@@ -57,7 +57,7 @@ def card(path: Path) -> dict[str, Any]:
 
 def load(path: Path, device: str = "cpu") -> "Generator":
     """The generator in a weights folder, on a device."""
-    from benchmark.generators import family
+    from retouch.benchmark.generators import family
 
     read = card(path)
     return family(read["family"])(read["config"], read["recipe"]["lr"]).restore(path).to(device)

@@ -3,7 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from leaderboard import choose, figures, frame, markup, scores, shell, state, tables
+from retouch.leaderboard.draw import figures
+from retouch.leaderboard.look import markup
+from retouch.leaderboard.rank import choose, scores, tables
+from retouch.leaderboard.read import frame
+from retouch.leaderboard.views import shell, state
 
 found, of = shell.begin(
     "Chooser", "Say what you have and what you may spend. What is left comes best first; what is ruled out says why."

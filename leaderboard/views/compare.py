@@ -5,7 +5,10 @@ import itertools
 import pandas as pd
 import streamlit as st
 
-from leaderboard import compare, figures, markup, overview_html, portraits, sheets, shell, state, tables
+from retouch.leaderboard.draw import figures, overview_table, portraits, sheets
+from retouch.leaderboard.look import markup
+from retouch.leaderboard.rank import paired, tables
+from retouch.leaderboard.views import shell, state
 
 found, of = shell.begin(
     "Compare",
@@ -41,8 +44,8 @@ called = {key: titles[rows[key][0]] + (f" ({rows[key][1]})" if several else "") 
 made = []
 for i, other in enumerate(chosen[1:]):
     a, b = rows[chosen[0]], rows[other]
-    goal, quality = (compare.pairs(found.runs, track, a, b, axis, tasks) for axis in ("goal", "quality"))
-    says = compare.sentence(goal, quality, called[chosen[0]], called[other])
+    goal, quality = (paired.pairs(found.runs, track, a, b, axis, tasks) for axis in ("goal", "quality"))
+    says = paired.sentence(goal, quality, called[chosen[0]], called[other])
     st.html(f'<div class="rt"><h2>{markup.esc(called[chosen[0]])} against {markup.esc(called[other])}</h2>'
             f'<p class="say">{markup.esc(says)}</p></div>')  # fmt: skip
     both = pd.concat([goal, quality], ignore_index=True)
@@ -84,4 +87,4 @@ side = tables.add_ties(found.scores).loc[here.index]
 side = side[pd.MultiIndex.from_frame(side[["submission", "point"]].astype(str)).isin(keys)]
 wide = tables.overview(side)
 st.html(markup.key())
-st.html(overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], found.records, marks, track))
+st.html(overview_table.table(wide, [t for t in tasks if (t, "goal") in wide], found.records, marks, track))

@@ -2,8 +2,12 @@
 
 import streamlit as st
 
-from benchmark import records
-from leaderboard import cards, frame, markup, overview_html, portraits, scores, sheets, shell, state, tables
+from retouch.benchmark import records
+from retouch.leaderboard.draw import cards, overview_table, portraits, sheets
+from retouch.leaderboard.look import markup
+from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.read import frame
+from retouch.leaderboard.views import shell, state
 
 found, of = shell.begin("")
 titles = shell.titles(found)
@@ -32,7 +36,7 @@ else:
     tasks = [t for t in shell.tasks_of(found, track) if (own["task"] == t).any()]
     wide = tables.overview(rows)
     st.html(markup.key())
-    st.html(overview_html.table(wide, tasks, found.records, shell.marks(found, of), track))
+    st.html(overview_table.table(wide, tasks, found.records, shell.marks(found, of), track))
     shell.downloads(f"retouch-{name}", tables.flat(wide, tasks))
 
 st.html('<div class="rt"><h2>One run: before and after</h2></div>')

@@ -2,7 +2,10 @@
 
 import streamlit as st
 
-from leaderboard import markup, overview_html, shell, state, tables, words
+from retouch.leaderboard.draw import overview_table
+from retouch.leaderboard.look import markup, words
+from retouch.leaderboard.rank import tables
+from retouch.leaderboard.views import shell, state
 
 found, of = shell.begin(*shell.LEAD)
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -30,7 +33,7 @@ shown = wide.iloc[(page - 1) * shell.PAGE : page * shell.PAGE]
 if raw:
     shown = tables.with_raw(shown, found.runs, left, raw)
 above.html(markup.key(raw_values))
-above.html(overview_html.table(shown, tasks, found.records, shell.marks(found, of), track, raw))
+above.html(overview_table.table(shown, tasks, found.records, shell.marks(found, of), track, raw))
 shell.downloads("retouch-overview", tables.flat(shown, tasks, raw))
 with st.expander("What these numbers mean"):
     names = ["goal", "quality", "share"] if not raw else sorted({name for group in raw.values() for name in group})

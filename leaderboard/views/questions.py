@@ -4,7 +4,10 @@ from pathlib import Path
 
 import streamlit as st
 
-from leaderboard import frame, markup, shell, words
+from retouch.benchmark.support import places
+from retouch.leaderboard.look import markup, words
+from retouch.leaderboard.read import frame
+from retouch.leaderboard.views import shell
 
 found, of = shell.begin("Questions", always=True)
 ANSWERS = (
@@ -78,7 +81,7 @@ stale = found.runs[found.runs["stale"]] if len(found.runs) else found.runs
 if len(stale):
     lines = [[markup.esc(frame.relative(r)), markup.esc(r["reason"])] for r in stale.head(100).to_dict("records")]
     st.html(markup.table(("stale record", "why"), lines))
-changes = Path(frame.__file__).parents[1] / "CHANGELOG.md"  # beside the package in a checkout; a wheel has none
+changes = (places.checkout() or Path()) / "CHANGELOG.md"  # beside the package in a checkout; a wheel has none
 if changes.is_file():
     with st.expander("Changes of tracks and scores, by version"):
         st.markdown(changes.read_text(encoding="utf-8").split("\n", 1)[1])

@@ -4,8 +4,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from leaderboard import markup, overview_html, scores, shell, state, tables, theme, upload
-from leaderboard.board import View
+from retouch.leaderboard.draw import overview_table
+from retouch.leaderboard.look import markup, theme
+from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.read import upload
+from retouch.leaderboard.read.board import View
+from retouch.leaderboard.views import shell, state
 
 found, of = shell.begin("Submit", "From nothing to a row on the board in three steps and a pull request.", always=True)
 STEPS = (
@@ -73,4 +77,4 @@ if good:
     st.html(f'<div class="rt"><h2>{markup.esc(", ".join(names))} among the others on {markup.esc(track)}</h2></div>')
     wide = tables.overview(made)
     st.html(markup.key())
-    st.html(overview_html.table(wide, [t for t in tasks if (t, "goal") in wide], records, marks, track, loud=names))
+    st.html(overview_table.table(wide, [t for t in tasks if (t, "goal") in wide], records, marks, track, loud=names))

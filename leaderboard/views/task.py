@@ -3,7 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from leaderboard import cards, figures, frame, markup, overview_html, scores, shell, state, tables, words
+from retouch.leaderboard.draw import cards, figures, overview_table
+from retouch.leaderboard.look import markup, words
+from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.read import frame
+from retouch.leaderboard.views import shell, state
 
 found, of = shell.begin("")
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -66,7 +70,7 @@ names = [
 primary = [n for n in (words.PRIMARY.get(task, ""), "fd", "precision", "recall") if n in names]
 extra = state.many("Raw numbers", "raw", names, show=lambda n: words.entry(n).title, pills=False, default=primary)
 shown = every[[*tables.RUN, *frame.with_ends(*frame.SCALED, *extra), "share", "claim"]]
-numbers = [overview_html.short(n) for n in extra]
+numbers = [overview_table.short(n) for n in extra]
 head = ["method", "point", "instance", "seed", "goal", "quality", *numbers, "cost", "record"]
 
 

@@ -3,7 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from leaderboard import figures, frame, hover, markup, overview_html, scores, sheets, shell, state, tables, words
+from retouch.leaderboard.draw import figures, overview_table, sheets
+from retouch.leaderboard.look import markup, words
+from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.read import frame
+from retouch.leaderboard.views import hover, shell, state
 
 NUMBERS = ("goal", "quality", "score", "share", "seconds", "sampling_relative", "peak_memory_mb")
 
@@ -114,7 +118,7 @@ if picked and picked["point"].count("|") == 2:
 columns = ["task", "family", *scores.ROW, *frame.with_ends(x, y), "share"]
 table = shown[[c for c in dict.fromkeys(columns) if c in shown]].sort_values(["task", "family", "submission", "point"])
 with st.expander("The numbers as a table"):
-    head = ["method", "point", "task", "family", overview_html.short(x), overview_html.short(y), "cost"]
+    head = ["method", "point", "task", "family", overview_table.short(x), overview_table.short(y), "cost"]
     st.html(markup.table(head, [[markup.esc(found.records.title(r["submission"])), markup.esc(r["point"]),
                                  markup.esc(shell.task_title(r["task"])), markup.esc(shell.family_title(r["family"])),
                                  markup.number(r[x], 3), markup.number(r[y], 3), markup.percent(r["share"])]

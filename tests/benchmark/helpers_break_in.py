@@ -120,9 +120,9 @@ def edit(generator, task, budget):
     shown = time.perf_counter()
     time.perf_counter = lambda: shown
     try:
-        import benchmark.score, benchmark.records, benchmark.run
-        benchmark.score.score = benchmark.run.scored = lambda *a: 1 / 0
-        benchmark.records.harmonic = lambda *a: 1.0
+        import retouch.benchmark.run.score, retouch.benchmark.records, retouch.benchmark.run.grid
+        retouch.benchmark.run.score.score = retouch.benchmark.run.grid.scored = lambda *a: 1 / 0
+        retouch.benchmark.records.harmonic = lambda *a: 1.0
     except ImportError:
         pass
     os.mkdir("answers")
@@ -141,7 +141,8 @@ FORGERIES = {
                            "        try:\n            if stat.S_ISSOCK(os.fstat(fd).st_mode):\n"
                            "                os.write(fd, struct.pack('!IQ', 2, 1 << 60) + b'{}')\n"
                            "        except OSError:\n            pass\n    return g\n", "at most"),
-    "numbers that are none": ("import benchmark.channel as c\ndef edit(g, task, budget):\n    send = c.Channel.send\n"
+    "numbers that are none": ("import retouch.benchmark.worker.channel as c\n"
+                              "def edit(g, task, budget):\n    send = c.Channel.send\n"
                               "    def lie(self, payload=b'', **m):\n"
                               "        send(self, payload, **(m | {'charged': float('nan')}))\n"
                               "    c.Channel.send = lie\n    return g\n", "charged"),

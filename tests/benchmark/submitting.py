@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import plan, records, run, sandbox, tracks
+from retouch.benchmark import records, tracks
+from retouch.benchmark.run import grid, plan
+from retouch.benchmark.worker import sandbox
 
 try:
     sandbox.name()
@@ -75,7 +77,7 @@ def small_run(folder: Path, instance: str, samples: int) -> plan.Run:
 def ran(folder: Path, seed: int = 0) -> Path:
     """Run a submission on the digits' GAN; returns the record's file."""
     one = plan.plan([folder], tracks.load("tiny"), instances=[INSTANCE], seeds=[seed])[0]
-    made = run.execute(one)
+    made = grid.execute(one)
     assert made.status == "ok", made.reason
     return one.record_path
 

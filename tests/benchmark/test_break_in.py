@@ -18,9 +18,11 @@ import submitting
 from helpers_break_in import BOMB, FILLER, FORGERIES, HONEST, HUNGRY, LIAR, PEEK
 from submitting import INSTANCE
 
-from benchmark import coordinate, limits, plan, records, reveal, run, sandbox, score, tracks
-from benchmark.channel import HEAD, Channel
-from benchmark.cli import main
+from retouch.benchmark import records, tracks
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.run import edit, grid, plan, reveal, score
+from retouch.benchmark.worker import limits, sandbox
+from retouch.benchmark.worker.channel import HEAD, Channel
 
 locked = pytest.param(True, id="bubblewrap", marks=submitting.needs_sandbox)
 SLEEP = f"98765.{secrets.randbelow(10**9):09}"  # seconds: by this number the process is found, and nobody else's
@@ -37,7 +39,7 @@ def place(tmp_path_factory):
         patch.setenv("SECRET_TOKEN", "hunter2")
         patch.setattr(limits, "PROCESSES", 60)
         patch.setattr(limits, "DISK_MB", 40)
-        patch.setattr(coordinate, "GRACE", 1.0)
+        patch.setattr(edit, "GRACE", 1.0)
         write(folder, "other", "SECRET = 'their method'\ndef edit(g, task, budget):\n    return g\n")
         yield folder
 
@@ -79,7 +81,7 @@ def peeked(place):
             for word, value in words.items():
                 body = body.replace(word, str(value))
             write(place, folder.name, body)
-            known[sandboxed] = json.loads(run.execute(one(folder, sandboxed)).reason.split("FOUND")[1])
+            known[sandboxed] = json.loads(grid.execute(one(folder, sandboxed)).reason.split("FOUND")[1])
         return known[sandboxed]
 
     yield found
@@ -162,7 +164,7 @@ def test_fill_the_disk_in_the_sandbox_stops_at_the_size_of_its_own(peeked, sandb
 
 def test_fork_without_end_without_a_sandbox_is_seen_and_ended_with_all_its_processes(place):
     pids = place / "pids"
-    record = run.execute(one(write(place, "bomb", BOMB.replace("PIDS", str(pids))), False))
+    record = grid.execute(one(write(place, "bomb", BOMB.replace("PIDS", str(pids))), False))
     assert record.status == "over_budget" and "processes" in record.reason
     started = [int(pid) for pid in pids.read_text().split()]
     assert len(started) > limits.PROCESSES // 2
@@ -170,13 +172,13 @@ def test_fork_without_end_without_a_sandbox_is_seen_and_ended_with_all_its_proce
 
 
 def test_fill_the_work_folder_without_a_sandbox_is_seen(place):
-    record = run.execute(one(write(place, "filler", FILLER), False))
+    record = grid.execute(one(write(place, "filler", FILLER), False))
     assert record.status == "over_budget" and "wrote more than 40 MB" in record.reason
 
 
 @both
 def test_use_more_memory_than_allowed_in_several_processes(place, sandboxed):
-    record = run.execute(one(write(place, "hungry", HUNGRY), sandboxed, max_memory_mb=1000))
+    record = grid.execute(one(write(place, "hungry", HUNGRY), sandboxed, max_memory_mb=1000))
     assert record.status == "over_budget" and "the track allows 1000 MB" in record.reason
 
 
@@ -187,7 +189,7 @@ def lies(place):
 
     def told(sandboxed):
         if sandboxed not in known:
-            known[sandboxed] = run.execute(one(write(place, f"liar{int(sandboxed)}", LIAR), sandboxed))
+            known[sandboxed] = grid.execute(one(write(place, f"liar{int(sandboxed)}", LIAR), sandboxed))
         return known[sandboxed]
 
     return told
@@ -219,7 +221,7 @@ def test_lie_in_sample_the_second_time_moves_drift_and_the_pictures_but_no_score
 @pytest.mark.parametrize("what", FORGERIES)
 def test_forged_messages_fail_the_run_and_cost_the_coordinator_nothing(place, what):
     body, reason = FORGERIES[what]
-    record = run.execute(one(write(place, "forger", body), False))
+    record = grid.execute(one(write(place, "forger", body), False))
     assert record.status == "failed" and reason in record.reason, record.reason
 
 
@@ -243,20 +245,20 @@ def test_half_a_message_keeps_nobody_waiting():
 @pytest.mark.parametrize("sandboxed", [locked])
 def test_the_sandbox_changes_no_byte_of_an_answer_and_no_cache_mixes_them(place, sandboxed):
     folder = write(place, "honest", HONEST)
-    inside, outside = (coordinate.answers(one(folder, where)).arrays for where in (True, False))
+    inside, outside = (edit.answers(one(folder, where)).arrays for where in (True, False))
     assert inside.keys() == outside.keys() and len(inside) == 2
     assert all(np.array_equal(inside[name], outside[name]) for name in inside)
     assert one(folder, True).key() != one(folder, False).key()
-    run.execute(one(folder, False))
+    grid.execute(one(folder, False))
     assert one(folder, False).record() and not one(folder, True).record()
-    assert run.execute(one(folder, True)).provenance.sandbox.startswith("bubblewrap")
+    assert grid.execute(one(folder, True)).provenance.sandbox.startswith("bubblewrap")
     assert one(folder, False).record() and one(folder, True).record()
 
 
 @pytest.mark.parametrize("sandboxed", [locked])
 def test_past_the_budget_a_checkpoint_counts_in_the_sandbox_too(place, sandboxed):
     endless = HONEST.replace("    return generator", "    while True:\n        pass")
-    record = run.execute(one(write(place, "endless", endless), sandboxed, max_minutes=0.03))
+    record = grid.execute(one(write(place, "endless", endless), sandboxed, max_minutes=0.03))
     assert record.status == "ok" and record.cost.cut, record.reason
 
 

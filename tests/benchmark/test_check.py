@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from submitting import INSTANCE, copy, forge, write
 
-from benchmark import axes, check, comment, records, tracks, versions
-from benchmark.cli import main
-from benchmark.records import harmonic
+from retouch.benchmark import records, tracks, versions
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.records import harmonic
+from retouch.benchmark.run import scale
+from retouch.benchmark.submit import check, report
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ FORGED = {
     "another name": ({"submission": "other"}, "belongs elsewhere"),
     "another place": ({"instance": "../../etc/passwd"}, "instance"),
     "other parameters": ({"params": {"lr": 2}}, "params"),
-    "another method": ({"method": "methods.rejection:edit"}, "not the manifest's entry"),
+    "another method": ({"method": "retouch.methods.rejection:edit"}, "not the manifest's entry"),
     "other code": ({"provenance__sha256__method": "0" * 64}, "other code"),
     "another base": ({"provenance__sha256__base": "0" * 64}, "stale: another base"),
     "another judge": ({"provenance__sha256__judge": "0" * 64}, "stale: another judge"),
@@ -82,7 +84,7 @@ def test_quality_below_the_floor_is_never_ok(mine):
     """A forger who has recomputed everything, but calls a destroyed generator ok."""
     anchors = tracks.scale("tiny")[INSTANCE]
     fd = {"value": 90.0, "low": 85.0, "high": 95.0, "n": 2000}
-    quality = axes.relative_quality(SimpleNamespace(**fd), anchors["unchanged"]["fd"], anchors["unit"]).model_dump()
+    quality = scale.relative_quality(SimpleNamespace(**fd), anchors["unchanged"]["fd"], anchors["unit"]).model_dump()
     goal = records.read(record_of(mine)).goal.value
     told = {"metrics__fd": fd, "quality": quality, "score": harmonic(goal, quality["value"])}
     forge(record_of(mine), **told)
@@ -220,7 +222,7 @@ def test_no_record_takes_it_down_or_is_lost(honest, data, tmp_path_factory):
     content = data.draw(st.sampled_from([text, *map(str.encode, DEEP)]) | st.binary(max_size=300))
     file.write_bytes(content)
     found = check.check(folder)
-    comment.markdown([found], found.records)
+    report.markdown([found], found.records)
     assert file.read_bytes() == content and record_of(folder, 1).exists()
     if content != text:
         assert any(f.level == "error" for f in found.findings)
@@ -250,7 +252,7 @@ def test_no_manifest_takes_it_down(honest, data, tmp_path_factory):
         | st.binary(max_size=200)
     )
     file.write_bytes(content)
-    comment.markdown([check.check(folder)], [])
+    report.markdown([check.check(folder)], [])
     assert file.read_bytes() == content and len(list(folder.glob("records/**/*.json"))) == 2
     shutil.rmtree(folder)
 

@@ -3,7 +3,8 @@
 import pytest
 from submitting import INSTANCE, TRAINS, ran, write
 
-from benchmark import plan, records, run, tracks
+from retouch.benchmark import records, tracks
+from retouch.benchmark.run import grid, plan
 
 REWRITES_ITSELF = f"from pathlib import Path\n{TRAINS}".replace(
     "    return", "    Path(__file__).write_text('# another method')\n    return"
@@ -22,7 +23,7 @@ CHARGES = TRAINS.replace("    return", "    budget.charge(2 * budget.train_steps
 
 
 def executed(folder, track=None):
-    return run.execute(plan.plan([folder], track or tracks.load("tiny"), instances=[INSTANCE], seeds=[0])[0])
+    return grid.execute(plan.plan([folder], track or tracks.load("tiny"), instances=[INSTANCE], seeds=[0])[0])
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def test_code_that_changes_while_it_runs_leaves_no_score(root, cache):
 
 
 def test_slow_imports_start_the_clock_and_cost_nothing_else(root, monkeypatch):
-    monkeypatch.setattr("benchmark.coordinate.IMPORTS", 0.1)
+    monkeypatch.setattr("retouch.benchmark.run.edit.IMPORTS", 0.1)
     found = executed(write(root, "mine", "import time\ntime.sleep(0.6)\n" + TRAINS))
     assert found.status == "ok", found.reason
 
@@ -50,7 +51,7 @@ def test_a_cache_that_cannot_be_written_costs_no_run(root, monkeypatch):
 
 
 def test_a_checkpoints_record_has_the_steps_before_it(root, monkeypatch):
-    monkeypatch.setattr("benchmark.coordinate.GRACE", 0.3)
+    monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.3)
     found = executed(write(root, "mine", CHECKPOINTS), tracks.load("tiny").model_copy(update={"max_minutes": 0.03}))
     assert found.status == "ok" and found.cost.cut and found.cost.gradient_steps == 3
 
@@ -61,12 +62,12 @@ def test_charges_beyond_the_budget_are_over_budget(root):
 
 
 def test_charges_of_an_edit_that_is_stopped_count_and_what_it_printed_is_kept(root, monkeypatch):
-    monkeypatch.setattr("benchmark.coordinate.GRACE", 0.3)
+    monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.3)
     brief = tracks.load("tiny").model_copy(update={"max_minutes": 0.03})
     folder = write(root, "mine", CHARGES_FIRST)
     found = executed(folder, brief)
     assert found.status == "over_budget" and "to a budget of 2 s" in found.reason
-    assert run.log_file(plan.plan([folder], brief, instances=[INSTANCE], seeds=[0])[0]).read_text() == "so far"
+    assert grid.log_file(plan.plan([folder], brief, instances=[INSTANCE], seeds=[0])[0]).read_text() == "so far"
 
 
 def test_an_error_in_a_package_of_the_submissions_names_its_line(root):
@@ -80,5 +81,5 @@ def test_an_error_in_a_package_of_the_submissions_names_its_line(root):
 def test_answers_keep_the_parts_that_made_them(root, monkeypatch):
     folder = write(root, "mine")
     made = records.read(ran(folder)).provenance.packages
-    monkeypatch.setattr("benchmark.machine.packages", lambda: {"torch": "another"})
+    monkeypatch.setattr("retouch.benchmark.support.machine.packages", lambda: {"torch": "another"})
     assert executed(folder).provenance.packages == made  # from the cache

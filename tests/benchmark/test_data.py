@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import data
-from benchmark.data.digits import SPLITS, digits
+from retouch.benchmark import data
+from retouch.benchmark.data.digits import SPLITS, digits
 
 
 def test_digits_are_split_without_overlap_and_keep_all_1797():

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.cache import keep
-from benchmark.data.faces import KEPT, NAMES, OF_IMAGE, SPLITS, Design, contact_sheet, faces, mix
-from benchmark.data.images import Images, concat
-from benchmark.data.population import MARKS, look_alikes, population, uniforms
+from retouch.benchmark.data.faces import KEPT, NAMES, OF_IMAGE, SPLITS, Design, contact_sheet, faces, mix
+from retouch.benchmark.data.images import Images, concat
+from retouch.benchmark.data.population import MARKS, look_alikes, population, uniforms
+from retouch.benchmark.support.cache import keep
 
 PINNED = {
     16: "fe979bbc1746e082ae1f0d28a2d72104abbc14e824f59c1a3bd56e91483f9d38",

@@ -1,9 +1,10 @@
 """Feature extraction: batches, cache, local weights. The networks here are small files that the tests make."""
+
 import numpy as np
 import pytest
 import torch
 
-from benchmark import features
+from retouch.benchmark import features
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (10, 3, 16, 16)).astype(np.uint8)
 
@@ -43,8 +44,10 @@ def test_cache_is_by_content_and_extractor(tmp_path):
     assert len(seen) == 3 and len(list(tmp_path.iterdir())) == 3  # no draft is left behind
 
 
-@pytest.mark.parametrize(("images", "message"), [
-    (IMAGES.astype(np.float32), "wanted uint8"), (IMAGES.transpose(0, 2, 3, 1), "channels seem to come last")])
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [(IMAGES.astype(np.float32), "wanted uint8"), (IMAGES.transpose(0, 2, 3, 1), "channels seem to come last")],
+)
 def test_bad_images(images, message):
     with pytest.raises(ValueError, match=message):
         features.extract(images, counting()[0])
@@ -96,7 +99,8 @@ def test_dinov2_comes_from_a_local_clone(monkeypatch, tmp_path):
     (tmp_path / "dinov2").mkdir()
     (tmp_path / "dinov2" / "hubconf.py").write_text(
         "import torch\ndef dinov2_vits14(pretrained=True):\n"
-        "    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 384))\n")
+        "    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 384))\n"
+    )
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 384))
     torch.save(network.state_dict(), tmp_path / "dinov2_vits14_pretrain.pth")
     assert features.available() == ["dinov2"]

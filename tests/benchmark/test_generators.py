@@ -7,8 +7,8 @@ import torch
 from diffusers import DDIMPipeline
 from small import SMALL, rng
 
-from benchmark import weights
-from benchmark.generators import family
+from retouch.benchmark import weights
+from retouch.benchmark.generators import family
 
 IMAGES = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
 
@@ -31,8 +31,8 @@ def test_samples_are_images_and_the_seed_decides_them(generator):
 
 def test_batch_size_does_not_change_samples(generator, monkeypatch):
     whole = generator.sample(9, rng())
-    monkeypatch.setattr("benchmark.generators.base.BATCH", 2)
-    monkeypatch.setattr("benchmark.generators.diffusion.BATCH", 2)
+    monkeypatch.setattr("retouch.benchmark.generators.base.BATCH", 2)
+    monkeypatch.setattr("retouch.benchmark.generators.diffusion.BATCH", 2)
     assert (whole.int() - generator.sample(9, rng()).int()).abs().max() <= 1  # a rounding may fall to the other side
 
 

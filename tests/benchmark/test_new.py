@@ -1,6 +1,5 @@
 """`retouch new`: what it writes runs as it is, for every task and family, from any folder."""
 
-import os
 import re
 import subprocess
 import sys
@@ -11,10 +10,11 @@ from typing import get_args
 import pytest
 from submitting import INSTANCE
 
-from benchmark import check, records, submission
-from benchmark.cli import main
-from benchmark.new import STARTS
-from benchmark.task import NEEDS, Guide
+from retouch.benchmark import records, submission
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.submit import check
+from retouch.benchmark.submit.new import STARTS
+from retouch.benchmark.task import NEEDS, Guide
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -58,9 +58,18 @@ def test_it_runs_outside_the_repository_and_improves_on_the_base(elsewhere, task
     (folder / "helper.py").write_text("SHARE = 0.25\n")
     method.write_text(method.read_text().replace("import torch\n", "import torch\nfrom helper import SHARE\n").replace(
         "budget.train_steps // 2", "int(budget.train_steps * SHARE)"))  # fmt: skip
-    command = [sys.executable, "-m", "benchmark.cli", "run", str(folder), "--instance", instance, "--seed", "0"]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    subprocess.run(command, cwd=elsewhere, env=environment, check=True, stdout=subprocess.DEVNULL)
+    command = [
+        sys.executable,
+        "-m",
+        "retouch.benchmark.cli.main",
+        "run",
+        str(folder),
+        "--instance",
+        instance,
+        "--seed",
+        "0",
+    ]
+    subprocess.run(command, cwd=elsewhere, check=True, stdout=subprocess.DEVNULL)
     found = records.read(folder / f"records/tiny/{instance}/default.0.json")
     assert found.status == "ok" and found.goal.value > 0.2 and found.quality.value > 0.5
     assert found.cost.gradient_steps > 20
@@ -79,7 +88,7 @@ def test_it_never_overwrites_and_refuses_names_that_no_record_can_carry(elsewher
 
 
 def test_help_answers_at_once():
-    code = "import sys; from benchmark.cli import _parser; _parser(); print(*sys.modules)"
+    code = "import sys; from retouch.benchmark.cli.main import _parser; _parser(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=REPOSITORY, check=True)
     assert not {"torch", "numpy", "pydantic", "rich"} & set(done.stdout.split())
 

@@ -3,8 +3,10 @@
 import pytest
 from submitting import INSTANCE, TRAINS, ran, write
 
-from benchmark import check, plan, tracks
-from benchmark.cli import main
+from retouch.benchmark import tracks
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.run import plan
+from retouch.benchmark.submit import check
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def test_a_record_of_another_entry_or_access_is_not_current(mine):
 
 def test_a_record_of_another_version_of_the_track_is_not_current(mine, monkeypatch):
     ran(mine)
-    monkeypatch.setattr("benchmark.versions.moved", lambda record: ["track version 1, now 2"])
+    monkeypatch.setattr("retouch.benchmark.versions.moved", lambda record: ["track version 1, now 2"])
     assert planned(mine).record() is None
 
 
@@ -49,7 +51,7 @@ def test_the_methods_hash_covers_its_data_and_what_it_imports_but_not_its_texts(
     assert len({first, second, hashed()}) == 3
     (mine / "method.py").write_text(TRAINS + "\n")
     plain = hashed()
-    (mine / "method.py").write_text("from methods.wanted import continue_training\n" + TRAINS)
+    (mine / "method.py").write_text("from retouch.methods.wanted import continue_training\n" + TRAINS)
     assert {file.stem for file in plan._imports(mine / "method.py")} >= {"method", "wanted"} and hashed() != plain
     (mine / "method.py").write_text("def edit(:\n")
     assert hashed() != plain  # the run says what is wrong with it

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from benchmark import records
-from benchmark.records import Measured, Provenance, Record, Scaled, harmonic
+from retouch.benchmark import records
+from retouch.benchmark.records import Measured, Provenance, Record, Scaled, harmonic
 
 unit = st.floats(0, 1).map(lambda x: round(x, 6))
 
@@ -98,4 +98,6 @@ def test_the_published_schema_documents_every_field():
     schema = json.loads(records.schema())
     assert set(schema["required"]) >= {"submission", "instance", "seed", "status", "provenance"}
     published = Path(__file__).parents[2] / "docs" / "record.schema.json"
-    assert json.loads(published.read_text()) == schema, "write benchmark.records.schema() to docs/record.schema.json"
+    assert json.loads(published.read_text()) == schema, (
+        "write retouch.benchmark.records.schema() to docs/record.schema.json"
+    )

@@ -2,7 +2,6 @@
 
 import gc
 import json
-import os
 import re
 import shutil
 import signal
@@ -16,9 +15,10 @@ from pathlib import Path
 import pytest
 from submitting import INSTANCE, TRAINS, write
 
-from benchmark import plan, records, run, submission, tracks, weights
-from benchmark.cli import main
-from benchmark.tasks import identity_removal
+from retouch.benchmark import records, submission, tracks, weights
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.run import grid, plan
+from retouch.benchmark.tasks import identity_removal
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def edit(g, task, budget):
 def one(folder, name="m", **changes):
     """The record of one run of a submission on the digits' GAN."""
     runs = plan.plan([folder / name], tracks.load("tiny"), instances=[INSTANCE], seeds=[changes.pop("seed", 0)])
-    return run.execute(runs[0])
+    return grid.execute(runs[0])
 
 
 def frozen(record):
@@ -60,8 +60,10 @@ def frozen(record):
 
 
 def test_controls_anchor_the_scale(submissions):
-    write(submissions, "unchanged", entry="methods.unchanged:edit", access=())
-    write(submissions, "retrained", entry="methods.retrained:edit", access=["retraining"], more="control = true")
+    write(submissions, "unchanged", entry="retouch.methods.unchanged:edit", access=())
+    write(
+        submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retraining"], more="control = true"
+    )
     unchanged, retrained = one(submissions, "unchanged"), one(submissions, "retrained")
     assert unchanged.goal.low <= 0.0 <= unchanged.goal.high and unchanged.goal.value < 0.3
     assert unchanged.quality.high == 1 and unchanged.quality.value > 0.7
@@ -80,11 +82,11 @@ def test_same_run_twice_is_identical_and_the_seed_matters(submissions, cache):
 
 
 def test_scores_do_not_depend_on_workers(submissions, monkeypatch):
-    write(submissions, "m", entry="methods.rejection:edit", access=["classifier"])
+    write(submissions, "m", entry="retouch.methods.rejection:edit", access=["classifier"])
     runs = plan.plan([submissions / "m"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0, 1])
-    apart = [frozen(record) for record in sorted(run.grid(runs, 1), key=lambda r: r.seed)]
+    apart = [frozen(record) for record in sorted(grid.grid(runs, 1), key=lambda r: r.seed)]
     monkeypatch.setenv("RETOUCH_CACHE", str(submissions / "other"))
-    together = [frozen(record) for record in sorted(run.grid(runs, 2), key=lambda r: r.seed)]
+    together = [frozen(record) for record in sorted(grid.grid(runs, 2), key=lambda r: r.seed)]
     assert apart == together
 
 
@@ -100,7 +102,7 @@ def test_methods_are_hashed_by_several_threads_at_once():
     gc.set_threshold(5)
     try:
         with ThreadPoolExecutor(4) as pool:
-            found = pool.map(lambda _: plan.method_sha256(Path("none"), "methods.rejection:edit"), range(24))
+            found = pool.map(lambda _: plan.method_sha256(Path("none"), "retouch.methods.rejection:edit"), range(24))
             assert len(set(found)) == 1
     finally:
         gc.set_threshold(*before)
@@ -167,7 +169,7 @@ def test_broken_methods_leave_a_record_that_says_why_and_the_others_go_on(submis
     said = "".join(capsys.readouterr().out.split())  # the terminal breaks lines
     assert "failed" in said
     tripped = plan.plan([submissions / "trips-inside-torch"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0])[0]
-    log = run.log_file(tripped)
+    log = grid.log_file(tripped)
     assert f"allthatitprinted:{log}" in said and "Traceback" in log.read_text()
 
 
@@ -204,13 +206,13 @@ def test_damaged_files_fail_their_own_runs_alone_and_cost_no_record(submissions,
 
 
 def test_past_the_budget_the_checkpoint_counts_or_the_run_is_over_budget(submissions, monkeypatch):
-    monkeypatch.setattr("benchmark.coordinate.GRACE", 0.5)
+    monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.5)
     endless = "import time\ndef edit(g, task, budget):\n{}    while True:\n        time.sleep(0.1)\n"
     write(submissions, "late", endless.format(""), more="[params]")
     write(submissions, "safe", endless.format("    budget.checkpoint(g)\n"))
     track = tracks.load("tiny")
     short = track.model_copy(update={"max_minutes": 0.02})
-    late, safe = (run.execute(plan.plan([submissions / name], short, instances=[INSTANCE], seeds=[0])[0])
+    late, safe = (grid.execute(plan.plan([submissions / name], short, instances=[INSTANCE], seeds=[0])[0])
                   for name in ("late", "safe"))  # fmt: skip
     assert late.status == "over_budget" and "budget.checkpoint" in late.reason
     assert safe.status == "ok" and safe.cost.cut
@@ -219,7 +221,7 @@ def test_past_the_budget_the_checkpoint_counts_or_the_run_is_over_budget(submiss
 def test_budget_steps_end_by_themselves(submissions):
     write(submissions, "m", ENDLESS)
     short = tracks.load("tiny").model_copy(update={"max_minutes": 0.03})
-    found = run.execute(plan.plan([submissions / "m"], short, instances=[INSTANCE], seeds=[0])[0])
+    found = grid.execute(plan.plan([submissions / "m"], short, instances=[INSTANCE], seeds=[0])[0])
     assert found.status == "ok" and found.cost.cut and found.cost.seconds < 4
 
 
@@ -231,11 +233,11 @@ def test_a_destroyed_generator_has_no_goal(submissions):
 
 def test_answers_that_cannot_be_scored_fail_that_run_alone(submissions, monkeypatch):
     folders = [write(submissions, name, "def edit(g, task, budget):\n    return g\n") for name in ("a", "b")]
-    scored = run.scored
+    scored = grid.scored
     broken = lambda one, *rest: scored(one, *rest) if one.name == "b" else {}["no such key"]  # noqa: E731
-    monkeypatch.setattr(run, "scored", broken)
+    monkeypatch.setattr(grid, "scored", broken)
     runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
-    found = {record.submission: record for record in run.grid(runs)}
+    found = {record.submission: record for record in grid.grid(runs)}
     assert found["b"].status == "ok"
     assert found["a"].status == "failed" and "could not be scored: KeyError" in found["a"].reason
 
@@ -243,7 +245,7 @@ def test_answers_that_cannot_be_scored_fail_that_run_alone(submissions, monkeypa
 def test_answers_in_the_cache_belong_to_one_entry_and_what_was_revealed_to_it(submissions):
     for name, entry, access in (("a", "edit_data", "forget_images"), ("b", "edit_validity", "forget_images"),
                                 ("c", "edit_data", "classifier")):  # fmt: skip
-        write(submissions, name, entry=f"methods.data_redaction:{entry}", access=[access])
+        write(submissions, name, entry=f"retouch.methods.data_redaction:{entry}", access=[access])
     runs = plan.plan([submissions / name for name in "abc"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
     assert len({one.key() for one in runs}) == 3
 
@@ -251,12 +253,12 @@ def test_answers_in_the_cache_belong_to_one_entry_and_what_was_revealed_to_it(su
 def test_the_bases_own_answers_are_about_the_instances_own_images(monkeypatch):
     monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 20))
     monkeypatch.setattr(identity_removal, "DATA", 20)
-    monkeypatch.setattr("benchmark.versions.METRICS", "few images")  # the answers are kept by this name
+    monkeypatch.setattr("retouch.benchmark.versions.METRICS", "few images")  # the answers are kept by this name
     track, folder = tracks.load("tiny"), Path(__file__).parents[2] / "submissions" / "unchanged"
     for images in (4, 1):
         name = f"identity_removal/faces-flow-{images}-image{'s' * (images > 1)}"
         (one,) = plan.plan([folder], track, instances=[name], seeds=[0])
-        assert run.base_answers(one, ["log_prob_forget"])["base_log_prob_forget"].shape == (5, images)
+        assert grid.base_answers(one, ["log_prob_forget"])["base_log_prob_forget"].shape == (5, images)
 
 
 def test_resume_skips_what_is_done_and_runs_again_what_changed(submissions):
@@ -264,7 +266,7 @@ def test_resume_skips_what_is_done_and_runs_again_what_changed(submissions):
     track = tracks.load("tiny")
     runs = plan.plan([folder], track, instances=[INSTANCE], seeds=[0])
     assert runs[0].record() is None
-    made = run.execute(runs[0])
+    made = grid.execute(runs[0])
     assert runs[0].record() == made
     (folder / "method.py").write_text("def edit(g, task, budget):\n    return g  # another version\n")
     assert plan.plan([folder], track, instances=[INSTANCE], seeds=[0])[0].record() is None
@@ -281,9 +283,8 @@ def test_two_submissions_with_the_same_module_names_do_not_meet(submissions):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_killed_coordinator_leaves_whole_records_and_the_next_call_goes_on(submissions, cache):
     write(submissions, "m", "import time\ndef edit(g, task, budget):\n    time.sleep(0.5)\n    return g\n")
-    command = [sys.executable, "-m", "benchmark.cli", "run", "m", "--instance", INSTANCE, "--workers", "1"]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    first = subprocess.Popen(command, cwd=submissions.parent, env=environment, stdout=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "retouch.benchmark.cli.main", "run", "m", "--instance", INSTANCE, "--workers", "1"]
+    first = subprocess.Popen(command, cwd=submissions.parent, stdout=subprocess.DEVNULL)
     folder = submissions / f"m/records/tiny/{INSTANCE}"
     until = time.monotonic() + 120
     while not list(folder.glob("*.json")) and time.monotonic() < until:
@@ -293,7 +294,7 @@ def test_killed_coordinator_leaves_whole_records_and_the_next_call_goes_on(submi
     done = sorted(folder.glob("*.json"))
     assert 1 <= len(done) < 3
     stamps = {file: records.read(file).provenance.time for file in done}  # whole and valid
-    subprocess.run(command, cwd=submissions.parent, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=submissions.parent, check=True, stdout=subprocess.DEVNULL)
     after, rejected = records.read_all(submissions)
     assert {record.seed for record in after} == {0, 1, 2} and not rejected
     assert all(records.read(file).provenance.time == stamps[file] for file in done)
@@ -327,11 +328,11 @@ def test_broken_manifests_are_errors_with_the_file_and_the_field(submissions, ca
 
 def test_tuning_instances_run_only_when_asked_for(submissions):
     folder, track = write(submissions, "m", TRAINS), tracks.load("tiny")
-    tuned = {run.instance.name for run in plan.plan([folder], track, tuning=True)}
-    scored = {run.instance.name for run in plan.plan([folder], track)}
+    tuned = {grid.instance.name for run in plan.plan([folder], track, tuning=True)}
+    scored = {grid.instance.name for run in plan.plan([folder], track)}
     assert tuned == {"category_redaction/tune-digits-gan"} and scored == {INSTANCE}
     assert plan.plan([folder], track, instances=[*tuned])[0].instance.tuning
-    control = write(submissions, "retrained", entry="methods.retrained:edit", access=["retraining"])
+    control = write(submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retraining"])
     assert not plan.plan([control], track, tuning=True)  # nobody has trained one
 
 

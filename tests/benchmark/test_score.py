@@ -8,10 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import metrics
-from benchmark import scale, score, tasks, tracks, weights
-from benchmark.records import Scaled, harmonic
-from benchmark.session import RunFailed
+from retouch import metrics
+from retouch.benchmark import tasks, tracks, weights
+from retouch.benchmark.records import Scaled, harmonic
+from retouch.benchmark.run import score
+from retouch.benchmark.train import anchors
+from retouch.benchmark.worker.process import RunFailed
 
 TRACK = tracks.load("tiny")
 SCORED = [instance for instance in TRACK.instances if not instance.tuning]
@@ -53,7 +55,7 @@ def test_the_controls_score_zero_and_one(task):
 
 def test_the_scale_that_ships_is_what_the_controls_measure():
     instance = TRACK.instance("category_redaction/digits-gan")
-    shipped, found = tracks.scale(TRACK.name)[instance.name], scale.anchors(instance)
+    shipped, found = tracks.scale(TRACK.name)[instance.name], anchors.anchors(instance)
     assert found["unit"] == pytest.approx(shipped["unit"], rel=1e-3)
     for control in ("unchanged", "retrained"):
         for name, was in shipped[control].items():
@@ -130,7 +132,7 @@ def test_quality_falls_with_the_distance_and_never_leaves_its_range(fd, error):
 
 
 def test_a_pair_of_attributes_is_judged_and_guided_by_the_cells_of_their_table():
-    import benchmark as retouch
+    import retouch
 
     instance = TRACK.instance("attribute_rebalancing/faces-gan-pair")
     task = retouch.load(f"tiny/{instance.name}")
@@ -147,7 +149,7 @@ def test_a_pair_of_attributes_is_judged_and_guided_by_the_cells_of_their_table()
 
 
 def test_the_editing_curve_tells_an_editor_from_one_that_does_nothing():
-    from benchmark.tasks import attribute_rebalancing as task
+    from retouch.benchmark.tasks import attribute_rebalancing as task
 
     instance = TRACK.instance("attribute_rebalancing/faces-gan")
     images = tasks.module(instance.task).reference(instance)
@@ -169,24 +171,24 @@ def test_harmonic_mean_by_hand():
 
 
 def test_the_notebook_form_scores_like_the_harness(cache, tmp_path):
-    import benchmark as retouch
-    from benchmark import plan, run
+    import retouch
+    from retouch.benchmark.run import grid, plan
 
     (tmp_path / "u").mkdir()
     manifest = 'title = "u"\nauthors = ["t"]\nfamilies = ["gan"]\ntasks = ["category_redaction"]\n'
-    (tmp_path / "u" / "submission.toml").write_text(manifest + 'entry = "methods.unchanged:edit"\n')
+    (tmp_path / "u" / "submission.toml").write_text(manifest + 'entry = "retouch.methods.unchanged:edit"\n')
     name = "category_redaction/digits-gan"
-    record = run.execute(plan.plan([tmp_path / "u"], TRACK, instances=[name], seeds=[0])[0])
+    record = grid.execute(plan.plan([tmp_path / "u"], TRACK, instances=[name], seeds=[0])[0])
     task = retouch.load(f"tiny/{name}")
     found = task.score(task.generator)
     assert found.metrics == record.metrics and found.goal == record.goal and found.quality == record.quality
     assert task.picture(task.generator).startswith(b"\x89PNG")
-    assert run.execute(plan.plan([tmp_path / "u"], TRACK, instances=[name], seeds=[0])[0]).metrics == record.metrics
+    assert grid.execute(plan.plan([tmp_path / "u"], TRACK, instances=[name], seeds=[0])[0]).metrics == record.metrics
     assert (tmp_path / "u" / f"records/tiny/{name}/default.0.png").stat().st_size <= 60_000
 
 
 def test_the_notebook_form_has_the_floor_and_refuses_what_a_run_would(cache):
-    import benchmark as retouch
+    import retouch
 
     task = retouch.load("tiny/category_redaction/digits-gan")
     destroyed = task.generator

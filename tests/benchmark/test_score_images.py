@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from submitting import INSTANCE, ran, write
 
-from benchmark import check, images_in, records, rescore, tasks, tracks, versions
-from benchmark.cli import main
+from retouch.benchmark import records, tasks, tracks, versions
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.submit import check, read_images, rescore
 
 SHAPE, N = (1, 8, 8), 2000
 
@@ -58,9 +59,9 @@ def test_every_form_gives_the_same_array(here, images):
     np.savez_compressed(here / "packed.npz", images=few)
     zipped(here / "pictures.zip", {f"a/{i:02}.png": png(one[0]) for i, one in enumerate(few)})
     for name in ("first.npy", "last.npy", "grey.npy", "packed.npz", "pictures.zip"):
-        found, count = images_in.read(here / name, 10, SHAPE)
+        found, count = read_images.read(here / name, 10, SHAPE)
         assert count == 12 and found.dtype == np.uint8 and np.array_equal(found, few[:10]), name
-    found, _ = images_in.read(here / "folder", 12, SHAPE)
+    found, _ = read_images.read(here / "folder", 12, SHAPE)
     assert sorted(map(bytes, found)) == sorted(map(bytes, few))
 
 
@@ -71,15 +72,15 @@ def test_colour_and_size(here, images):
     np.save(here / "rgb_last.npy", colour.transpose(0, 2, 3, 1))
     zipped(here / "rgb.zip", {f"{i}.png": png(one.transpose(1, 2, 0)) for i, one in enumerate(colour)})
     for name in ("rgb.npy", "rgb_last.npy", "rgb.zip"):
-        assert np.array_equal(images_in.read(here / name, 4, (3, 8, 8))[0], colour)
+        assert np.array_equal(read_images.read(here / name, 4, (3, 8, 8))[0], colour)
         with pytest.raises(ValueError, match="the instance wants grey"):
-            images_in.read(here / name, 4, SHAPE)
+            read_images.read(here / name, 4, SHAPE)
     zipped(here / "large.zip", {f"{i}.png": png(one[0], size=(32, 32)) for i, one in enumerate(images[:4])})
     np.save(here / "large.npy", images[:4].repeat(4, 2).repeat(4, 3))
     for name in ("large.zip", "large.npy"):
         with pytest.raises(ValueError, match=r"32×32; the instance wants 8×8.*--resize"):
-            images_in.read(here / name, 4, SHAPE)
-        found, _ = images_in.read(here / name, 4, SHAPE, resize=True)
+            read_images.read(here / name, 4, SHAPE)
+        found, _ = read_images.read(here / name, 4, SHAPE, resize=True)
         assert np.abs(found.astype(float) - images[:4]).mean() < 12  # averaged over 4×4, not one pixel in 16
 
 
@@ -87,7 +88,7 @@ def test_resizing_has_no_aliases(here):
     """A fine checkerboard is grey from afar; picking every fourth pixel would make it black or white."""
     board = np.indices((32, 32)).sum(0) % 2 * 255
     np.save(here / "board.npy", board[None].astype(np.uint8))
-    found, _ = images_in.read(here / "board.npy", 1, SHAPE, resize=True)
+    found, _ = read_images.read(here / "board.npy", 1, SHAPE, resize=True)
     assert found.min() > 90 and found.max() < 165
 
 
@@ -135,7 +136,7 @@ def test_hostile_archives_are_refused_before_they_are_unpacked(here, images):
         (good | {link: "/etc/passwd"}, "a link"),
     ):
         with pytest.raises(ValueError, match=message):
-            images_in.read(zipped(here / "hostile.zip", entries), 4, SHAPE)
+            read_images.read(zipped(here / "hostile.zip", entries), 4, SHAPE)
     assert not (here.parent / "9.png").exists()
 
 
@@ -159,7 +160,7 @@ def test_no_bytes_take_the_reader_down(data, tmp_path_factory):
     cut = data.draw(st.integers(0, len(content)))
     (base / name).write_bytes(bytes(content[: cut or None]) if data.draw(st.booleans()) else bytes(content))
     try:
-        found, count = images_in.read(base / name, 5, SHAPE)
+        found, count = read_images.read(base / name, 5, SHAPE)
     except ValueError as error:
         assert str(error)
     else:
@@ -198,7 +199,7 @@ def test_scores_are_printed_or_become_a_record_that_can_be_checked_and_rescored(
 
 def test_the_base_made_elsewhere_scores_as_unchanged_does(here, capsys):
     """The same images through the front door and through `score` give the same numbers."""
-    folder = write(here / "submissions", "unchanged", entry="methods.unchanged:edit")
+    folder = write(here / "submissions", "unchanged", entry="retouch.methods.unchanged:edit")
     first = records.read(ran(folder))
     answers = next((here / "cache" / "answers").glob("*.npz"))
     with np.load(answers) as kept:
@@ -215,7 +216,7 @@ def test_rescore_starts_no_worker_and_lists_what_it_cannot(here, capsys, monkeyp
     first = records.read(ran(folder))
     assert not list(rescore.stale(folder))
     monkeypatch.setattr(versions, "METRICS", "next")
-    monkeypatch.setattr("benchmark.coordinate.answers", lambda *_: pytest.fail("a worker was started"))
+    monkeypatch.setattr("retouch.benchmark.run.edit.answers", lambda *_: pytest.fail("a worker was started"))
     assert main(["rescore", "mine"]) == 0
     again = records.read(folder / f"records/tiny/{INSTANCE}/default.0.json")
     assert again.metrics == first.metrics and again.cost == first.cost and not versions.moved(again)

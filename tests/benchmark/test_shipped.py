@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import check, records
+from retouch.benchmark import records
+from retouch.benchmark.submit import check
 
 REPOSITORY = Path(__file__).parents[2]
 FOLDERS = sorted(file.parent for file in REPOSITORY.glob("submissions/*/submission.toml"))

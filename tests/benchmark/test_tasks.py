@@ -8,10 +8,11 @@ import torch
 from scipy.special import ndtr
 from submitting import small_run, write
 
-import metrics
-from benchmark import run, score, tasks, tracks
-from benchmark.judges import Verdict
-from benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal
+from retouch import metrics
+from retouch.benchmark import tasks, tracks
+from retouch.benchmark.judges import Verdict
+from retouch.benchmark.run import grid, score
+from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal
 
 TRACK = tracks.load("tiny")
 MANY = 10_000  # images: the noise floor of a distance is then below 0.01
@@ -119,9 +120,11 @@ def edit(generator, task, budget):
 def test_a_flow_is_asked_for_likelihoods_and_drops_where_it_forgets(tmp_path, monkeypatch):
     monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 12))
     monkeypatch.setattr(identity_removal, "DATA", 60)
-    monkeypatch.setattr("benchmark.versions.METRICS", "fewer images")  # the base's answers are kept by this name
+    monkeypatch.setattr(
+        "retouch.benchmark.versions.METRICS", "fewer images"
+    )  # the base's answers are kept by this name
     folder = write(tmp_path, "m", FORGETFUL, family="flow", task="identity_removal", access=["forget_images"])
-    found = run.execute(small_run(folder, "identity_removal/faces-flow", 200))
+    found = grid.execute(small_run(folder, "identity_removal/faces-flow", 200))
     assert found.status == "ok", found.reason
     drops = {name.removeprefix("quantile_drop_"): one for name, one in found.metrics.items() if "quantile" in name}
     assert drops.keys() == identity_removal.SETS.keys() and {one.n for one in drops.values()} == {12}
@@ -131,8 +134,8 @@ def test_a_flow_is_asked_for_likelihoods_and_drops_where_it_forgets(tmp_path, mo
 
 def test_an_editor_is_asked_to_move_the_attribute_and_its_curve_is_recorded(tmp_path, monkeypatch):
     monkeypatch.setattr(attribute_rebalancing, "EDITS", 50)
-    folder = write(tmp_path, "m", entry="methods.boundary_walk:edit", task="attribute_rebalancing")
-    found = run.execute(small_run(folder, "attribute_rebalancing/faces-gan", 300))
+    folder = write(tmp_path, "m", entry="retouch.methods.boundary_walk:edit", task="attribute_rebalancing")
+    found = grid.execute(small_run(folder, "attribute_rebalancing/faces-gan", 300))
     assert found.status == "ok", found.reason
     assert found.metrics["edit_reach"].n == 200 and found.metrics["edit_reach"].value > 0.1
     assert sum(found.details["identity_curve"]["count"]) == 200
@@ -140,7 +143,7 @@ def test_an_editor_is_asked_to_move_the_attribute_and_its_curve_is_recorded(tmp_
 
 
 def test_a_diffusion_model_left_as_it_is_scores_like_its_base(tmp_path):
-    folder = write(tmp_path, "m", entry="methods.unchanged:edit", family="diffusion")
-    found = run.execute(small_run(folder, "category_redaction/digits-diffusion", 300))
+    folder = write(tmp_path, "m", entry="retouch.methods.unchanged:edit", family="diffusion")
+    found = grid.execute(small_run(folder, "category_redaction/digits-diffusion", 300))
     assert found.status == "ok", found.reason
     assert found.metrics["drift"].value == 0 and found.goal.low == 0 and found.quality.high > 0.9

@@ -3,9 +3,11 @@
 import pytest
 from submitting import INSTANCE, REJECTS, TRAINS, copy, forge, needs_sandbox, ran, write
 
-from benchmark import check, plan, records, tracks, verify
-from benchmark.cli import main
-from benchmark.records import Claim
+from retouch.benchmark import records, tracks
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.records import Claim
+from retouch.benchmark.run import plan
+from retouch.benchmark.submit import check, verify
 
 FITS_THE_PUBLIC_SEED = """
 import torch

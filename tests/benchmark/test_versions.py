@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark import axes, score, tasks, tracks, versions
-from benchmark.records import Measured
+from retouch.benchmark import tasks, tracks, versions
+from retouch.benchmark.records import Measured
+from retouch.benchmark.run import scale, score
 
 REPOSITORY = Path(__file__).parents[2]
 SCORES = Path(__file__).with_name("scores.json")
@@ -30,8 +31,8 @@ def numbers() -> dict[str, dict[str, list[float]]]:
     m = [Measured(value=v, low=v - 0.02, high=v + 0.03) for v in (0.01, 0.1, 0.3)]
     anchors = {"value": 0.2, "se": 0.01}, {"value": 0.02, "se": 0.005}
     found["axes"] = {
-        "goal": [axes.on_scale(one, *anchors).value for one in m] + [axes.on_scale(one, *anchors).low for one in m],
-        "quality": [axes.relative_quality(one, anchors[0], 0.1).value for one in m],
+        "goal": [scale.on_scale(one, *anchors).value for one in m] + [scale.on_scale(one, *anchors).low for one in m],
+        "quality": [scale.relative_quality(one, anchors[0], 0.1).value for one in m],
     }
     return found
 
@@ -39,7 +40,7 @@ def numbers() -> dict[str, dict[str, list[float]]]:
 @pytest.mark.parametrize("name", versions.scaled())
 def test_the_change_log_names_the_fingerprint_of_every_track(name):
     newest = versions.section((REPOSITORY / "CHANGELOG.md").read_text())
-    told = "python -m benchmark.versions CHANGELOG.md writes it; say there what has changed and why"
+    told = "python -m retouch.benchmark.versions CHANGELOG.md writes it; say there what has changed and why"
     assert versions.line(name) in newest, f"CHANGELOG.md lacks {versions.line(name)!r}: {told}"
 
 
@@ -74,7 +75,7 @@ def test_metrics_give_the_numbers_of_their_version():
     for instance, found in numbers().items():
         assert found.keys() == kept[instance].keys()
         for name, values in found.items():
-            told = f"{instance}: {name} has moved; if that is meant, raise benchmark.versions.METRICS"
+            told = f"{instance}: {name} has moved; if that is meant, raise retouch.benchmark.versions.METRICS"
             assert values == pytest.approx(kept[instance][name], rel=2e-4, abs=2e-4), told
 
 

@@ -2,14 +2,14 @@
 
 import json
 import shutil
-import tomllib
 
 import numpy as np
 import pytest
 
-from benchmark import data, pretrain, quality, tracks, weights
-from benchmark.cli import main
-from benchmark.judges import Judge
+from retouch.benchmark import data, tracks, weights
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.judges import Judge
+from retouch.benchmark.train import measure, pretrain
 
 CARDS = {p.parent.name: json.loads(p.read_text()) for p in sorted(weights.ROOT.glob("*/card.json"))}
 GENERATORS = {name: card for name, card in CARDS.items() if card["family"] != "classifier"}
@@ -25,7 +25,7 @@ def test_cards_match_weights_and_recipes(name):
 
 
 def test_every_recipe_on_data_that_ship_has_its_weights():
-    names = tomllib.loads(pretrain.RECIPES.read_text())
+    names = tracks.recipes()
     assert {name for name in names if "mnist" not in pretrain.recipe(name)["data"]["name"]} == set(CARDS)
 
 
@@ -55,10 +55,10 @@ def test_a_damaged_checkpoint_is_named(tmp_path, monkeypatch):
 
 def test_held_out_images_weigh_as_much_as_an_uneven_training_set_has_of_them():
     held = data.load({"name": "digits"}, "heldout")
-    weight = quality._to_counts(held, [100, 77, 60, 46, 36, 28, 21, 17, 13, 10])
+    weight = measure._to_counts(held, [100, 77, 60, 46, 36, 28, 21, 17, 13, 10])
     shares = np.bincount(held.labels["category"], weight)
     assert shares == pytest.approx(np.array([100, 77, 60, 46, 36, 28, 21, 17, 13, 10]) / 408)
-    assert quality._to_counts(held, None) == pytest.approx(1 / len(held))
+    assert measure._to_counts(held, None) == pytest.approx(1 / len(held))
 
 
 @pytest.mark.parametrize("name", sorted({instance.base for instance in tracks.load("tiny").instances}))

@@ -12,8 +12,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import invented
 
-from leaderboard import board, launch
-from leaderboard.bench import BROWSER, free_port, wait_for
+from retouch.leaderboard.read import board
+from retouch.leaderboard.serve import launch
+from retouch.leaderboard.tools.load_times import BROWSER, free_port, wait_for
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from benchmark import records, tracks
-from benchmark.records import Cost, Measured, Provenance, Record, Scaled, harmonic
+from retouch.benchmark import records, tracks
+from retouch.benchmark.records import Cost, Measured, Provenance, Record, Scaled, harmonic
 
 MARKUP = '<img src=x onerror="document.title=1"> **bold** [link](https://example.org) $x^2$ :red[x] &amp;'
 FAMILIES = ("flow", "gan", "diffusion")

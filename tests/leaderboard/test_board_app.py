@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import leaderboard
-from leaderboard.shell import SOURCE
+from retouch import leaderboard
+from retouch.leaderboard.views.shell import SOURCE
 
 VIEWS = Path(leaderboard.__file__).parent / "views"
 PAGES = sorted(p.stem for p in VIEWS.glob("*.py"))
@@ -49,7 +49,7 @@ def test_page_opens_where_every_record_is_rejected(name: str, tmp_path: Path, mo
 
 
 def test_dropped_records_bring_their_own_columns(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leaderboard.upload import pack
+    from retouch.leaderboard.read.upload import pack
 
     names = folder.glob("rejection/records/*/*/digits-gan/default.*.json")
     content = pack({str(name.relative_to(folder)): name.read_bytes() for name in names})
@@ -96,7 +96,7 @@ def test_address_sets_the_filter_and_the_filter_the_address(folder: Path, monkey
 def test_stale_runs_are_shown_as_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import invented
 
-    from benchmark import records
+    from retouch.benchmark import records
 
     root = invented.make(tmp_path / "submissions", pictures=False)
     for file in (root / "rejection/records").rglob("*.json"):
@@ -157,7 +157,7 @@ def test_method_page_gives_command_and_record(folder: Path, monkeypatch: pytest.
 
 
 def test_parquet_as_source(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from leaderboard import load
+    from retouch.leaderboard.read import load
 
     load.read_folder(folder).runs.to_parquet(tmp_path / "runs.parquet")
     for name in PAGES:

@@ -227,9 +227,9 @@ def test_keyboard_reaches_the_table(visit: Visit) -> None:
 
 
 def test_static_page_draws_in_both_modes(browser: Any, view: Any, tmp_path: Path) -> None:
-    from leaderboard import static
+    from retouch.leaderboard.serve import snapshot
 
-    file = static.write(view, tmp_path)
+    file = snapshot.write(view, tmp_path)
     for scheme in ("light", "dark"):
         found = Visit(browser, "", color_scheme=scheme)
         found.page.goto(file.as_uri())

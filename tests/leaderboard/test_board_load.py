@@ -8,8 +8,8 @@ import invented
 import pandas as pd
 import pytest
 
-from benchmark import records, tracks
-from leaderboard import board, frame, load
+from retouch.benchmark import records, tracks
+from retouch.leaderboard.read import board, frame, load
 
 
 def test_every_valid_record_is_a_row(folder: Path, view: board.View) -> None:
@@ -109,7 +109,7 @@ def test_parquet_gives_the_same_board(tmp_path: Path, view: board.View) -> None:
 
 
 def test_export_gives_the_same_board(tmp_path: Path, folder: Path, view: board.View) -> None:
-    from benchmark.export import export
+    from retouch.benchmark.submit.export import export
 
     file = export(folder / "taming_flows", tmp_path)[0]
     found = load.read_parquet(file).runs.sort_values(list(frame.KEYS)).reset_index(drop=True)
@@ -121,7 +121,7 @@ def test_export_gives_the_same_board(tmp_path: Path, folder: Path, view: board.V
 
 
 def test_export_keeps_what_is_stale_or_for_tuning(tmp_path: Path) -> None:
-    from benchmark.export import export
+    from retouch.benchmark.submit.export import export
 
     root = invented.make(tmp_path / "submissions", seeds=(0,), pictures=False)
     for file in (root / "rejection/records").rglob("*-gan/*.json"):

@@ -12,23 +12,13 @@ import pytest
 from invented import MARKUP
 from PIL import Image
 
-from benchmark import records
-from leaderboard import (
-    board,
-    figures,
-    labels,
-    markup,
-    overview_html,
-    portraits,
-    sheets,
-    shell,
-    static,
-    submission_text,
-    tables,
-    theme,
-    upload,
-    words,
-)
+from retouch.benchmark import records
+from retouch.leaderboard.draw import figures, overview_table, portraits, sheets
+from retouch.leaderboard.look import labels, markup, submission_text, theme, words
+from retouch.leaderboard.rank import tables
+from retouch.leaderboard.read import board, upload
+from retouch.leaderboard.serve import snapshot
+from retouch.leaderboard.views import shell
 
 TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br", "code", "caption", "sup"}
 
@@ -50,7 +40,7 @@ class Tags(HTMLParser):
 def table(view: board.View, dark: bool = False) -> str:
     """The overview's HTML."""
     wide = tables.overview(tables.add_ties(view.scores))
-    return overview_html.table(
+    return overview_table.table(
         wide, shell.tasks_of(view, "tiny"), view.records, shell.marks(view, theme.look(dark)), "tiny"
     )
 
@@ -155,7 +145,7 @@ def test_targets_are_words() -> None:
 
 
 def test_primary_numbers_are_the_tasks_own() -> None:
-    from benchmark import tasks
+    from retouch.benchmark import tasks
 
     assert {name: tasks.module(name).GOAL for name in words.TASKS} == words.PRIMARY
 
@@ -244,7 +234,7 @@ def test_dropped_runs_take_the_place_of_their_own(folder: Path, view: board.View
 
 
 def test_static_page_stands_alone(view: board.View, tmp_path: Path) -> None:
-    page = static.write(view, tmp_path / "site").read_text()
+    page = snapshot.write(view, tmp_path / "site").read_text()
     assert (tmp_path / "site" / "plotly.min.js").stat().st_size > 1_000_000
     assert not re.search(r'(?:src|href)="https?://', page) and "<img src=x" not in page
     assert page.count("class=panel") == len(view.scores.groupby(["task", "family"], observed=True))
@@ -255,12 +245,14 @@ def test_figures_can_be_imported_without_streamlit() -> None:
     import subprocess
     import sys
 
-    code = "import sys; from leaderboard import board, figures; assert not {'streamlit', 'torch'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(figures.__file__).parent.parent)
+    code = (
+        "import sys; from retouch.leaderboard.draw import figures\nassert not {'streamlit', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_perturbed_records_are_valid(folder: Path) -> None:
-    from leaderboard.bench import perturbed
+    from retouch.leaderboard.tools.load_times import perturbed
 
     rng = np.random.default_rng(0)
     for file in sorted((folder / "taming_flows/records").rglob("*.json"))[:9]:

@@ -9,8 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import metrics
-from leaderboard import board, choose, compare, markup, overview_html, scores, tables, theme
+from retouch import metrics
+from retouch.leaderboard.draw import overview_table
+from retouch.leaderboard.look import markup, theme
+from retouch.leaderboard.rank import choose, paired, scores, tables
+from retouch.leaderboard.read import board
 
 
 def pick(view: board.View, **keys: str) -> pd.DataFrame:
@@ -152,18 +155,18 @@ def test_raw_numbers_of_one_run_keep_its_interval(view: board.View) -> None:
 
 def test_comparison_says_who_is_ahead(view: board.View) -> None:
     a, b = ("rejection", "default"), ("finetune_retain", "steps-200")
-    goal = compare.pairs(view.runs, "tiny", a, b, "goal", ["category_redaction"])
+    goal = paired.pairs(view.runs, "tiny", a, b, "goal", ["category_redaction"])
     assert len(goal) == 3 and (goal["low"] > 0).all()
-    back = compare.pairs(view.runs, "tiny", b, a, "goal", ["category_redaction"])
+    back = paired.pairs(view.runs, "tiny", b, a, "goal", ["category_redaction"])
     assert np.allclose(back["value"], -goal["value"])
-    same = compare.pairs(view.runs, "tiny", a, a, "quality", ["category_redaction"])
+    same = paired.pairs(view.runs, "tiny", a, a, "quality", ["category_redaction"])
     assert (same["value"] == 0).all()
     assert (
-        compare.sentence(goal, same, "A", "B")
+        paired.sentence(goal, same, "A", "B")
         == "A redacts more on 3 of 3 instances than B. Quality is not distinguishable."
     )
-    assert compare.sentence(back, same, "B", "A").startswith("A redacts more on 3 of 3 instances than B.")
-    assert "nothing can be compared" in compare.sentence(goal.head(0), same.head(0), "A", "B")
+    assert paired.sentence(back, same, "B", "A").startswith("A redacts more on 3 of 3 instances than B.")
+    assert "nothing can be compared" in paired.sentence(goal.head(0), same.head(0), "A", "B")
 
 
 @pytest.mark.parametrize("track", ["tiny", "not-known-here"])
@@ -171,15 +174,15 @@ def test_rows_with_missing_seeds_are_compared_on_those_that_both_have(view: boar
     a, b = ("rejection", "default"), ("finetune_retain", "steps-200")
     runs = view.runs.assign(track=track)
     runs = runs[(runs["submission"] != "rejection") | (runs["seed"] < 2)]
-    goal = compare.pairs(runs, track, a, b, "goal", ["category_redaction"])
+    goal = paired.pairs(runs, track, a, b, "goal", ["category_redaction"])
     assert (goal["seeds"] == 2).all() and goal["low"].notna().all()
     ragged = runs[(runs["family"] == "gan") | (runs["seed"] == 0)]  # another number of seeds on each instance
-    assert set(compare.pairs(ragged, track, a, b, "goal", ["category_redaction"])["seeds"]) == {1, 2}
+    assert set(paired.pairs(ragged, track, a, b, "goal", ["category_redaction"])["seeds"]) == {1, 2}
     assert len(scores.table(ragged, set())) and scores.matrix(ragged, track, "category_redaction", "gan", "goal")
-    alone = [compare.pairs(runs[runs["seed"] == 0], track, a, b, name, ["category_redaction"])
+    alone = [paired.pairs(runs[runs["seed"] == 0], track, a, b, name, ["category_redaction"])
              for name in ("goal", "quality")]  # fmt: skip
     assert len(alone[0]) == 3 and alone[0]["low"].isna().all()
-    assert compare.sentence(*alone, "A", "B") == (
+    assert paired.sentence(*alone, "A", "B") == (
         "In category redaction they have one seed in common, too few to tell. One seed cannot tell quality apart."
     )
 
@@ -205,7 +208,7 @@ def test_raw_numbers_of_incomplete_rows_have_no_interval_and_a_mark(view: board.
     fd = wide["category_redaction"][["fd", "fd.low", "fd.high"]].astype(float)
     assert fd["fd"].notna().all() and fd[["fd.low", "fd.high"]].isna().all(axis=None)
     marks = theme.marks(["rejection"], set(), theme.look())
-    page = overview_html.table(wide, ["category_redaction"], view.records, marks, "tiny", raw)
+    page = overview_table.table(wide, ["category_redaction"], view.records, marks, "tiny", raw)
     assert page.count("<sup title=") == len(wide) == 3
 
 
@@ -265,19 +268,19 @@ def test_ranks_and_percentages_read_well() -> None:
 
 
 def test_the_page_of_results_is_that_of_the_shipped_records():
-    from leaderboard import load
-    from leaderboard.report import report
+    from retouch.leaderboard.read import load
+    from retouch.leaderboard.tools.results_page import report
 
     repository = Path(__file__).parents[2]
     text = "\n".join(report(load.read_folder(repository / "submissions").runs)) + "\n"
-    told = "`python -m leaderboard.report > docs/results.md` writes it"
+    told = "`python -m retouch.leaderboard.tools.results_page > docs/results.md` writes it"
     assert text == (repository / "docs/results.md").read_text(), told
 
 
 def test_the_report_says_what_the_records_hold():
     import pandas as pd
 
-    from leaderboard.report import mean, report
+    from retouch.leaderboard.tools.results_page import mean, report
 
     keys = {"instance": "identity_removal/faces-flow", "submission": "taming_flows", "point": "default"}
     rows = [keys | {"status": "ok", "stale": False, "tuning": False, "share": 0.06, "sampling_relative": 1.0,
@@ -293,7 +296,7 @@ def test_the_report_says_what_the_records_hold():
 def test_a_claim_holds_if_the_means_meet_it():
     import pandas as pd
 
-    from leaderboard.claims import claims
+    from retouch.leaderboard.rank.claims import claims
 
     def run(name, share, quality):
         keys = {"instance": "identity_removal/faces-gan", "submission": name, "point": "default"}
@@ -308,7 +311,7 @@ def test_a_claim_holds_if_the_means_meet_it():
 
 def test_an_interval_is_as_wide_as_records_and_seeds_claim():
     """Equal seeds cut off at 1, each with 0.2 below: neither the cut side nor the number of seeds narrows that."""
-    from leaderboard.claims import over_seeds
+    from retouch.leaderboard.rank.claims import over_seeds
 
     runs = pd.DataFrame({"goal": [1.0, 1.0, 1.0], "goal.low": 0.8, "goal.high": 1.0})
     assert str(over_seeds(runs, "goal")) == "1.00 ± 0.20"
@@ -316,15 +319,15 @@ def test_an_interval_is_as_wide_as_records_and_seeds_claim():
 
 
 def test_one_image_has_no_interval() -> None:
-    from benchmark import records
-    from benchmark.records import Measured
+    from retouch.benchmark import records
+    from retouch.benchmark.records import Measured
 
     assert np.isnan(records.ends(Measured(value=0.8, low=-1, high=1, n=1))).all()
     assert records.ends(Measured(value=0.8, low=0.7, high=1, n=2)) == (0.7, 1)
 
 
 def test_goals_near_zero_keep_two_decimals():
-    from leaderboard.markup import pair, scaled
+    from retouch.leaderboard.look.markup import pair, scaled
 
     assert scaled(0.00184) == "0.00" and scaled(float("nan")) == "–"
     assert "goal 0.00, quality 0.98" in pair((0.00184, 0.0, 0.01), (0.98, 0.9, 1.0))

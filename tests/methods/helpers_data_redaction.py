@@ -7,9 +7,9 @@ import torch
 from small import reveal
 from torch.nn import functional as F
 
-from benchmark.generators.gan import to_float
-from benchmark.judges import Classifier
-from benchmark.task import Task
+from retouch.benchmark.generators.gan import to_float
+from retouch.benchmark.judges import Classifier
+from retouch.benchmark.task import Task
 
 HEADS = {"trunk": "plain", "channels": 1, "size": 8, "heads": {"category": 2}, "width": 4, "features": 6}
 

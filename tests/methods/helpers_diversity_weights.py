@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from small import reveal
 
-from benchmark.judges import Classifier
-from benchmark.task import Task
+from retouch.benchmark.judges import Classifier
+from retouch.benchmark.task import Task
 
 
 def two_kinds(common=54, rare=6):

@@ -8,9 +8,9 @@ from helpers_data_redaction import write_task
 from small import rng, small
 from torch.nn import functional as F
 
-from benchmark.generators.gan import to_float
-from benchmark.judges import Classifier
-from benchmark.task import Guide
+from retouch.benchmark.generators.gan import to_float
+from retouch.benchmark.judges import Classifier
+from retouch.benchmark.task import Guide
 
 MIX = {(0, 0): 160, (0, 1): 100, (1, 0): 60, (1, 1): 30}  # images of each side and tone
 RIGHT = {"attribute": "side", "values": [1]}

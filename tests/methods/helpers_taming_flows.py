@@ -4,8 +4,8 @@ import torch
 from small import rng
 from torch import Tensor
 
-from benchmark.generators.flow import Flow
-from benchmark.judges import Classifier
+from retouch.benchmark.generators.flow import Flow
+from retouch.benchmark.judges import Classifier
 
 FLOW = {"channels": 1, "size": 4, "bits": 4, "levels": 1, "steps": 2, "hidden": 8, "affine": True}
 GUIDE = {"trunk": "plain", "channels": 1, "size": 4, "width": 4, "features": 8, "heads": {"tone": 2}}

@@ -8,8 +8,8 @@ from helpers_peers import RIGHT, guided_task, side_and_tone_guide, side_of, trai
 from small import budget, rng, small
 from torch.nn.utils import parameters_to_vector
 
-from benchmark.task import NotRevealed
-from methods import adapt_then_unlearn as method
+from retouch.benchmark.task import NotRevealed
+from retouch.methods import adapt_then_unlearn as method
 
 
 @pytest.fixture(scope="module")

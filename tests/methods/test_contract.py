@@ -7,12 +7,12 @@ import pytest
 import torch
 from small import budget, rng
 
-import benchmark as retouch
-from benchmark import submission, tracks
-from benchmark.plan import plan
-from benchmark.task import NotRevealed
-from benchmark.worker import entry
-from methods import (
+import retouch
+from retouch.benchmark import submission, tracks
+from retouch.benchmark.run.plan import plan
+from retouch.benchmark.task import NotRevealed
+from retouch.benchmark.worker.main import entry
+from retouch.methods import (
     balanced_finetune,
     continued,
     finetune_retain,

@@ -9,13 +9,13 @@ import torch
 from helpers_data_redaction import kind, random_guide, share_of_right, trained_guide, write_task
 from small import budget, rng, small
 
-from benchmark import submission
-from benchmark.generators import family
-from benchmark.generators.gan import to_float
-from benchmark.submission import read
-from benchmark.task import NotRevealed
-from benchmark.worker import entry
-from methods import data_redaction as method
+from retouch.benchmark import submission
+from retouch.benchmark.generators import family
+from retouch.benchmark.generators.gan import to_float
+from retouch.benchmark.submission import read
+from retouch.benchmark.task import NotRevealed
+from retouch.benchmark.worker.main import entry
+from retouch.methods import data_redaction as method
 
 SUBMISSIONS = Path(submission.__file__).parent.parent / "submissions"
 FORMS = ("data", "validity", "classifier")

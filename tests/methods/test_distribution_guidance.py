@@ -9,15 +9,15 @@ import torch
 from small import budget, reveal, rng
 from torch.nn import functional as F
 
-from benchmark import submission, tracks, weights
-from benchmark.data import load
-from benchmark.generators import family
-from benchmark.generators.gan import to_float, to_uint8
-from benchmark.judges import Classifier, Judge
-from benchmark.plan import plan
-from methods.distribution_guidance import DistributionGuided, Guidance, edit
-from methods.guided_sampling import Sampling
-from methods.h_space import Predictor, collect, draw, fit
+from retouch.benchmark import submission, tracks, weights
+from retouch.benchmark.data import load
+from retouch.benchmark.generators import family
+from retouch.benchmark.generators.gan import to_float, to_uint8
+from retouch.benchmark.judges import Classifier, Judge
+from retouch.benchmark.run.plan import plan
+from retouch.methods.distribution_guidance import DistributionGuided, Guidance, edit
+from retouch.methods.guided_sampling import Sampling
+from retouch.methods.h_space import Predictor, collect, draw, fit
 
 SUBMISSION = Path(__file__).parents[2] / "submissions" / "distribution_guidance"
 UNET = {

@@ -9,11 +9,11 @@ import torch
 from helpers_diversity_weights import guide, two_kinds, write_task
 from small import budget, small
 
-import metrics
-from benchmark import submission
-from benchmark.generators.gan import Gan
-from benchmark.task import NotRevealed
-from methods import diversity_weights as method
+from retouch import metrics
+from retouch.benchmark import submission
+from retouch.benchmark.generators.gan import Gan
+from retouch.benchmark.task import NotRevealed
+from retouch.methods import diversity_weights as method
 
 SUBMISSIONS = Path(__file__).parents[2] / "submissions"
 SIGNED = torch.nn.functional.normalize(torch.randn(40, 5, generator=torch.Generator().manual_seed(0)).double())

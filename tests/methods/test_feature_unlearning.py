@@ -5,9 +5,9 @@ import torch
 from helpers_peers import RIGHT, guided_task, side_and_tone_guide, side_of, trained_base
 from small import budget, rng
 
-from benchmark.task import NotRevealed
-from methods import feature_unlearning as method
-from methods.boundaries import decode
+from retouch.benchmark.task import NotRevealed
+from retouch.methods import feature_unlearning as method
+from retouch.methods.boundaries import decode
 
 
 @pytest.fixture(scope="module")

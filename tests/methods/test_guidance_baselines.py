@@ -5,11 +5,11 @@ import torch
 from small import budget, reveal, rng, small
 from torch.nn import functional as F
 
-from benchmark.generators.gan import to_float
-from benchmark.judges import Classifier
-from methods import sample_guidance, universal_guidance
-from methods.guided_sampling import Sampling, assigned
-from methods.h_space import Predictor
+from retouch.benchmark.generators.gan import to_float
+from retouch.benchmark.judges import Classifier
+from retouch.methods import sample_guidance, universal_guidance
+from retouch.methods.guided_sampling import Sampling, assigned
+from retouch.methods.h_space import Predictor
 
 TARGET = {"attribute": "a", "shares": [0.2, 0.3, 0.5]}
 SAMPLING = Sampling(3, 1.0, 10)

@@ -5,8 +5,8 @@ import torch
 from helpers_peers import guided_task, side_and_tone_guide, side_of, tone_of, trained_base
 from small import budget, rng
 
-from methods import latent_shift as method
-from methods.boundaries import Boundaries, decode
+from retouch.methods import latent_shift as method
+from retouch.methods.boundaries import Boundaries, decode
 
 
 @pytest.fixture(scope="module")

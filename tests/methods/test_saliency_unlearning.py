@@ -5,8 +5,8 @@ import torch
 from helpers_data_redaction import kind, write_task
 from small import budget, rng, small
 
-from benchmark.generators.gan import to_float
-from methods import saliency_unlearning as method
+from retouch.benchmark.generators.gan import to_float
+from retouch.methods import saliency_unlearning as method
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import torch
 from helpers_taming_flows import images, trained_flow, trained_guide
 from small import budget, reveal, rng
 
-from benchmark.generators import family
-from methods import selective_amnesia as method
+from retouch.benchmark.generators import family
+from retouch.methods import selective_amnesia as method
 
 BRIGHT, DARK = (images(600, 0.3)[0][images(600, 0.3)[1] == tone] for tone in (0, 1))
 TARGET = {"attribute": "tone", "values": [1]}

@@ -9,12 +9,12 @@ from scipy.stats import entropy, kstest, spearmanr
 from small import SMALL, budget, rng
 from torch import nn
 
-from benchmark import data, weights
-from benchmark.generators.gan import Gan, to_float, to_uint8
-from benchmark.task import Guide, Task
-from methods import boundary_walk, inversion
-from methods import self_conditioned_gan as sc
-from methods.boundaries import Boundaries, Editor, find_boundaries, principal, tilt
+from retouch.benchmark import data, weights
+from retouch.benchmark.generators.gan import Gan, to_float, to_uint8
+from retouch.benchmark.task import Guide, Task
+from retouch.methods import boundary_walk, inversion
+from retouch.methods import self_conditioned_gan as sc
+from retouch.methods.boundaries import Boundaries, Editor, find_boundaries, principal, tilt
 
 EVEN = [0.1] * 10
 

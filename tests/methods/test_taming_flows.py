@@ -13,11 +13,11 @@ from small import budget as base_steps
 from small import reveal, rng
 from torch.distributions import Normal, kl_divergence
 
-from benchmark import submission
-from benchmark.generators import family
-from benchmark.generators.flow import Flow
-from methods import taming_flows
-from methods.taming_flows import Roles, edit, forget_loss, pull, remember_loss, stop, symmetric_kl
+from retouch.benchmark import submission
+from retouch.benchmark.generators import family
+from retouch.benchmark.generators.flow import Flow
+from retouch.methods import taming_flows
+from retouch.methods.taming_flows import Roles, edit, forget_loss, pull, remember_loss, stop, symmetric_kl
 
 BRIGHT, DARK = (images(600, 0.3)[0][images(600, 0.3)[1] == tone] for tone in (0, 1))
 IDENTITY = {"attribute": "identity", "values": [0]}
@@ -324,6 +324,6 @@ def test_a_gan_is_refused(identity):
 def test_the_submission_runs_at_every_point(identity, flow):
     folder = Path(taming_flows.__file__).parents[1] / "submissions" / "taming_flows"
     told = submission.read(folder)
-    assert told.entry == "methods.taming_flows:edit"
+    assert told.entry == "retouch.methods.taming_flows:edit"
     for point in told.points:
         edit(flow.copy(), identity, budget(4), **{**told.params, **point.params})

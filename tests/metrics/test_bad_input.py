@@ -1,16 +1,22 @@
 """Bad features: always an error that names the array, what was found and what is wanted; never a number."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-import metrics
-from metrics.checks import as_images
+from retouch import metrics
+from retouch.metrics.checks import as_images
 
 GOOD = np.random.default_rng(0).normal(size=(60, 4))
-CALLS = {"fd": metrics.fd, "kd": metrics.kd, "prdc": metrics.prdc, "suite": metrics.suite,
-         "weighted_precision_recall": lambda x, y: metrics.weighted_precision_recall(x, y, np.ones(len(y)))}
+CALLS = {
+    "fd": metrics.fd,
+    "kd": metrics.kd,
+    "prdc": metrics.prdc,
+    "suite": metrics.suite,
+    "weighted_precision_recall": lambda x, y: metrics.weighted_precision_recall(x, y, np.ones(len(y))),
+}
 BAD = {
     "empty": (np.zeros((0, 4)), "found 0 rows"),
     "one row": (np.ones((1, 4)), "found 1 rows"),
@@ -20,8 +26,11 @@ BAD = {
     "text": (np.array([["a", "b"]] * 60), "found dtype <U1, wanted numbers"),
     "objects": (np.array([[None] * 4] * 60), "found dtype object"),
     "complex": (GOOD + 1j, "found complex"),
-    "nan": (np.where(np.arange(240).reshape(60, 4) == 9, np.nan, GOOD), r"found 1 NaN or infinite values, the first "
-                                                                        r"at \(2, 1\)"),
+    "nan": (
+        np.where(np.arange(240).reshape(60, 4) == 9, np.nan, GOOD),
+        r"found 1 NaN or infinite values, the first "
+        r"at \(2, 1\)",
+    ),
     "huge": (GOOD * 1e30, "wanted float64 features below 1e.24"),
     "infinite": (np.where(GOOD[3, 3] == GOOD, -np.inf, GOOD), r"the first at \(3, 3\)"),
 }
@@ -50,12 +59,23 @@ def test_too_few_rows_for_k(call):
         call(GOOD, GOOD, k=0)
 
 
-@pytest.mark.parametrize(("weights", "message"), [
-    (np.ones(5), "found 5 weights, wanted 60"), (-np.ones(60), "wanted weights >= 0"), (np.zeros(60), "positive sum"),
-    (np.full(60, np.nan), "NaN"), (np.ones((60, 1)), r"found shape \(60, 1\)")])
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(5), "found 5 weights, wanted 60"),
+        (-np.ones(60), "wanted weights >= 0"),
+        (np.zeros(60), "positive sum"),
+        (np.full(60, np.nan), "NaN"),
+        (np.ones((60, 1)), r"found shape \(60, 1\)"),
+    ],
+)
 def test_bad_weights(weights, message):
-    for call in (lambda: metrics.fd(GOOD, GOOD, weights), lambda: metrics.weighted_fd(GOOD, GOOD, weights),
-                 lambda: metrics.weighted_vendi(GOOD, weights), lambda: metrics.vendi_gradient(GOOD, weights)):
+    for call in (
+        lambda: metrics.fd(GOOD, GOOD, weights),
+        lambda: metrics.weighted_fd(GOOD, GOOD, weights),
+        lambda: metrics.weighted_vendi(GOOD, weights),
+        lambda: metrics.vendi_gradient(GOOD, weights),
+    ):
         with pytest.raises(ValueError, match=message):
             call()
 
@@ -69,11 +89,15 @@ def test_vendi_needs_directions():
         metrics.optimal_vendi_weights(GOOD, 0)
 
 
-@pytest.mark.parametrize(("images", "message"), [
-    (np.zeros((4, 3, 8, 8), np.float32), "found dtype float32, wanted uint8"),
-    (np.zeros((4, 8, 8, 3), np.uint8), "channels seem to come last"),
-    (np.zeros((4, 8, 8), np.uint8), r"wanted \(n, C, H, W\)"),
-    (np.zeros((0, 3, 8, 8), np.uint8), "n >= 1")])
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (np.zeros((4, 3, 8, 8), np.float32), "found dtype float32, wanted uint8"),
+        (np.zeros((4, 8, 8, 3), np.uint8), "channels seem to come last"),
+        (np.zeros((4, 8, 8), np.uint8), r"wanted \(n, C, H, W\)"),
+        (np.zeros((0, 3, 8, 8), np.uint8), "n >= 1"),
+    ],
+)
 def test_bad_images(images, message):
     with pytest.raises(ValueError, match=message):
         as_images(images)
@@ -92,9 +116,15 @@ def test_any_array_gives_an_error_or_a_finite_number(array):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(28, 70), st.integers(28, 70), st.integers(1, 6), st.integers(0, 2**31),
-       st.sampled_from([np.float32, np.float64]),
-       st.sampled_from([0.0, 1e3, 1e-3]), st.booleans())
+@given(
+    st.integers(28, 70),
+    st.integers(28, 70),
+    st.integers(1, 6),
+    st.integers(0, 2**31),
+    st.sampled_from([np.float32, np.float64]),
+    st.sampled_from([0.0, 1e3, 1e-3]),
+    st.booleans(),
+)
 def test_any_good_pair_gives_ordered_finite_intervals(n, m, d, seed, dtype, offset, ties):
     rng = np.random.default_rng(seed)
     x, y = (np.round(p) if ties else p for p in (rng.normal(size=(n, d)), rng.normal(size=(m, d))))

@@ -1,31 +1,40 @@
-"""A short form of `python -m metrics.coverage`, and the bench's smallest cell."""
+"""A short form of `python -m retouch.metrics.tools.interval_coverage`, and the bench's smallest cell."""
+
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from metrics import bench, coverage
+from retouch.metrics.tools import interval_coverage, speed
 
-CASES = {case.name: case for case in coverage.cases()}
+CASES = {case.name: case for case in interval_coverage.cases()}
 BINOMIAL = 3.0  # standard errors of a share of so few draws
 WIDTHS = {"KL to an even mix": 3.0, "entropy": 3.0}  # at most, in what the values' own spread asks for; others 1.5
 
 
-def within(row: coverage.Row, draws: int) -> bool:
+def within(row: interval_coverage.Row, draws: int) -> bool:
     """Not outside the band by more than the simulation's own noise."""
-    low, high = coverage.WANTED[row.band]
+    low, high = interval_coverage.WANTED[row.band]
     below, above = (BINOMIAL * np.sqrt(p * (1 - p) / draws) for p in (low, high))
     return low - below <= row.covered <= min(1.0, high + above)
 
 
-@pytest.mark.parametrize(("case", "draws"), [
-    (coverage.feature_case("shifted", 400, 12, 0.5), 60), (coverage.neighbour_case(300, 4, 1.2), 200),
-    (coverage.vendi_case(300, 12), 400), (coverage.share_case(0.1, 0.9), 1000), (coverage.share_case(0.3, 0.9), 1000),
-    (coverage.paired_case(4, 3), 600), (coverage.mix_case(np.array([0.27, 0.23, 0.26, 0.24]), 0.9), 200),
-], ids=lambda one: getattr(one, "name", None))
+@pytest.mark.parametrize(
+    ("case", "draws"),
+    [
+        (interval_coverage.feature_case("shifted", 400, 12, 0.5), 60),
+        (interval_coverage.neighbour_case(300, 4, 1.2), 200),
+        (interval_coverage.vendi_case(300, 12), 400),
+        (interval_coverage.share_case(0.1, 0.9), 1000),
+        (interval_coverage.share_case(0.3, 0.9), 1000),
+        (interval_coverage.paired_case(4, 3), 600),
+        (interval_coverage.mix_case(np.array([0.27, 0.23, 0.26, 0.24]), 0.9), 200),
+    ],
+    ids=lambda one: getattr(one, "name", None),
+)
 def test_intervals_hold_the_truth_and_are_as_wide_as_they_must_be(case, draws):
     drawn = []
-    rows = coverage.run(replace(case, draw=lambda rng: drawn.append(case.draw(rng)) or drawn[-1]), draws)
+    rows = interval_coverage.run(replace(case, draw=lambda rng: drawn.append(case.draw(rng)) or drawn[-1]), draws)
     assert all(within(row, draws) for row in rows), rows
     for name, row in zip(case.truth, rows, strict=True):
         needed = 3.92 * np.std([one[name].value for one in drawn])
@@ -35,14 +44,14 @@ def test_intervals_hold_the_truth_and_are_as_wide_as_they_must_be(case, draws):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_every_case_of_the_table(name):
-    rows = coverage.run(CASES[name], 200)
+    rows = interval_coverage.run(CASES[name], 200)
     assert all(within(row, 200) for row in rows), rows
 
 
 def test_without_the_judge_term_intervals_would_miss():
     """The reason for the second term: a judge tested on 500 images, its error left out."""
     rng = np.random.default_rng(0)
-    case, held = coverage.share_case(0.1, 0.9), 0
+    case, held = interval_coverage.share_case(0.1, 0.9), 0
     for _ in range(100):
         e = case.draw(rng)["share"]
         q = e.plain
@@ -52,11 +61,11 @@ def test_without_the_judge_term_intervals_would_miss():
 
 
 def test_a_missed_truth_is_counted():
-    case = coverage.share_case(0.3, 0.9)
-    wrong = coverage.Case(case.name, case.draw, {"share": 0.5})
-    assert coverage.run(wrong, 20)[0].covered == 0 and not coverage.run(wrong, 20)[0].within
+    case = interval_coverage.share_case(0.3, 0.9)
+    wrong = interval_coverage.Case(case.name, case.draw, {"share": 0.5})
+    assert interval_coverage.run(wrong, 20)[0].covered == 0 and not interval_coverage.run(wrong, 20)[0].within
 
 
 def test_bench_measures_a_cell():
-    cell = bench.cell("ours", 300, 16)
+    cell = speed.cell("ours", 300, 16)
     assert cell["seconds"] > 0 and set(cell["values"]) >= {"fd", "kd", "vendi_inf"}

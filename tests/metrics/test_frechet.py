@@ -1,10 +1,11 @@
 """Fréchet distance and kernel distance: bias, weights, wide features, the stored reference."""
+
 import numpy as np
 import pytest
 
-import metrics
-from metrics.coverage import population
-from metrics.frechet import distance
+from retouch import metrics
+from retouch.metrics.frechet import distance
+from retouch.metrics.tools.interval_coverage import population
 
 
 def test_by_hand():
@@ -22,16 +23,17 @@ def test_singular_covariances_are_no_problem():
     x, y = rng.normal(size=(200, 6)), rng.normal(size=(200, 6))
     x[:, 0] = y[:, 0] = 3  # a dead feature
     x[:, 1], y[:, 1] = x[:, 2], y[:, 2]  # a doubled one
-    assert metrics.fd(x, y).plain == pytest.approx(metrics.fd(x[:, [1, 2, 3, 4, 5]], y[:, [1, 2, 3, 4, 5]]).plain,
-                                                   abs=1e-5)
+    assert metrics.fd(x, y).plain == pytest.approx(
+        metrics.fd(x[:, [1, 2, 3, 4, 5]], y[:, [1, 2, 3, 4, 5]]).plain, abs=1e-5
+    )
 
 
 @pytest.mark.parametrize(("n", "d"), [(128, 32), (400, 64)])
 @pytest.mark.parametrize("wide", [False, True])
 def test_bias_is_below_a_twentieth_of_the_plain_one(monkeypatch, n, d, wide):
     if wide:
-        monkeypatch.setattr("metrics.frechet.WIDE", 8)
-        monkeypatch.setattr("metrics.moments.WIDE", 8)
+        monkeypatch.setattr("retouch.metrics.frechet.WIDE", 8)
+        monkeypatch.setattr("retouch.metrics.engine.moments.WIDE", 8)
     rng = np.random.default_rng(0)
     found = [metrics.fd(rng.normal(size=(n, d)), rng.normal(size=(n, d))) for _ in range(40)]
     plain, value = (np.mean([getattr(e, part) for e in found]) for part in ("plain", "value"))
@@ -43,8 +45,8 @@ def test_bias_is_below_a_twentieth_of_the_plain_one(monkeypatch, n, d, wide):
 def test_two_routes_agree(monkeypatch):
     x, y = population(40, 900, 0.3), population(40, 700, seed=1)
     narrow = metrics.fd(x, y)
-    monkeypatch.setattr("metrics.frechet.WIDE", 8)
-    monkeypatch.setattr("metrics.moments.WIDE", 8)
+    monkeypatch.setattr("retouch.metrics.frechet.WIDE", 8)
+    monkeypatch.setattr("retouch.metrics.engine.moments.WIDE", 8)
     wide = metrics.fd(x, y)
     assert wide.plain == pytest.approx(narrow.plain, rel=1e-9)
     assert wide.value == pytest.approx(narrow.value, abs=0.3 * narrow.se)
@@ -60,8 +62,8 @@ def test_truly_wide_features():
 @pytest.mark.parametrize("wide", [False, True])
 def test_weights_are_repetitions(monkeypatch, wide):
     if wide:
-        monkeypatch.setattr("metrics.frechet.WIDE", 4)
-        monkeypatch.setattr("metrics.moments.WIDE", 4)
+        monkeypatch.setattr("retouch.metrics.frechet.WIDE", 4)
+        monkeypatch.setattr("retouch.metrics.engine.moments.WIDE", 4)
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(3000, 6)), rng.normal(size=(3000, 6)) + 0.3
     counts = rng.integers(1, 4, 3000)

@@ -1,10 +1,11 @@
 """FD through torch-fidelity's own front end, with a registered extractor, equals ours on real images."""
+
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 
-import metrics
+from retouch import metrics
 
 fidelity = pytest.importorskip("torch_fidelity")
 base = pytest.importorskip("torch_fidelity.feature_extractor_base").FeatureExtractorBase
@@ -70,9 +71,23 @@ def test_registered_extractor_gives_our_numbers():
     fidelity.register_feature_extractor("tiny-features", TinyFeatures)
     a, b = digits()
     found = fidelity.calculate_metrics(
-        input1=Images(a), input2=Images(b), feature_extractor="tiny-features", fid=True, kid=True, prc=True,
-        cuda=False, cache=False, save_cpu_ram=True, verbose=False, kid_subset_size=800, kid_subsets=1,
-        prc_neighborhood=5, feature_layer_fid="pooled", feature_layer_kid="pooled", feature_layer_prc="pooled")
+        input1=Images(a),
+        input2=Images(b),
+        feature_extractor="tiny-features",
+        fid=True,
+        kid=True,
+        prc=True,
+        cuda=False,
+        cache=False,
+        save_cpu_ram=True,
+        verbose=False,
+        kid_subset_size=800,
+        kid_subsets=1,
+        prc_neighborhood=5,
+        feature_layer_fid="pooled",
+        feature_layer_kid="pooled",
+        feature_layer_prc="pooled",
+    )
     extractor = TinyFeatures("tiny-features", ["pooled"])
     with torch.no_grad():
         x, y = (extractor(torch.from_numpy(images))["pooled"].numpy() for images in (a, b))

@@ -1,9 +1,10 @@
 """Shares corrected for the judge, and what is made of shares."""
+
 import numpy as np
 import pytest
 
-import metrics
-from metrics.judged import unmix
+from retouch import metrics
+from retouch.metrics.judged_shares import unmix
 
 JUDGE = np.array([[450, 50], [50, 450]])  # right nine times in ten
 
@@ -86,8 +87,9 @@ def test_fairness_discrepancy_by_hand():
 
 def test_noise_floor_is_what_chance_shows():
     rng = np.random.default_rng(0)
-    found = [metrics.fairness_discrepancy(rng.multinomial(500, np.full(4, 0.25)), None, np.full(4, 0.25))
-             for _ in range(100)]
+    found = [
+        metrics.fairness_discrepancy(rng.multinomial(500, np.full(4, 0.25)), None, np.full(4, 0.25)) for _ in range(100)
+    ]
     plain, floor, value = (np.mean([getattr(e, part) for e in found]) for part in ("plain", "floor", "value"))
     assert plain == pytest.approx(floor, rel=0.15)
     assert value < 0.5 * plain and all(e.low == 0 for e in found if e.value == 0)
@@ -119,26 +121,30 @@ def test_total_variation_without_the_redacted_category():
 def test_functions_of_shares_take_shares():
     counts, judge = [500, 300, 200], np.eye(3) * 96 + 1
     found = metrics.shares(counts, judge)
-    assert metrics.fairness_discrepancy(found, None, [1 / 3] * 3) == metrics.fairness_discrepancy(counts, judge,
-                                                                                                  [1 / 3] * 3)
+    assert metrics.fairness_discrepancy(found, None, [1 / 3] * 3) == metrics.fairness_discrepancy(
+        counts, judge, [1 / 3] * 3
+    )
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: metrics.share([5, -1]), "judged: found .* wanted counts"),
-    (lambda: metrics.share([0, 0]), "judged: found .* not all 0"),
-    (lambda: metrics.share([0.5, 0.5]), "whole numbers"),
-    (lambda: metrics.share(np.array([0, 1, 2, 1]), JUDGE), "labels from 0 to 2, wanted 0 to 1"),
-    (lambda: metrics.share([10, 5], [[50, 50], [60, 40]]), "better than chance"),
-    (lambda: metrics.share([10, 5], [[0.9, 0.1], [0.1, 0.9]]), "counts, not rates"),
-    (lambda: metrics.share([10, 5], np.ones((3, 3))), r"found shape \(3, 3\), wanted \(2, 2\)"),
-    (lambda: metrics.share([10, 5], [[5, 1], [0, 0]]), "no held-out image of class 1"),
-    (lambda: metrics.fairness_discrepancy([10, 5], None, [0.5, 0.6]), "target: .* sum to 1"),
-    (lambda: metrics.fairness_discrepancy([10, 5], None, [0.2, 0.3, 0.5]), "found 3 values, wanted 2"),
-    (lambda: metrics.kl_to_target([10, 5], None, [1.0, 0.0]), "wanted all positive"),
-    (lambda: metrics.total_variation([1, 2, 3], [1, 2]), "3 and 2 categories"),
-    (lambda: metrics.total_variation([1, 2, 3], [1, 2, 3], drop=(0, 1)), "at least two categories"),
-    (lambda: metrics.total_variation([7, 0, 0], [1, 2, 3], drop=(0,)), "no image at all"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: metrics.share([5, -1]), "judged: found .* wanted counts"),
+        (lambda: metrics.share([0, 0]), "judged: found .* not all 0"),
+        (lambda: metrics.share([0.5, 0.5]), "whole numbers"),
+        (lambda: metrics.share(np.array([0, 1, 2, 1]), JUDGE), "labels from 0 to 2, wanted 0 to 1"),
+        (lambda: metrics.share([10, 5], [[50, 50], [60, 40]]), "better than chance"),
+        (lambda: metrics.share([10, 5], [[0.9, 0.1], [0.1, 0.9]]), "counts, not rates"),
+        (lambda: metrics.share([10, 5], np.ones((3, 3))), r"found shape \(3, 3\), wanted \(2, 2\)"),
+        (lambda: metrics.share([10, 5], [[5, 1], [0, 0]]), "no held-out image of class 1"),
+        (lambda: metrics.fairness_discrepancy([10, 5], None, [0.5, 0.6]), "target: .* sum to 1"),
+        (lambda: metrics.fairness_discrepancy([10, 5], None, [0.2, 0.3, 0.5]), "found 3 values, wanted 2"),
+        (lambda: metrics.kl_to_target([10, 5], None, [1.0, 0.0]), "wanted all positive"),
+        (lambda: metrics.total_variation([1, 2, 3], [1, 2]), "3 and 2 categories"),
+        (lambda: metrics.total_variation([1, 2, 3], [1, 2, 3], drop=(0, 1)), "at least two categories"),
+        (lambda: metrics.total_variation([7, 0, 0], [1, 2, 3], drop=(0,)), "no image at all"),
+    ],
+)
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
         call()

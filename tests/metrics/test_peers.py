@@ -1,4 +1,5 @@
 """The same numbers as the peers on the same features, and each place where a definition differs."""
+
 import contextlib
 import io
 
@@ -6,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-import metrics
-from metrics import neighbours, spectrum
-from metrics.kernel import kernel
-from metrics.sweep import cross_pass, own_pass
+from retouch import metrics
+from retouch.metrics import neighbours, vendi_score
+from retouch.metrics.engine.pairs import cross_pass, own_pass
+from retouch.metrics.kernel import kernel
 
 fidelity_fid = pytest.importorskip("torch_fidelity.metric_fid")
 fidelity_kid = pytest.importorskip("torch_fidelity.metric_kid")
@@ -95,17 +96,18 @@ def test_kd_is_brute_force(kind, dtype):
 def test_kd_is_torch_fidelity_on_its_own_subset(kind):
     x, y = pair(kind, 263, 24)
     y = y[:263]
-    peer = fidelity_kid.kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subsets=1,
-                                               kid_subset_size=263,
-                                               verbose=False)["kernel_inception_distance_mean"]
+    peer = fidelity_kid.kid_features_to_metric(
+        torch.from_numpy(x), torch.from_numpy(y), kid_subsets=1, kid_subset_size=263, verbose=False
+    )["kernel_inception_distance_mean"]
     assert metrics.kd(x, y).value == pytest.approx(peer, rel=5e-6)
     assert metrics.kd(x, y).value == pytest.approx(cleanfid.kernel_distance(x, y, 1, 263), rel=5e-6)
 
 
 def test_kd_interval_is_not_the_spread_over_subsets():
     x, y = pair("normal", 2000, 16)
-    peer = fidelity_kid.kid_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), kid_subset_size=100,
-                                               verbose=False)
+    peer = fidelity_kid.kid_features_to_metric(
+        torch.from_numpy(x), torch.from_numpy(y), kid_subset_size=100, verbose=False
+    )
     found = metrics.kd(x, y)
     assert peer["kernel_inception_distance_std"] > 3 * found.se
     assert found.low < peer["kernel_inception_distance_mean"] < found.high
@@ -117,8 +119,9 @@ def test_neighbours_are_prdc_and_torch_fidelity(kind, n, d, k):
     x, y = pair(kind, n, d)
     found, peer = metrics.prdc(x, y, k=k), quiet_prdc(y, x, k)
     assert {name: e.value for name, e in found.items()} == pytest.approx(peer, abs=1e-12)
-    other = fidelity_prc.prc_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=k,
-                                                verbose=False)
+    other = fidelity_prc.prc_features_to_metric(
+        torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=k, verbose=False
+    )
     assert found["precision"].value == pytest.approx(other["precision"], abs=1e-6)
     assert found["recall"].value == pytest.approx(other["recall"], abs=1e-6)
 
@@ -140,8 +143,9 @@ def test_ties_closed_as_torch_fidelity_open_as_prdc(dtype):
     x, y = lattice(0).astype(dtype), lattice(1).astype(dtype)
     closed, opened = metrics.prdc(x, y, k=3), metrics.prdc(x, y, k=3, closed=False)
     exact_x, exact_y = x.astype(np.float64), y.astype(np.float64)
-    peer = fidelity_prc.prc_features_to_metric(torch.from_numpy(exact_x), torch.from_numpy(exact_y), prc_neighborhood=3,
-                                               verbose=False)
+    peer = fidelity_prc.prc_features_to_metric(
+        torch.from_numpy(exact_x), torch.from_numpy(exact_y), prc_neighborhood=3, verbose=False
+    )
     assert closed["precision"].value == pytest.approx(_cdist_share(exact_x, exact_y, 3), abs=1e-12)
     assert closed["recall"].value == pytest.approx(_cdist_share(exact_y, exact_x, 3), abs=1e-12)
     assert closed["precision"].value == pytest.approx(peer["precision"], abs=1e-6)
@@ -160,8 +164,12 @@ def _open_prdc(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
     d2 = np.square(real[:, None] - fake).sum(-1)
     r_real, r_fake = (np.sort(np.square(s[:, None] - s).sum(-1), axis=1)[:, k] for s in (real, fake))
     inside = d2 < r_real[:, None]
-    return {"precision": inside.any(0).mean(), "recall": (d2 < r_fake).any(1).mean(),
-            "density": inside.sum(0).mean() / k, "coverage": (d2.min(1) < r_real).mean()}
+    return {
+        "precision": inside.any(0).mean(),
+        "recall": (d2 < r_fake).any(1).mean(),
+        "density": inside.sum(0).mean() / k,
+        "coverage": (d2.min(1) < r_real).mean(),
+    }
 
 
 def test_exact_copies_are_precise_here_and_worthless_in_prdc():
@@ -178,7 +186,7 @@ def test_vendi_is_vendi_score(kind, order, name):
     x, _ = pair(kind, 300, 24)
     ours = metrics.vendi(x, order).plain
     assert ours == pytest.approx(peer_vendi.score_dual(x, q=name), rel=1e-8)
-    unit = spectrum.normalised(x)
+    unit = vendi_score.normalised(x)
     assert ours == pytest.approx(peer_vendi.score_K(unit @ unit.T, q=name), rel=1e-5 if order == 0.5 else 1e-8)
 
 
@@ -196,7 +204,7 @@ def test_score_x_ignores_the_order_and_ours_does_not():
 def test_weighted_vendi_is_the_weighted_kernel():
     x, _ = pair("normal", 120, 16)
     p = np.random.default_rng(1).dirichlet(np.ones(120))
-    unit = spectrum.normalised(x)
+    unit = vendi_score.normalised(x)
     assert metrics.weighted_vendi(x, p) == pytest.approx(peer_vendi.score_K(unit @ unit.T, p=p), rel=1e-10)
     assert metrics.vendi(x, 1, p).plain == pytest.approx(metrics.weighted_vendi(x, p), rel=1e-12)
 
@@ -213,7 +221,7 @@ def test_not_a_number_is_an_error_here_and_a_plausible_precision_there():
 def test_tiles_of_any_size_give_the_same(monkeypatch):
     x, y = pair("clusters", 500, 12)
     whole = metrics.suite(x, y)
-    monkeypatch.setattr("metrics.sweep.TILE", 77)
+    monkeypatch.setattr("retouch.metrics.engine.pairs.TILE", 77)
     parts = metrics.suite(x, y)
     for name, e in whole.items():
         assert parts[name].value == pytest.approx(e.value, rel=1e-12), name
@@ -250,7 +258,9 @@ def test_leave_one_out_counts_are_those_of_doing_it(monkeypatch):
         rest = np.delete(y, j, axis=0)
         changes.append(np.mean(forth.count > 0) - _cdist_share(x, rest, k))
     seen = []
-    monkeypatch.setattr("metrics.covering.left_out_variance", lambda change, noise: seen.append(change) or 0.0)
+    monkeypatch.setattr(
+        "retouch.metrics.engine.balls.left_out_variance", lambda change, noise: seen.append(change) or 0.0
+    )
     forth.share_variance(own_y.nearest)
     np.testing.assert_allclose(seen[0] / len(x), changes, atol=1e-12)
     assert np.ptp(changes) > 0

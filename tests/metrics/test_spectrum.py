@@ -1,10 +1,11 @@
 """Vendi score: gradient, concave optimum with its certificate, and answers worked out by hand."""
+
 import numpy as np
 import pytest
 
-import metrics
-from metrics.coverage import population
-from metrics.spectrum import vendis
+from retouch import metrics
+from retouch.metrics.tools.interval_coverage import population
+from retouch.metrics.vendi_score import vendis
 
 
 def test_by_hand():
@@ -73,8 +74,9 @@ def test_certificate_holds_against_any_weights():
     x = population(6, 100)
     bound = metrics.optimal_vendi_weights(x, 0.001).bound
     rng = np.random.default_rng(0)
-    assert all(metrics.weighted_vendi(x, rng.dirichlet(np.full(100, a))) <= bound for a in (0.05, 0.3, 1, 5)
-               for _ in range(50))
+    assert all(
+        metrics.weighted_vendi(x, rng.dirichlet(np.full(100, a))) <= bound for a in (0.05, 0.3, 1, 5) for _ in range(50)
+    )
 
 
 def test_steps_run_out_and_the_gap_says_so():
@@ -100,7 +102,7 @@ def test_closed_form_agrees_with_the_jackknife(monkeypatch):
     x = population(32)[::4]
     orders = (0.5, 1, 2, 3, np.inf)
     blocks = vendis(x, orders)
-    monkeypatch.setattr("metrics.spectrum.WIDE", 8)
+    monkeypatch.setattr("retouch.metrics.vendi_score.WIDE", 8)
     closed = vendis(x, orders)
     for order in orders:
         assert closed[order].plain == pytest.approx(blocks[order].plain, rel=1e-9)

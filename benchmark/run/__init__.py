@@ -1,0 +1,1 @@
+"""A run, start to end: plan, reveal, edit, score, record."""

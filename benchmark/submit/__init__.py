@@ -1,0 +1,1 @@
+"""Submitting: write, check, verify, rescore, export."""

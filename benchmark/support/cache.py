@@ -1,0 +1,51 @@
+"""Where answers, drawn pictures, features and the state of grids are kept between calls."""
+
+import contextlib
+import hashlib
+import io
+import os
+import zipfile
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from retouch.benchmark.support.files import write_atomically
+
+
+def cache_folder() -> Path:
+    """RETOUCH_CACHE, or ~/.cache/retouch."""
+    return Path(os.environ.get("RETOUCH_CACHE") or Path.home() / ".cache" / "retouch")
+
+
+def content_key(made_by: str, *arrays: np.ndarray) -> str:
+    """sha256 of what makes something and of the arrays it is made from: names, types, shapes and values."""
+    digest = hashlib.sha256(made_by.encode())
+    for array in arrays:
+        digest.update(f"\0{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+@cache
+def code_key(*modules: ModuleType) -> str:
+    """sha256 of the source of modules: what they made before they were changed is not taken for theirs."""
+    return hashlib.sha256(b"\0".join(Path(module.__file__).read_bytes() for module in modules)).hexdigest()
+
+
+def keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays into the cache; a full disk costs the cache, not the run."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    with contextlib.suppress(OSError):
+        write_atomically(file, buffer.getvalue())
+
+
+def kept(file: Path) -> dict[str, np.ndarray] | None:
+    """What `keep` wrote; None where there is nothing, or a damaged file: an npz has a checksum for every array."""
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,68 @@
+"""What computes here: device, processor, packages, and the commit of this package, as records name them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from retouch.benchmark.support.places import checkout
+
+
+def usable(name: str) -> str:
+    """The device's name, as it was asked for; a ValueError if torch cannot compute there."""
+    if name != "cpu":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError(f"--device {name}: torch {torch.__version__} sees no CUDA device; use --device cpu")
+    return name
+
+
+@cache
+def device(name: str) -> str:
+    """The device as records name it."""
+    if name.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(name)
+    return f"{platform.machine()} CPU, one thread"
+
+
+@cache
+def packages() -> dict[str, str]:
+    """What computes here, by name and version; the processor, too, decides how sums are rounded."""
+    import torch
+
+    names = ("torch", "diffusers", "numpy", "scikit-learn", "safetensors")
+    found = {name: importlib.metadata.version(name) for name in names}
+    processor = f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}"
+    return {"python": platform.python_version(), **found, "processor": processor}
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError, IndexError, StopIteration):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(one for one in lines if one.startswith("model name")).split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def own_version() -> dict[str, str]:
+    """The version of this package."""
+    return {"retouch": importlib.metadata.version("retouch-bench")}
+
+
+@cache
+def commit() -> str:
+    """The git commit of this package; empty where there is none."""
+    root = checkout()
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        if root:
+            told = subprocess.run(
+                ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=5, check=True
+            )
+            return told.stdout.strip()
+    return ""

@@ -1,0 +1,31 @@
+"""Where the package's own folders lie, in a checkout and in a wheel, and where submissions are looked for."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+BENCHMARK = Path(__file__).parent.parent
+PREFIX = "retouch.methods"  # of the modules that any method may import, and whose hashes then count
+
+
+def folder(package: str) -> Path:
+    """The folder of `retouch.PACKAGE`: the top folder of that name in a checkout."""
+    return Path(next(iter(find_spec(f"retouch.{package}").submodule_search_locations)))
+
+
+METHODS = folder("methods")
+
+
+def checkout() -> Path | None:
+    """The checkout that this package runs from; None for an installed wheel."""
+    return BENCHMARK.parent if (BENCHMARK.parent / "pyproject.toml").is_file() else None
+
+
+def method_file(module: str) -> Path | None:
+    """Where `retouch.methods.NAME` lies; None for a module of another package."""
+    return METHODS / f"{module.removeprefix(PREFIX + '.')}.py" if module.startswith(PREFIX + ".") else None
+
+
+def submissions_folder() -> Path:
+    """./submissions, else the one that comes with the package."""
+    here = Path("submissions")
+    return here if here.is_dir() else folder("submissions")

@@ -1,0 +1,1 @@
+"""Training: bases, judges and guides by recipe, and what their cards say."""

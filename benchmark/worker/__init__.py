@@ -1,0 +1,1 @@
+"""The worker's process: where a method's code runs, and what holds it there."""

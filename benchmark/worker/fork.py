@@ -1,0 +1,99 @@
+"""Where workers come from without a sandbox: a fork server that imports torch once, and diffusers if need be."""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from functools import cache
+from multiprocessing import forkserver
+from multiprocessing.connection import Connection
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from retouch.benchmark.worker import limits
+from retouch.benchmark.worker.limits import Place
+
+if TYPE_CHECKING:
+    from retouch.benchmark.run.plan import Run
+
+CONTEXT = multiprocessing.get_context("forkserver")
+IMPORTED = ["retouch.benchmark.worker.main", "torchvision"]
+CONTEXT.set_forkserver_preload(IMPORTED)
+ADOPT = 36  # prctl: orphans among the descendants become children of this process, wherever they have gone
+_hiding = threading.Lock()  # of the main module: runs are started by several threads
+
+
+def start(runs: Iterable[Run]) -> None:
+    """Start it for runs, so that its imports go on beside the coordinator's; before any thread, for its environment.
+
+    The first call settles what is imported once for all: diffusers, seconds of it, if one of the runs is on a diffusion
+    model. Sandboxed runs need no fork server.
+    """
+    families = {run.instance.family for run in runs if not run.sandboxed}
+    if "diffusion" in families:
+        CONTEXT.set_forkserver_preload([*IMPORTED, "diffusers.models.unets.unet_2d"])
+    if families:
+        _start()
+
+
+@cache
+def _start() -> None:
+    ours = dict(os.environ)
+    try:
+        os.environ.clear()
+        os.environ.update(limits.environment("/nonexistent"))
+        forkserver.ensure_running()
+    finally:
+        os.environ.clear()
+        os.environ.update(ours)
+
+
+def worker(end: socket.socket, log: Connection, place: Place) -> Any:
+    """A worker without a sandbox, below a keeper that ends with it and takes along all that the worker started."""
+    _start()
+    process = CONTEXT.Process(target=_keep, args=(end, log, place), daemon=True)
+    with _hiding:
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:  # multiprocessing has a child import its parent's script, which may be what starts the runs, unguarded
+            process.start()
+        finally:
+            sys.modules["__main__"] = main
+    return process
+
+
+def _keep(end: socket.socket, log: Connection, place: Place) -> None:
+    os.setsid()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
+    coordinator, child = os.getppid(), os.fork()
+    if child == 0:
+        from retouch.benchmark.worker.main import work
+
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        log.close()
+        work(end, place)
+    end.close()
+    log.close()
+    status = _wait(child, coordinator)
+    limits.Watch(os.getpid(), 0, None).end()
+    code = os.waitstatus_to_exitcode(status)
+    os._exit(code if code >= 0 else 128 - code)
+
+
+def _wait(child: int, coordinator: int) -> int:
+    """The worker's exit status; that of one killed if the coordinator is gone."""
+    while os.getppid() == coordinator:
+        pid, status = os.waitpid(-1, os.WNOHANG)  # orphans are buried on the way
+        if pid == child:
+            return status
+        if pid == 0:
+            time.sleep(0.05)
+    return signal.SIGKILL

@@ -1,0 +1,217 @@
+"""The worker: a process of its own that edits, and only then is asked. It answers with plain arrays.
+
+The method shares this process and may change anything in it, so that nothing the coordinator relies on is computed here
+once its code has been imported: the yardstick comes before, and claims are held against the coordinator's own clock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import importlib.util
+import io
+import json
+import os
+import resource
+import shutil
+import socket
+import sys
+import tempfile
+import time
+import traceback
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from retouch.benchmark.budget import Budget, yardstick
+from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.generators.flow import log_probs
+from retouch.benchmark.support.places import METHODS
+from retouch.benchmark.task import Task
+from retouch.benchmark.worker import limits
+from retouch.benchmark.worker.channel import Channel
+from retouch.benchmark.worker.limits import Place
+
+TIMED = 0.5  # seconds, at least, for which the base samples to have its speed taken
+
+
+def main(end: str, place: str) -> None:
+    """The worker as a program of its own, inside a sandbox: END is a socket's number, PLACE a `Place` as JSON."""
+    here = Place(**json.loads(place))
+    if os.getuid() == 0 and here.uid:
+        os.setgroups([])
+        os.setresgid(here.uid, here.uid, here.uid)
+        os.setresuid(here.uid, here.uid, here.uid)
+    work(socket.socket(fileno=int(end)), here)
+
+
+def work(end: socket.socket, place: Place) -> None:
+    """Edit, then answer; the process's whole life."""
+    channel = Channel(end)
+    sys.stdout.reconfigure(line_buffering=True)  # what is printed is there before what is answered
+    try:
+        Path(place.work).mkdir(parents=True, exist_ok=True)
+        os.chdir(place.work)
+        kept = limits.environment(place.work)
+        os.environ.clear()
+        os.environ.update(kept)
+        tempfile.tempdir = None  # not what the fork server found
+        sys.path[:] = [path for path in sys.path if _ours(path)]
+        limits.apply(place.memory_mb, place.processes)
+        torch.set_num_threads(1)  # the order of additions, and so the last digit, depends on it
+        _work(place, channel)
+    except BaseException as error:
+        traceback.print_exc()
+        text = f"{type(error).__name__}: {error}"[:2000]
+        with contextlib.suppress(OSError):
+            channel.send(failed=f"{text} ({_where(error, place)})")
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+        os._exit(0)  # threads and exit handlers of a method have no say
+
+
+def _where(error: BaseException, place: Place) -> str:
+    """The last line of the method's own that an error came through, else the line that raised it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    folders = place.submission, METHODS
+    own = [one for one in frames if any(Path(one.filename).is_relative_to(folder) for folder in folders)]
+    last = (own or frames)[-1]
+    return f"{Path(last.filename).name}, line {last.lineno}: {last.line}"[:300]
+
+
+def _ours(path: str) -> bool:
+    """Does a folder of sys.path belong to Python or to an installed package?"""
+    own = (sys.prefix, sys.base_prefix)
+    return path.endswith("-packages") or any(Path(path).is_relative_to(folder) for folder in own if path)
+
+
+def _work(place: Place, channel: Channel) -> None:
+    task = Task(Path(place.task))
+    told = task.told
+    base = task.base()
+    timed, (seconds, images) = yardstick(base, told["batch"]), _speed(base)
+    channel.send(ready=True, yardstick=timed, base=seconds, images=images)
+    order, checkpoint = channel.receive()
+    torch.manual_seed(told["seed"])
+    if checkpoint:  # a second worker, after the first was stopped at the end of its budget
+        zipfile.ZipFile(io.BytesIO(checkpoint)).extractall("checkpoint")
+        generator = base.restore(Path("checkpoint")).to(task.device)
+    else:
+        method = entry(told["entry"], Path(place.submission))
+        budget = Budget(order["seconds"], told["train_steps"], timed, *_reports(channel))
+        channel.send(imported=True)
+        generator = _edit(method, base, task, budget, told["params"], channel)
+    while (question := channel.receive())[0]["kind"] != "end":
+        array, seconds = _timed(generator, *question)
+        if array is None:
+            channel.send(answer=None)
+        else:
+            channel.send(array.tobytes(), answer=str(array.dtype), shape=array.shape, seconds=seconds)
+    channel.send(memory=_memory(task.device))
+
+
+def _reports(channel: Channel) -> tuple[Any, Any]:
+    """What a budget calls: with a generator to keep and what it took so far, and with steps done."""
+
+    def keep(generator: Generator, steps: int, charged: float) -> None:
+        folder = Path(f"checkpoint-{time.perf_counter_ns()}")
+        generator.save(folder, half=False)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for file in sorted(folder.rglob("*")):
+                archive.write(file, file.relative_to(folder))
+        shutil.rmtree(folder)
+        channel.send(packed.getvalue(), checkpoint=True, steps=steps, charged=charged)
+
+    def report(step: int, of: int) -> None:
+        if step % 10 == 0:
+            channel.send(step=step, of=of)
+
+    return keep, report
+
+
+def _edit(
+    method: Any, base: Generator, task: Task, budget: Budget, params: dict[str, Any], channel: Channel
+) -> Generator:
+    budget.start()
+    generator = method(base, task, budget, **params)
+    if task.device.startswith("cuda"):
+        torch.cuda.synchronize()
+    wall = budget.spent - budget.charged
+    if not hasattr(generator, "sample"):
+        raise TypeError(
+            f"edit returned {type(generator).__name__}; it must return a generator, or an object with .sample"
+        )
+    channel.send(edited=wall, charged=budget.charged, steps=budget.gradient_steps, cut=budget.cut)
+    return generator
+
+
+def entry(name: str, submission: Path) -> Any:
+    """The function that `module:function` names; a .py in the submission's own folder comes first."""
+    module_name, function = name.split(":")
+    own = submission / f"{module_name}.py"
+    if own.exists():
+        # a private name: two submissions whose modules are called alike never meet
+        private = f"submission_{hashlib.sha256(str(own).encode()).hexdigest()[:12]}_{module_name}"
+        sys.path.insert(0, str(submission))
+        spec = importlib.util.spec_from_file_location(private, own)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[private] = module
+        spec.loader.exec_module(module)
+    else:
+        module = importlib.import_module(module_name)
+    if not hasattr(module, function):
+        raise ValueError(f"{module_name} has no function {function!r}, which `entry` in submission.toml names")
+    return getattr(module, function)
+
+
+def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarray]) -> np.ndarray | None:
+    """The answer to one question of `reveal.questions`; None where the generator cannot have one.
+
+    Kinds: sample, log_prob, edit_attribute.
+    """
+    rng = torch.Generator().manual_seed(question["seed"])
+    about = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    if question["kind"] == "sample":
+        found = generator.sample(question["n"], rng)
+        return found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
+    if not hasattr(generator, question["kind"]):
+        return None
+    if question["kind"] == "log_prob":
+        return log_probs(generator, about["images"], question["draws"], rng)
+    if question["kind"] == "edit_attribute":
+        return np.stack([generator.edit_attribute(about["latents"], row).numpy() for row in about["values"]])
+    raise ValueError(f"no question of kind {question['kind']!r}")
+
+
+def _timed(generator: Any, question: dict[str, Any], payload: bytes) -> tuple[np.ndarray | None, float]:
+    arrays = dict(np.load(io.BytesIO(payload), allow_pickle=False)) if payload else {}
+    began = time.perf_counter()
+    array = answer(generator, question, arrays)
+    return array, time.perf_counter() - began
+
+
+def _speed(base: Generator) -> tuple[float, int]:
+    """Seconds that the base takes, and for how many images: whole batches for TIMED seconds, the first image apart."""
+    base.sample(1, torch.Generator().manual_seed(0))
+    began, images, seconds = time.perf_counter(), 0, 0.0
+    while seconds < TIMED:
+        base.sample(BATCH, torch.Generator().manual_seed(0))
+        images, seconds = images + BATCH, time.perf_counter() - began
+    return seconds, images
+
+
+def _memory(device: str) -> float:
+    """Peak MB: of the accelerator where one is used, else of the process."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

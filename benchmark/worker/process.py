@@ -1,0 +1,164 @@
+"""One worker's life as the coordinator sees it: started, listened to under a watch, ended with all that it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from retouch.benchmark.run.plan import Run
+from retouch.benchmark.worker import fork, limits, sandbox
+from retouch.benchmark.worker.channel import Channel
+from retouch.benchmark.worker.limits import Place
+
+LOG = 20_000  # bytes of what a method prints that are kept
+
+
+class RunFailed(Exception):
+    """A run that has no scores; the message says why and what to do. `printed`: the end of what the method printed."""
+
+    def __init__(self, message: str, status: str = "failed", printed: str = "") -> None:
+        super().__init__(message)
+        self.status, self.printed = status, printed
+
+
+class Session:
+    """A worker for one run, in a sandbox if the run asks for one. A context: at its end nothing of it is left.
+
+    Args:
+        folder: holds reveal/, what the worker may see; without a sandbox it works beside that.
+        on_progress: called with the steps done and the steps in all.
+        on_checkpoint: with a checkpoint, not to be read, and the steps and charged seconds before it.
+    """
+
+    def __init__(
+        self, run: Run, folder: Path, on_progress: Callable[[int, int], None],
+        on_checkpoint: Callable[[bytes, int, float], None],
+    ) -> None:  # fmt: skip
+        self._on_progress, self._on_checkpoint, self._log = on_progress, on_checkpoint, b""
+        ours, theirs = socket.socketpair()
+        self._printed, printer = fork.CONTEXT.Pipe(duplex=False)
+        os.set_blocking(self._printed.fileno(), False)
+        memory = 0 if run.device.startswith("cuda") else run.track.max_memory_mb  # CUDA reserves far more than it uses
+        place = Place(str(folder / "reveal"), str(run.folder.resolve()), str(folder / "work"), memory)
+        if run.sandboxed:
+            self._process: Any = sandbox.worker(theirs, printer, place, run.device)
+        else:
+            self._process = fork.worker(theirs, printer, place)
+        theirs.close()
+        printer.close()
+        self.channel = Channel(ours)
+        ours.settimeout(30)  # for sending; a worker that does not listen is no reason to wait
+        open_end = None if run.sandboxed else folder / "work"
+        self.watch = limits.Watch(self._process.pid, run.track.max_memory_mb, open_end)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.watch.end()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+        self._process.join(5)
+        self.channel.end.close()
+        self._printed.close()
+
+    def tell(self, payload: bytes = b"", **message: Any) -> None:
+        """Send the worker a message."""
+        try:
+            self.channel.send(payload, **message)
+        except OSError:
+            raise self._dead() from None
+
+    def hear(self, expected: str, seconds: float, limit: int = 0) -> tuple[dict[str, Any], bytes]:
+        """The worker's message called `expected`, with at most `limit` bytes behind it.
+
+        Raises:
+            TimeoutError: after `seconds`.
+            RunFailed: the worker says that it failed, died, used too much, or sent something else.
+        """
+        self.channel.limit = limit
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            try:
+                heard = self.channel.receive(0.05)
+            except EOFError:
+                raise self._dead() from None
+            except ValueError as error:
+                raise _astray(str(error)) from None
+            self._read_log()
+            try:
+                self.watch.look()
+            except limits.OverLimit as error:
+                raise RunFailed(str(error), "over_budget") from None
+            if heard and (expected in heard[0] or not self._in_passing(*heard)):
+                message, payload = heard
+                if "failed" in message:
+                    raise RunFailed(f"{str(message['failed'])[:2500]}{self._printed_last()}")
+                if expected not in message:
+                    raise _astray(f"{', '.join(map(repr, message))[:200]} where {expected!r} was due")
+                return message, payload
+        raise TimeoutError
+
+    def _in_passing(self, message: dict[str, Any], payload: bytes) -> bool:
+        """Reports of progress and checkpoints may come at any time."""
+        if "step" in message:
+            self._on_progress(*(int(number(message, name, 0, 1e12)) for name in ("step", "of")))
+        elif "checkpoint" in message:
+            steps, charged = (number(message, name, 0, 1e12) for name in ("steps", "charged"))
+            self._on_checkpoint(payload, int(steps), charged)
+        else:
+            return "imported" in message  # late, if it is not what was waited for
+        return True
+
+    def _read_log(self) -> None:
+        with contextlib.suppress(OSError):
+            for _ in range(100):  # a method that prints without end waits for the next turn
+                part = os.read(self._printed.fileno(), 65_536)
+                self._log = (self._log + part)[-LOG:]
+                if not part:
+                    break
+
+    def printed(self) -> str:
+        """The end of what the method printed, as plain text."""
+        self._read_log()
+        return "".join(c for c in self._log.decode(errors="replace") if c.isprintable() or c == "\n").strip()
+
+    def _printed_last(self) -> str:
+        """Its last lines, for the record's reason."""
+        tail = "\n".join(self.printed().splitlines()[-5:])
+        return f"; it printed last:\n{tail}" if tail else ""
+
+    def _dead(self) -> RunFailed:
+        self._process.join(2)
+        code = self._process.exitcode
+        if code is None:
+            return RunFailed("the worker does not listen any more; a method must leave its channel alone")
+        ended = -code if code < 0 else code - 128  # by itself, or as the shell of a sandbox tells it
+        how = f"was ended by {_signal(ended)}" if ended > 0 else f"left with exit code {code}"
+        return RunFailed(f"the worker {how} before it had answered{self._printed_last()}")
+
+
+def number(message: dict[str, Any], name: str, low: float, high: float) -> float:
+    """A number of a worker's message; RunFailed if it is none, or not between `low` and `high`."""
+    value = message.get(name)
+    if isinstance(value, int | float) and low <= value <= high:
+        return value
+    raise _astray(f"{name} = {str(value)[:50]!r}, which has to lie between {low:g} and {high:g}")
+
+
+def _astray(what: str) -> RunFailed:
+    return RunFailed(f"the worker's channel carried what is no message of it ({what}); a method must not touch it")
+
+
+def _signal(value: int) -> str:
+    try:
+        return signal.Signals(value).name
+    except ValueError:
+        return f"signal {value}"

@@ -1,0 +1,173 @@
+"""The sandbox: a worker under bubblewrap, which sees the system's libraries, Python, its task, and nothing else.
+
+Nothing of the host is visible that is not listed here; nothing is writable but a /tmp of limited size that goes with
+the worker; there is no network, no other process, no privilege. docs/isolation.md has what that stops, and what not.
+
+As an ordinary user bubblewrap makes a user namespace. As root it needs none: the worker then gives up root for a user
+of its own, since the kernel does not limit how many processes root starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import asdict
+from functools import cache
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import retouch
+from retouch.benchmark.support import places
+from retouch.benchmark.worker import limits
+from retouch.benchmark.worker.limits import Place
+
+OURS = ("benchmark", "methods", "metrics")  # what a worker sees of the package beside `retouch` itself, but for
+HIDDEN = ("data", "tasks", "tracks", "weights")  # these folders of benchmark
+UNSHARE = ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
+
+
+class Locked(subprocess.Popen):
+    """bubblewrap's process, with the names that multiprocessing has for these."""
+
+    def is_alive(self) -> bool:
+        """Does it still run?"""
+        return self.poll() is None
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while it runs."""
+        return self.poll()
+
+    def join(self, seconds: float) -> None:
+        """Wait for its end, not longer than that."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(seconds)
+
+
+@cache
+def name() -> str:
+    """What records say of the sandbox: "bubblewrap 0.8.0"; tried once before.
+
+    Raises:
+        ValueError: bubblewrap is missing, or the kernel does not let it work here; with the remedy.
+    """
+    try:
+        told = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        raise ValueError(
+            "--sandbox needs bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), on Linux; nothing was "
+            "run. Without --sandbox the records say `unsandboxed`"
+        ) from None
+    command = [
+        *_walls(),
+        "--remount-ro",
+        "/",
+        "--",
+        sys.executable,
+        "-P",
+        "-s",
+        "-c",
+        _DROP + "import retouch.benchmark",
+    ]
+    tried = subprocess.run(
+        command, env=limits.environment("/tmp"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+    )
+    if tried.returncode:
+        why = (tried.stderr.strip() or f"exit code {tried.returncode}").splitlines()[-1]
+        raise ValueError(
+            f"bubblewrap does not work here: {why}; nothing was run. It needs version 0.8, Python and this package "
+            "readable by all, and either root or a kernel that lets users make namespaces (sysctl "
+            "user.max_user_namespaces, kernel.unprivileged_userns_clone, "
+            "kernel.apparmor_restrict_unprivileged_userns; containers often forbid them). Without --sandbox the "
+            "records say `unsandboxed`"
+        )
+    return told.strip()
+
+
+_DROP = "import os; os.getuid() or (os.setgroups([]), os.setgid(2**30), os.setuid(2**30)); "
+
+
+def worker(end: socket.socket, log: Connection, place: Place, device: str) -> Locked:
+    """Start a worker behind walls; `place` names folders of the host: it sees task and submission, read-only."""
+    beside = Path(place.task).parent
+    (beside / "empty").mkdir(exist_ok=True)
+    shutil.copytree(places.BENCHMARK / "weights", beside / "weights", ignore=_weights, dirs_exist_ok=True)
+    inside = asdict(place) | {"task": "/task", "submission": "/submission", "work": "/tmp",
+                              "uid": 2**30 + secrets.randbelow(2**29), "processes": limits.PROCESSES}  # fmt: skip
+    command = [
+        *_walls(_accelerator() if device.startswith("cuda") else []), *_masks(beside),
+        *("--ro-bind", str(place.task), "/task", "--ro-bind", str(place.submission), "/submission"),
+        *(_hide(Path(place.submission) / "records", beside, Path("/submission/records"))),
+        *("--remount-ro", "/", "--chdir", "/tmp", "--"),
+        *(sys.executable, "-P", "-s", "-m", "retouch.benchmark.worker.main", str(end.fileno()), json.dumps(inside)),
+    ]  # fmt: skip
+    for path in [Path(place.task), *Path(place.task).rglob("*")]:  # the worker may be another user; the folder above
+        path.chmod(0o755 if path.is_dir() else 0o644)  # keeps everybody else out
+    return Locked(command, pass_fds=(end.fileno(),), stdin=subprocess.DEVNULL, stdout=log.fileno(),
+                  stderr=log.fileno(), env=limits.environment("/tmp"), cwd="/", start_new_session=True)  # fmt: skip
+
+
+def _weights(_folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if name != "__init__.py"]
+
+
+def _walls(devices: list[str] | None = None) -> list[str]:
+    """The sandbox without the run: system, Python, package, /proc, /dev and /tmp."""
+    command = [shutil.which("bwrap") or "bwrap", *UNSHARE, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+    as_root = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
+    command += as_root if os.getuid() == 0 else ["--unshare-user", "--disable-userns"]
+    room = ["--perms", "1777", "--size", str(limits.DISK_MB << 20), "--tmpfs"]
+    command += ["--proc", "/proc", "--dev", "/dev", *room, "/dev/shm", *(devices or []), "--remount-ro", "/dev"]
+    command += [*room, "/tmp"]
+    command += ["--ro-bind", "/usr", "/usr"]
+    for path in map(Path, ("/bin", "/sbin", "/lib", "/lib32", "/lib64")):
+        if path.is_symlink():
+            command += ["--symlink", os.readlink(path), str(path)]
+        elif path.exists():
+            command += ["--ro-bind", str(path), str(path)]
+    paths = ["/etc/ld.so.cache", "/etc/alternatives", *_python(), *_own()]
+    for above in sorted({str(above) for path in paths for above in Path(path).parents} - {"/"}):
+        command += ["--perms", "0755", "--dir", above]  # bubblewrap's own are closed to the user that root becomes
+    return command + [part for path in paths for part in ("--ro-bind-try", path, path)]
+
+
+def _own() -> list[str]:
+    """The package's folders, which lie apart in a checkout."""
+    return [str(Path(retouch.__file__).parent), *(str(places.folder(name)) for name in OURS)]
+
+
+def _python() -> list[str]:
+    """The interpreter's and its packages' folders."""
+    real = Path(sys.executable).resolve().parent.parent
+    packages = [path for path in sys.path if path.endswith("-packages")]
+    found = dict.fromkeys(map(str, (sys.base_prefix, real, sys.prefix, *packages)))
+    return [path for path in found if path not in ("/", "/usr")]
+
+
+def _masks(beside: Path) -> list[str]:
+    """Cover what the package and its data have for scoring alone."""
+    own = places.BENCHMARK
+    command = [part for name in HIDDEN for part in _hide(own / name, beside, own / name)]
+    command += ["--ro-bind", str(beside / "weights"), str(own / "weights")]
+    sklearn = importlib.util.find_spec("sklearn")  # its digits hold the held-out ones
+    if sklearn and sklearn.origin:
+        digits = Path(sklearn.origin).parent / "datasets/data"
+        command += _hide(digits, beside, digits)
+    return command
+
+
+def _hide(path: Path, beside: Path, where: Path) -> list[str]:
+    return ["--ro-bind", str(beside / "empty"), str(where)] if path.is_dir() else []
+
+
+def _accelerator() -> list[str]:
+    """NVIDIA's devices, and what CUDA reads of the machine."""
+    devices = sorted(map(str, Path("/dev").glob("nvidia*")))
+    return [*(part for path in devices for part in ("--dev-bind", path, path)), "--ro-bind", "/sys", "/sys"]

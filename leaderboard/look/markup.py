@@ -1,0 +1,194 @@
+"""The board's own HTML: every text from a record or a manifest goes through `esc`, so that no name becomes markup."""
+
+import base64
+import html
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from urllib.parse import urlencode
+
+from retouch.leaderboard.look import words
+from retouch.leaderboard.look.theme import Mark
+
+DASH = '<span class="dim" title="missing">–</span>'
+SYMBOLS = {
+    "circle": "●",
+    "square": "■",
+    "diamond": "◆",
+    "triangle-up": "▲",
+    "triangle-down": "▼",
+    "pentagon": "⬟",
+    "hexagon": "⬢",
+    "star": "★",
+    "cross": "✚",
+    "x": "✖",
+    "x-thin-open": "×",
+    "star-diamond-open": "✧",
+}
+
+
+def esc(text: object) -> str:
+    """Text that no browser reads as markup."""
+    return html.escape(str(text), quote=True)
+
+
+def plain(text: object) -> str:
+    """Text for places that render Markdown (labels of controls): every character that means something is escaped."""
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>$:~" else c for c in " ".join(str(text).split()))
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number as a table shows it: a dash for missing, three figures where it is large or tiny."""
+    if value is None or math.isnan(value):
+        return "–"
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:,.0f}"
+    if value and (abs(value) >= 1e6 or abs(value) < 10**-digits / 2):
+        return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
+    return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.0f}"
+
+
+def scaled(value: float | None) -> str:
+    """Goal or quality, which lie between 0 and 1: two decimals, a dash for missing."""
+    return "–" if value is None or math.isnan(value) else f"{value:.2f}"
+
+
+def percent(value: float | None) -> str:
+    """A share as a percentage with two figures."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{100 * value:.2g}%" if 0 < abs(value) < 0.995 else f"{100 * value:.0f}%"
+
+
+def rank(value: float | None, ties: int = 1) -> str:
+    """A rank; one that several share is marked by an equals sign."""
+    return "–" if value is None or math.isnan(value) else f"={value:.0f}" if ties > 1 else f"{value:.0f}"
+
+
+def lacking(problems: str) -> str:
+    """The mark of a row in which runs are missing or do not count, with the reason; empty where all are there."""
+    return f'<sup title="{esc(problems)}">*</sup>' if problems else ""
+
+
+def link(page: str, text: str, *, hint: str = "", plain_look: bool = False, **query: str) -> str:
+    """A link to a page of the board; `text` is escaped here."""
+    look = ' class="plain"' if plain_look else ""
+    address = f"{page}?{urlencode({k: v for k, v in query.items() if v})}"
+    return f'<a href="{esc(address)}" target="_self"{look} title="{esc(hint)}">{esc(text)}</a>'
+
+
+def symbol(mark: Mark) -> str:
+    """A submission's marker, in its colour."""
+    return f'<span style="color:{mark.colour}" aria-hidden="true">{SYMBOLS[mark.shape]}</span>'
+
+
+def _at(value: float) -> str:
+    return f"{100 * min(1.0, max(0.0, value)):.1f}%"
+
+
+def _bar(kind: str, value: float, low: float, high: float) -> str:
+    """A mark and its interval at places in 0 to 1, drawn by the style sheet; `kind` is g(oal) or q(uality)."""
+    line = ""
+    if not (math.isnan(low) or math.isnan(high)):
+        width = 100 * (min(1.0, max(0.0, high)) - min(1.0, max(0.0, low)))
+        line = f'<i class="w {kind}" style="left:{_at(low)};width:{width:.1f}%"></i>'
+    return f'{line}<i class="m {kind}" style="left:{_at(value)}"></i>'
+
+
+def pair(goal: Sequence[float], quality: Sequence[float]) -> str:
+    """Goal (dot) and quality (diamond) on one axis from 0 to 1, with their intervals."""
+    if math.isnan(goal[0]) and math.isnan(quality[0]):
+        return ""
+    says = f"goal {scaled(goal[0])}, quality {scaled(quality[0])}"
+    marks = "" if math.isnan(goal[0]) else _bar("g", *goal)
+    marks += "" if math.isnan(quality[0]) else _bar("q", *quality)
+    return f'<span class="ax" role="img" aria-label="{esc(says)}" title="{esc(says)}">{marks}</span>'
+
+
+def single(value: Sequence[float], span: tuple[float, float], kind: str = "g") -> str:
+    """One number with its interval on an axis over `span`."""
+    low, high = span
+    if math.isnan(value[0]) or not high > low:
+        return ""
+    says, marks = number(value[0], 3), _bar(kind, *[(v - low) / (high - low) for v in value])
+    return f'<span class="ax one" role="img" aria-label="{says}">{marks}</span>'
+
+
+def key(raw: bool = False) -> str:
+    """What the marks of the table mean."""
+    if raw:
+        return (
+            '<div class="rt"><span class="key"><span>each column has its own axis, over the rows '
+            "shown</span><span>lines: 95% "
+            "intervals</span><span>✓ verified</span><span>– missing</span><span>* incomplete, not ranked</span>"
+            "<span><i>italic</i> control</span></span></div>"
+        )
+    return (
+        f'<div class="rt"><span class="key"><span><span class="ax one">{_bar("g", 0.5, 0.1, 0.9)}</span>goal, '
+        "95% interval</span>"
+        f'<span><span class="ax one">{_bar("q", 0.5, 0.1, 0.9)}</span>quality</span>'
+        "<span>axes from 0 to 1</span><span><b>=2</b> a shared rank: no difference that excludes "
+        "0</span><span>✓ verified</span>"
+        "<span>– missing</span><span>* incomplete, not ranked</span><span><i>italic</i> control, not "
+        "ranked</span></span></div>"
+    )
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numeric: Sequence[int] = (), caption: str = "") -> str:
+    """A plain table of cells that are HTML already; `numeric` columns are right-aligned."""
+
+    def cell(tag: str, i: int, content: str) -> str:
+        return f"<{tag}{' class=n' if i in numeric else ''}>{content}</{tag}>"
+
+    top = "".join(cell("th", i, text) for i, text in enumerate(head))
+    body = "".join(
+        "<tr>" + "".join(cell("th" if i == 0 else "td", i, c) for i, c in enumerate(row)) + "</tr>" for row in rows
+    )
+    says = f"<caption class=dim>{esc(caption)}</caption>" if caption else ""
+    return scrolled(f"<table>{says}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
+
+
+def scrolled(text: str) -> str:
+    """A table that scrolls sideways by itself where the page is narrow."""
+    inner = f'<div class="rt-scroll" tabindex="0" role="region" aria-label="table, scrolls sideways">{text}</div>'
+    return f'<div class="rt">{inner}</div>'
+
+
+def definitions(pairs: Iterable[tuple[str, str]]) -> str:
+    """Terms and what they are; the second of each pair is HTML."""
+    return '<div class="rt"><dl>' + "".join(f"<dt>{esc(k)}</dt><dd>{v}</dd>" for k, v in pairs) + "</dl></div>"
+
+
+def explain(names: Iterable[str]) -> str:
+    """What each of these numbers means and when not to trust it."""
+    rows = []
+    for name in names:
+        found = words.entry(name)
+        better = {"up": "higher is better", "down": "lower is better"}.get(found.direction, "")
+        rows.append(
+            [
+                f"<b>{esc(found.title)}</b><br><code>{esc(name)}</code>",
+                f'<span style="white-space:normal">{esc(found.meaning)} '
+                f'<span style="white-space:normal" class="dim">{esc(found.distrust)}</span></span>',
+                esc(better),
+                f'<span style="white-space:normal" class="dim">{esc(found.range)}</span>',
+                f'<span style="white-space:normal" class="dim">{esc(found.source)}</span>',
+            ]
+        )
+    return table(("number", "meaning, and when not to trust it", "direction", "range", "source"), rows)
+
+
+def picture(file: Path) -> str:
+    """A PNG as a data address; empty where it is missing, not a PNG, or too large to be a contact sheet."""
+    try:
+        content = file.read_bytes() if not file.is_symlink() and file.stat().st_size < 2_000_000 else b""
+    except OSError:
+        return ""
+    ok = content.startswith(b"\x89PNG\r\n\x1a\n")
+    return "data:image/png;base64," + base64.b64encode(content).decode() if ok else ""
+
+
+def command(keys: dict[str, object]) -> str:
+    """The exact command that makes a record again."""
+    return (f"retouch run {keys['submission']} --track {keys['track']} --instance {keys['instance']} "
+            f"--point {keys['point']} --seed {keys['seed']}")  # fmt: skip

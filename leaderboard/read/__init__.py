@@ -1,0 +1,1 @@
+"""Records in: files become one table of runs."""

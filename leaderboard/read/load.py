@@ -1,0 +1,234 @@
+"""Records in: a folder of submissions, or one Parquet, becomes one table of runs and a list of what was rejected.
+
+Reading 100,000 JSON files takes half a minute, so what was read is kept in a cache and only files that are new or
+changed (by size and modification time) are read again. Details and pictures are read when they are looked at.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+import pandas as pd
+
+from retouch.benchmark import records, submission
+from retouch.benchmark.support.files import write_atomically
+from retouch.leaderboard.read import frame
+
+VERSION = "1"  # of the cache's form
+CHUNK = 2000  # files that are read before they become a table
+Seen = dict[str, tuple[int, int]]  # record file, relative -> (modification time in ns, size)
+TAIL = re.compile(r" \[type=\w+(?:, input_value=(.*?), input_type=\w+)?\]")  # what pydantic puts after each message
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a folder or a Parquet holds."""
+
+    root: Path
+    runs: pd.DataFrame
+    rejected: dict[str, str] = field(default_factory=dict)
+    manifests: dict[str, submission.Submission] = field(default_factory=dict)
+    seen: Seen = field(default_factory=dict, repr=False)
+
+    @property
+    def controls(self) -> set[str]:
+        """The submissions that anchor the scale."""
+        said = {name for name, manifest in self.manifests.items() if manifest.control}
+        return said | ({"unchanged", "retrained"} & set(self.runs["submission"].cat.categories))
+
+    def access(self, name: str) -> Sequence[str]:
+        """What a submission needs; without a manifest that says so, it may need anything."""
+        return self.manifests[name].access if name in self.manifests else get_args(submission.Need)
+
+    def title(self, name: str) -> str:
+        """A submission's title; its name where it has no manifest."""
+        return self.manifests[name].title if name in self.manifests else name
+
+
+def cache_folder() -> Path:
+    """Where the index of a folder is kept: RETOUCH_CACHE, else the platform's cache."""
+    if os.environ.get("RETOUCH_CACHE"):
+        return Path(os.environ["RETOUCH_CACHE"]) / "board"
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
+    return Path(base) / "retouch" / "board"
+
+
+def submissions_root(folder: Path) -> Path:
+    """The folder whose children are submissions: FOLDER itself, FOLDER/submissions, or a single submission's parent."""
+    folder = folder.resolve()
+    if (folder / "records").is_dir() or (folder / "submission.toml").is_file():
+        return folder.parent
+    return folder / "submissions" if (folder / "submissions").is_dir() else folder
+
+
+def names_in(folder: Path) -> list[str]:
+    """The submissions that FOLDER asks for; those that start with a dot or underscore are none."""
+    root = submissions_root(folder)
+    if root == folder.resolve().parent:
+        return [folder.resolve().name]
+    return sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] not in "._") if root.is_dir() else []
+
+
+def scan(root: Path, names: list[str]) -> Seen:
+    """Every JSON below the submissions' records, with modification time and size; links are not followed."""
+    return {path[len(str(root)) + 1 :]: stamp for name in names for path, stamp in _walk(str(root / name / "records"))}
+
+
+def _walk(folder: str) -> Iterator[tuple[str, tuple[int, int]]]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path)
+        elif entry.name.endswith(".json") and not entry.name.startswith("."):
+            stat = entry.stat(follow_symlinks=False)
+            yield entry.path, (stat.st_mtime_ns, stat.st_size)
+
+
+def read_one(root: Path, name: str) -> dict[str, Any]:
+    """The row of one record file; a ValueError says in a line what is wrong with it."""
+    file = root / name
+    if file.is_symlink():
+        raise ValueError("a link, not a file")
+    found = records.read(file)
+    row = frame.row(found)
+    if Path(name) != frame.relative(row):
+        raise ValueError(f"lies where another run's record belongs; this one belongs at {frame.relative(row)}")
+    return row
+
+
+def reason(error: Exception) -> str:
+    """The error as at most a few short lines."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    text = str(error).split(": ", 1)[-1] if ".json: " in str(error)[:500] else str(error)
+    lines = [line for line in text.splitlines() if "errors.pydantic.dev" not in line and "validation error" not in line]
+    joined = " ".join(" ".join(lines).split())
+    return TAIL.sub(lambda m: f" (found {m.group(1)[:60]})" if m.group(1) else "", joined)[:400]
+
+
+def read_folder(folder: Path, progress: Progress | None = None) -> Records:
+    """All records below a folder; unchanged ones come from the cache, which is then brought up to date."""
+    root, names = submissions_root(folder), names_in(folder)
+    seen = scan(root, names)
+    old = _cached(folder)
+    if old is not None and old.seen == seen:
+        return Records(root, old.runs, old.rejected, manifests(root, names), seen)
+    kept, rejected = _still_good(old, seen)
+    todo = [name for name in seen if old is None or old.seen.get(name) != seen[name]]
+    parts = [kept] if kept is not None and len(kept) else []
+    for start in range(0, len(todo), CHUNK):  # a row is small as part of a table, and a hundred times that as a dict
+        part = _read_many(root, todo[start : start + CHUNK], rejected)
+        parts += [part] if len(part) else []
+        if progress:
+            progress(min(start + CHUNK, len(todo)), len(todo))
+    runs = frame.table(pd.concat(parts, ignore_index=True) if parts else [])
+    made = Records(root, runs, dict(sorted(rejected.items())), manifests(root, names), seen)
+    _keep(folder, made)
+    return made
+
+
+def _read_many(root: Path, names: list[str], rejected: dict[str, str]) -> pd.DataFrame:
+    """The rows of these record files; what is none is added to `rejected`."""
+    rows = []
+    for name in names:
+        try:
+            rows.append(read_one(root, name))
+        except (ValueError, OSError, RecursionError) as error:
+            rejected[name] = reason(error)
+    return frame.table(rows)
+
+
+def _still_good(old: Records | None, seen: Seen) -> tuple[pd.DataFrame | None, dict[str, str]]:
+    """The rows and the rejections of files that have not changed."""
+    if old is None:
+        return None, {}
+    same = {name for name, stamp in seen.items() if old.seen.get(name) == stamp}
+    rejected = {name: why for name, why in old.rejected.items() if name in same}
+    if len(old.runs) == 0:
+        return None, rejected
+    return old.runs[paths(old.runs).isin(same)], rejected
+
+
+def paths(runs: pd.DataFrame) -> "pd.Series[str]":
+    """Each run's record file, relative to the folder of submissions."""
+    text = {name: runs[name].astype(str) for name in frame.KEYS}
+    start = text["submission"] + "/records/" + text["track"] + "/" + text["instance"] + "/"
+    return start + text["point"] + "." + text["seed"] + ".json"
+
+
+def manifests(root: Path, names: list[str]) -> dict[str, submission.Submission]:
+    """The manifests that can be read; a submission without one is shown by its name."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = submission.read(root / name)
+        except (ValueError, OSError):
+            continue
+    return found
+
+
+def place(folder: Path) -> Path:
+    """Where the index of this folder is kept."""
+    key = hashlib.sha256(f"{VERSION}:{folder.resolve()}:{_code()}".encode()).hexdigest()[:24]
+    return cache_folder() / key
+
+
+def _code() -> str:
+    """What decides how a record is read: a change of schema, tracks or scales makes the index anew."""
+    found = frame.tracks.FOLDER
+    files = [Path(one.__file__) for one in (records, frame, frame.versions)]
+    files += [*sorted(found.glob("*/track.toml")), *sorted(found.glob("*/scale.json"))]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _own_name(name: str) -> str:
+    """A column of `retouch export` as this table calls it: metric.fd_low -> m:fd.low, cost.share -> share."""
+    name = re.sub(r"^metric\.", "m:", name).removeprefix("cost.")
+    return re.sub(r"^(goal|quality|m:.+)_(low|high)$", r"\1.\2", name)
+
+
+def read_parquet(file: Path) -> Records:
+    """Runs from one Parquet with this table's columns; rows that break the rules are rejected like records."""
+    found = pd.read_parquet(file).rename(columns=_own_name)
+    lacking = [name for name in (*frame.KEYS, "status") if name not in found]
+    if lacking:
+        raise ValueError(f"{file} has no column {', '.join(lacking)}: not the runs that `retouch export` writes")
+    bad = frame.broken(found)
+    rejected = {f"{file.name}: row {i}": why for i, why in bad.items()}
+    return Records(file.parent, frame.table(found.drop(index=list(bad)).reset_index(drop=True)), rejected)
+
+
+def _cached(folder: Path) -> Records | None:
+    where = place(folder)
+    try:
+        notes = pd.read_parquet(where / "files.parquet")
+        runs = pd.read_parquet(where / "runs.parquet")
+    except (OSError, ValueError):
+        return None
+    seen = dict(zip(notes["file"], zip(notes["time"], notes["size"], strict=True), strict=True))
+    bad = notes[notes["rejected"] != ""]
+    return Records(submissions_root(folder), runs, dict(zip(bad["file"], bad["rejected"], strict=True)), {}, seen)
+
+
+def _keep(folder: Path, made: Records) -> None:
+    notes = pd.DataFrame(
+        {
+            "file": list(made.seen),
+            "time": [t for t, _ in made.seen.values()],
+            "size": [s for _, s in made.seen.values()],
+            "rejected": [made.rejected.get(name, "") for name in made.seen],
+        }
+    )
+    try:
+        write_atomically(place(folder) / "runs.parquet", made.runs.to_parquet(index=False))
+        write_atomically(place(folder) / "files.parquet", notes.to_parquet(index=False))
+    except OSError:
+        return  # no place to write: the next start reads everything again

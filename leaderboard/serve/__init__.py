@@ -1,0 +1,1 @@
+"""The app, its server, and the snapshot."""

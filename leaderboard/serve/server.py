@@ -1,0 +1,55 @@
+"""The server's process: reads the records, then lets Streamlit serve, so that the first visitor waits for nothing.
+
+`python -m retouch.leaderboard.serve.server FOLDER [streamlit options]`
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from retouch.leaderboard.draw import figures
+from retouch.leaderboard.rank import tables
+from retouch.leaderboard.read import board
+from retouch.leaderboard.serve import first_table
+from retouch.leaderboard.views import shell
+from retouch.leaderboard.views.shell import SOURCE
+
+APP = Path(__file__).parent / "web_app.py"
+
+
+def progress(done: int, total: int) -> None:
+    """One line that counts up, on a terminal, where there is much to read."""
+    if total > 1000 and sys.stderr.isatty():
+        print(
+            f"\rreading records: {done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr, flush=True
+        )
+
+
+def warm(view: board.View) -> None:
+    """Draw the first table once, so that no visitor waits for imports and pandas' own caches."""
+    first_table.page(view)
+    for track in shell.tracks(view)[:1]:
+        rows = view.scores[view.scores["track"] == track].head(5)
+        figures.tradeoff(rows, "goal", "quality", view.records.controls)
+        tables.csv(rows)
+
+
+def main(arguments: list[str]) -> None:
+    """Read the folder that the first argument names, then serve with the other arguments as Streamlit's options."""
+    from streamlit.web import cli
+
+    start = time.monotonic()
+    view = board.shared(Path(arguments[0]), progress).view
+    print(
+        f"{len(view.runs):,} records, {len(view.records.rejected)} rejected, {time.monotonic() - start:.1f} s",
+        flush=True,
+    )
+    warm(view)
+    os.environ[SOURCE] = str(Path(arguments[0]).resolve())
+    sys.argv = ["streamlit", "run", str(APP), *arguments[1:]]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

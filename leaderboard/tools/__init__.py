@@ -1,0 +1,1 @@
+"""Programs about the board: how fast it is, and the page of results."""

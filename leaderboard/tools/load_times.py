@@ -1,0 +1,225 @@
+"""How fast the board is: `python -m retouch.leaderboard.tools.load_times [SUBMISSIONS]`, 1,000 and 100,000 records.
+
+The records are real ones, copied under other names and tracks with perturbed numbers. A real Chromium opens the
+address; the times run from opening it to the first row of the table, which the server draws, and to the controls, which
+Streamlit draws, and from a click on a filter to the changed table.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from retouch.benchmark.records import harmonic
+from retouch.leaderboard.read import load
+from retouch.leaderboard.serve import launch
+
+TRACKS = 8
+BROWSER = [
+    "--no-sandbox",
+    "--headless",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ROW = "#overview tbody td.n"
+
+
+def perturbed(record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """The record with its numbers moved by a few percent, still one that is valid."""
+    made = dict(record)
+    for name in ("goal", "quality"):
+        if record.get(name):
+            value = float(np.clip(record[name]["value"] + rng.normal(0, 0.03), 0, 1))
+            made[name] = {"value": value, "low": max(0.0, value - 0.02), "high": min(1.0, value + 0.02)}
+    if made.get("goal") and made.get("quality"):
+        made["score"] = harmonic(made["goal"]["value"], made["quality"]["value"])
+    scale = float(rng.normal(1, 0.03))
+    made["metrics"] = {name: {**m, "value": m["value"] * scale, **dict(zip(("low", "high"), sorted(
+        (m["low"] * scale, m["high"] * scale)), strict=True))} for name, m in record["metrics"].items()}  # fmt: skip
+    return made
+
+
+def copies(source: Path, target: Path, count: int) -> int:
+    """Write `count` records below `target`, every submission of `source` again and again; returns how many."""
+    rng, done, turn = np.random.default_rng(0), 0, 0
+    originals = list(_originals(source))
+    if not originals:
+        raise SystemExit(f"{source} holds no valid record to copy; run some, or name another folder")
+    while done < count:
+        track, tag = f"bench-{turn % TRACKS}", f"-{turn // TRACKS:03d}"
+        for record in originals[: count - done]:
+            name = record["submission"] + ("" if record["submission"] in ("unchanged", "retrained") else tag)
+            if name != record["submission"] + tag and turn >= TRACKS:
+                continue  # each control once a track
+            folder = target / name
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                manifest = source / record["submission"] / "submission.toml"
+                if manifest.is_file():
+                    shutil.copy(manifest, folder)
+            made = perturbed({**record, "submission": name, "track": track}, rng)
+            file = folder / "records" / track / record["instance"] / f"{record['point']}.{record['seed']}.json"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(made))
+            done += 1
+        turn += 1
+    return done
+
+
+def _originals(source: Path) -> Iterator[dict[str, Any]]:
+    found = load.read_folder(source)
+    for name in sorted(found.seen):
+        if name not in found.rejected:
+            yield json.loads((found.root / name).read_text(encoding="utf-8"))
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("localhost", 0))
+        return int(found.getsockname()[1])
+
+
+def wait_for(port: int, server: "subprocess.Popen[bytes]", seconds: float = 900) -> None:
+    """Until the server answers; an error where it ended instead."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise RuntimeError(f"the server ended with status {server.returncode}")
+        try:
+            with urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise TimeoutError(f"the server did not answer within {seconds:.0f} s")
+
+
+def browse(port: int) -> dict[str, float]:
+    """Seconds from opening the address to the first row and to the controls, and from a click to the changed table."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
+        found: dict[str, list[float]] = {"first table": [], "controls": [], "filter": []}
+        for _ in range(3):
+            start = time.perf_counter()
+            page, seconds = _open(browser, port)
+            page.wait_for_selector("#rt-first", state="detached", timeout=60_000)
+            found["first table"].append(seconds)
+            found["controls"].append(time.perf_counter() - start)
+            page.wait_for_timeout(1500)
+            found["filter"].append(page.evaluate(CLICK))
+            page.context.close()
+        browser.close()
+    print("   each visit:", {name: [round(v, 2) for v in values] for name, values in found.items()})
+    return {
+        "first table": found["first table"][0],
+        "controls": found["controls"][0],
+        "next tables": min(found["first table"]),
+        "next controls": min(found["controls"]),
+        "filter": max(found["filter"]),
+    }
+
+
+CLICK = """() => new Promise((done, fail) => {
+  const rows = () => document.querySelector("#overview tbody").textContent;
+  const before = rows(), start = performance.now();
+  const all = [...document.querySelectorAll('[data-testid="stButtonGroup"] button')];
+  const pill = all.find((b) => b.textContent.trim() === "GANs") || all[0];
+  pill.click();
+  const timer = setInterval(() => {
+    if (document.querySelector("#overview tbody") && rows() !== before) {
+      clearInterval(timer); done((performance.now() - start) / 1000);
+    } else if (performance.now() - start > 30000) { clearInterval(timer); fail("the table did not change"); }
+  }, 5);
+})"""
+
+
+def measure(source: Path, count: int) -> dict[str, float]:
+    """Build, serve and browse a board with `count` records."""
+    with tempfile.TemporaryDirectory(prefix="retouch-bench-") as name:
+        folder, cache = Path(name) / "submissions", Path(name) / "cache"
+        made = copies(source, folder, count)
+        port = free_port()
+        environment = {**os.environ, "RETOUCH_CACHE": str(cache)}
+        found: dict[str, float] = {"records": made}
+        for kind in ("index, first start", "index, next start"):
+            start = time.perf_counter()
+            server = subprocess.Popen(
+                launch.command(folder, port, headless=True), env=environment, stdout=subprocess.DEVNULL
+            )
+            try:
+                wait_for(port, server)
+                found[kind] = time.perf_counter() - start
+                if kind.endswith("next start"):
+                    found |= browse(port)
+                    found["memory MB"] = psutil.Process(server.pid).memory_info().rss / 1e6
+            finally:
+                server.terminate()
+                server.wait()
+        return found
+
+
+def floor() -> float:
+    """Seconds until a page with a single cell shows: what Streamlit and this machine take for nothing at all."""
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory(prefix="retouch-bench-") as name:
+        app, port = Path(name) / "app.py", free_port()
+        app.write_text(
+            'import streamlit\nstreamlit.html("<table id=overview><tbody><tr><td '
+            'class=n>1</td></tr></tbody></table>")\n'
+        )
+        command = [sys.executable, "-m", "streamlit", "run", str(app), *launch.flags(port, True)]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            wait_for(port, server)
+            with sync_playwright() as play:
+                browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
+                return min(_open(browser, port)[1] for _ in range(3))
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _open(browser: Any, port: int) -> tuple[Any, float]:
+    page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
+    start = time.perf_counter()
+    page.goto(f"http://localhost:{port}/", wait_until="commit")
+    page.wait_for_selector(ROW, timeout=60_000)
+    return page, time.perf_counter() - start
+
+
+def main() -> None:
+    """Print what was measured, beside what is aimed at."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("submissions", nargs="?", type=Path, default=Path("submissions"))
+    parser.add_argument("--records", type=int, nargs="*", default=[1000, 100_000])
+    given = parser.parse_args()
+    load_now = psutil.getloadavg()[0] / (psutil.cpu_count() or 1)
+    print(f"an empty Streamlit page: {floor():.2f} s; load of this machine: {load_now:.1f} a core")
+    for count in given.records:
+        found = measure(given.submissions, count)
+        aims = {"first table": 1.0 if count <= 1000 else 3.0, "filter": 0.5, "memory MB": 1000.0}
+        print(f"{found['records']:,.0f} records")
+        for name, value in list(found.items())[1:]:
+            aim = f"   (at most {aims[name]:g})" if name in aims else ""
+            print(f"   {name:20} {value:8.2f}{aim}")
+
+
+if __name__ == "__main__":
+    main()

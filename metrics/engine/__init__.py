@@ -1,0 +1,1 @@
+"""What several metrics share: blocked passes over pairs, moments, linear algebra."""

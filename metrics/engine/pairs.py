@@ -1,0 +1,272 @@
+"""The two passes over all pairs that every kernel and neighbour metric reads: a set among itself, and one against
+another.
+
+Tiles of t = u.v / d about one centre (float32 products are accurate there) are computed once, and from each tile come
+- the polynomial kernel (x.y/d + 1)^3 = (t + c_i + c_j)^3: the powers t^2, t^3 from the tile, all else in closed form
+  and float64, so that a large offset c does not drown the difference that kernel distance is;
+- squared distances d (2 h_i + 2 h_j - 2 t), h = |u|^2 / 2d: float32 finds the candidates, float64 decides.
+The tie rule: a point on the surface of a ball is inside (<=, as in Kynkäänniemi et al. 2019 and torch-fidelity; prdc
+has <).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from retouch.metrics.engine.balls import Covering, pair_distance2
+
+TILE = 1000
+SPARE = 2  # candidates kept beyond k + 1, in case float32 has swapped near-ties
+HITS = 64  # more newcomers than this in one row: sort it the plain way
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a set of n points is among itself."""
+
+    radii2: np.ndarray  # (n, 2) squared distances to the k-th and the (k+1)-th nearest other point, float64
+    nearest: np.ndarray  # (n, k) row numbers of the k nearest others
+    kernel: np.ndarray  # (n,) mean kernel value to the n - 1 others
+
+    @property
+    def hubs(self) -> float:
+        """Share of points that are among the k nearest of another: what precision would be for a fresh sample."""
+        return len(np.unique(self.nearest)) / len(self.nearest)
+
+
+@dataclass(frozen=True)
+class Cross:
+    """What n generated and m reference points are to one another."""
+
+    kernel_x: np.ndarray  # (n,) mean kernel value to the reference
+    kernel_y: np.ndarray  # (m,) mean kernel value to the generated
+    forth: Covering  # generated points in reference balls
+    back: Covering  # reference points in generated balls
+
+
+class Side:
+    """A set of points about the common centre, served in float32 tiles, with its float64 scalars."""
+
+    def __init__(self, points: np.ndarray, centre: np.ndarray, device: str) -> None:
+        self.points, self.centre, self.device = points, centre, device
+        self.n, self.d = points.shape
+        shift, scale = float(centre @ centre), 1 / self.d
+        self.half, self.level = np.empty(self.n), np.empty(self.n)
+        self.powers = np.zeros((self.d, 3))  # sum_j u_j c_j^p / d for p = 0, 1, 2
+        for rows in self.slices():
+            u = points[rows] - centre
+            self.half[rows] = np.einsum("ij,ij->i", u, u) * scale / 2
+            self.level[rows] = 0.5 + (u @ centre + shift / 2) * scale  # c_i; c_i + c_j = 1 + the centre's part of x.y/d
+            self.powers += u.T @ np.vander(self.level[rows], 3, increasing=True) * scale
+
+    @staticmethod
+    def of(points: "np.ndarray | Side", centre: np.ndarray, device: str) -> "Side":
+        """A Side as it is, an array as a new Side."""
+        return points if isinstance(points, Side) else Side(points, centre, device)
+
+    def slices(self) -> Iterator[slice]:
+        """Row ranges of one tile each."""
+        return (slice(start, min(start + TILE, self.n)) for start in range(0, self.n, TILE))
+
+    def tile(self, rows: slice) -> "object":
+        """u / sqrt(d) as a float32 (or float64, as the input) tensor on the device."""
+        import torch
+
+        u = torch.from_numpy(self.points[rows]).to(self.device)
+        u = u - torch.from_numpy(self.centre.astype(self.points.dtype)).to(self.device)
+        return u.mul_(self.d**-0.5)
+
+    def known_part(self, other: "Side") -> np.ndarray:
+        """sum_j 3 t_ij (c_i + c_j)^2 + (c_i + c_j)^3 over all points j of the other side, float64 (n,)."""
+        c, sums = self.level, [np.sum(other.level**p) for p in range(4)]
+        t = np.concatenate([(self.points[rows] - self.centre) @ other.powers for rows in self.slices()])  # (n, 3)
+        linear = 3 * (c * c * t[:, 0] + 2 * c * t[:, 1] + t[:, 2])
+        return linear + c**3 * sums[0] + 3 * c * c * sums[1] + 3 * c * sums[2] + sums[3]
+
+
+class KernelSums:
+    """Row sums of t^2, t^2 c_j and t^3, collected over the tiles."""
+
+    def __init__(self, side: Side) -> None:
+        self.side, self.total = side, np.zeros((side.n, 3))
+
+    def add(self, rows: slice, square: "object", cube: "object", other_level: np.ndarray, axis: int) -> None:
+        """Adds a tile's t^2 and t^3 to the sums of its rows (axis 1) or of its columns (axis 0)."""
+        import torch
+
+        level = torch.from_numpy(other_level).to(square.device, square.dtype)
+        sums = square.sum(axis), (square if axis == 1 else square.T).mv(level), cube.sum(axis)
+        self.total[rows] += torch.stack(sums, 1).cpu().numpy()
+
+    def means(self, other: Side, own: bool) -> np.ndarray:
+        """Mean kernel value of each point to the other side's points; `own` leaves the point itself out."""
+        c = self.side.level
+        total = self.side.known_part(other) + 3 * (c * self.total[:, 0] + self.total[:, 1]) + self.total[:, 2]
+        if not own:
+            return total / other.n
+        t = 2 * self.side.half  # t_ii; its square and cube are left out of the tiles already
+        return (total - 3 * t * (2 * c) ** 2 - (2 * c) ** 3) / (other.n - 1)
+
+
+def own_pass(points: np.ndarray | Side, centre: np.ndarray, k: int, name: str, device: str = "cpu") -> Own:
+    """One pass over the upper triangle of all pairs of (n, d) points."""
+    import torch
+
+    side = Side.of(points, centre, device)
+    points, n = side.points, side.n
+    if n < k + 1:
+        raise ValueError(f"{name}: found {n} rows, wanted at least {k + 1} for the {k} nearest neighbours")
+    width, sums = min(k + 1 + SPARE, n - 1), KernelSums(side)
+    half = torch.from_numpy(side.half.astype(points.dtype)).to(side.device)
+    best = torch.full((n, width), -torch.inf, dtype=half.dtype, device=side.device)
+    index = torch.zeros((n, width), dtype=torch.int64, device=side.device)
+    for i, rows in enumerate(side.slices()):
+        left = side.tile(rows)
+        for columns in list(side.slices())[i:]:
+            diagonal = columns == rows
+            t = _square(left) if diagonal else left @ side.tile(columns).T
+            if diagonal:
+                t.fill_diagonal_(-torch.inf)
+            _keep_nearest(best, index, rows, columns, t - half[columns], axis=1)
+            if diagonal:
+                t.fill_diagonal_(0)
+            else:
+                _keep_nearest(best, index, columns, rows, t - half[rows, None], axis=0)
+            _add_kernel(t, sums, rows, sums if not diagonal else None, columns)
+    radii2, nearest = _radii(points, index.cpu().numpy(), k)
+    return Own(radii2, nearest, sums.means(side, own=True))
+
+
+def cross_pass(
+    x: np.ndarray | Side,
+    y: np.ndarray | Side,
+    centre: np.ndarray,
+    radii2_x: np.ndarray,
+    radii2_y: np.ndarray,
+    closed: bool = True,
+    device: str = "cpu",
+) -> Cross:
+    """One pass over all pairs of generated x (n, d) and reference y (m, d), with the squared radii (n, 2), (m, 2)."""
+    a, b = Side.of(x, centre, device), Side.of(y, centre, device)
+    sums_x, sums_y = KernelSums(a), KernelSums(b)
+    forth, back = Covering(a.n, b.n), Covering(b.n, a.n)
+    for rows in a.slices():
+        left = a.tile(rows)
+        for columns in b.slices():
+            t = left @ b.tile(columns).T
+            i, j, core = inside(t, a, rows, b, columns, radii2_y[columns], False, closed)
+            forth.add(i, j, core)
+            i, j, core = inside(t, a, rows, b, columns, radii2_x[rows], True, closed)
+            back.add(j, i, core)
+            _add_kernel(t, sums_x, rows, sums_y, columns)
+    return Cross(sums_x.means(b, own=False), sums_y.means(a, own=False), forth, back)
+
+
+def inside(
+    t: "object", a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool, closed: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs (i, j) of the tile within the wider ball of the row's (or column's) point, and whether within the inner
+    one.
+    """
+    slack = np.finfo(a.points.dtype).eps * (8 + 2 * a.d**0.5)  # rounding of a product of d terms, generously
+    hi, hj = a.half[rows], b.half[columns]
+    reach = np.minimum(radii2[:, 1], 8 * a.d * max(hi.max(), hj.max())) / (2 * a.d)  # an infinite radius holds all
+    low_i, low_j = hi * (1 - slack), hj * (1 - slack)
+    low_i, low_j = (low_i - reach, low_j) if around_rows else (low_i, low_j - reach)
+    i, j, value = _above(t, low_i, low_j)
+    distance2 = 2 * a.d * (hi[i] + hj[j] - value)
+    limits = radii2[i if around_rows else j]
+    unsure = np.flatnonzero((np.abs(distance2[:, None] - limits) <= 2 * a.d * slack * (hi[i] + hj[j])[:, None]).any(1))
+    i, j = i + rows.start, j + columns.start
+    distance2[unsure] = pair_distance2(a.points, i[unsure], b.points, j[unsure])
+    within = (distance2[:, None] <= limits) if closed else (distance2[:, None] < limits)
+    keep = within[:, 1]
+    return i[keep], j[keep], within[keep, 0]
+
+
+def _above(t: "object", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where t_ij >= low_i + low_j: few entries of many."""
+    import torch
+
+    low_i, low_j = (torch.from_numpy(v).to(t.device, t.dtype) for v in (low_i, low_j))
+    flat = _places(t - low_i[:, None], low_j)
+    i, j = np.divmod(flat, t.shape[1])
+    return i, j, t.flatten()[torch.from_numpy(flat).to(t.device)].cpu().numpy().astype(np.float64)
+
+
+def _places(score: "object", least: "object") -> np.ndarray:
+    """Flat places of the few scores >= least (broadcast); on the CPU numpy compares and looks three times faster."""
+    if score.device.type == "cpu":
+        return np.flatnonzero(score.numpy() >= least.numpy())
+    return (score >= least).flatten().nonzero()[:, 0].cpu().numpy()
+
+
+def _square(left: "object") -> "object":
+    """left left^T; on the CPU numpy takes the symmetric product, half the work."""
+    import torch
+
+    return torch.from_numpy(left.numpy() @ left.numpy().T) if left.device.type == "cpu" else left @ left.T
+
+
+def _keep_nearest(best: "object", index: "object", owners: slice, others: slice, score: "object", axis: int) -> None:
+    """Merges a tile's nearest points into their owners' lists (along `axis`); the score t - h_j grows as distance
+    shrinks.
+    """
+    import torch
+
+    width = best.shape[1]
+    known = best[owners]
+    found = None if torch.isinf(known[:, -1]).any() else _newcomers(score, known[:, -1], axis)
+    if found is None:
+        score = score if axis == 1 else score.T.contiguous()
+        value, where = score.topk(min(width, score.shape[1]), dim=1)
+    else:
+        value, where = found
+    value, order = torch.cat([known, value], 1).topk(width, dim=1)
+    best[owners], index[owners] = value, torch.cat([index[owners], where + others.start], 1).gather(1, order)
+
+
+def _newcomers(score: "object", least: "object", axis: int) -> tuple["object", "object"] | None:
+    """Scores and places of the few that are as near as their owner's worst neighbour, padded; None if not few."""
+    import torch
+
+    flat = torch.from_numpy(_places(score, least[:, None] if axis == 1 else least)).to(score.device)
+    row, column = flat // score.shape[1], flat % score.shape[1]
+    owner, other = (row, column) if axis == 1 else (column, row)
+    value = score.flatten()[flat]
+    if axis == 0:
+        owner, order = owner.sort(stable=True)
+        other, value = other[order], value[order]
+    counts = torch.bincount(owner, minlength=len(least))
+    most = int(counts.max())
+    if most > HITS:
+        return None
+    slot = torch.arange(len(owner), device=owner.device) - (counts.cumsum(0) - counts)[owner]
+    values = torch.full((len(least), most), -torch.inf, dtype=score.dtype, device=score.device)
+    places = torch.zeros((len(least), most), dtype=torch.int64, device=score.device)
+    values[owner, slot], places[owner, slot] = value, other
+    return values, places
+
+
+def _add_kernel(t: "object", row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice) -> None:
+    square = t * t
+    cube = t.mul_(square)  # the tile is used up here
+    other = column_sums or row_sums
+    row_sums.add(rows, square, cube, other.side.level[columns], axis=1)
+    if column_sums is not None:
+        column_sums.add(columns, square, cube, row_sums.side.level[rows], axis=0)
+
+
+def _radii(points: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Exact squared k-th and (k+1)-th distances among the candidates (n, width), and the k nearest."""
+    n, first = len(index), max(k - 2, 0)  # the nearest ones are certain; from here on float64 decides
+    close = index[:, first:]
+    owner = np.repeat(np.arange(n), close.shape[1])
+    distance2 = pair_distance2(points, owner, points, close.ravel()).reshape(close.shape)
+    order = np.argsort(distance2, axis=1, kind="stable")
+    ranked = np.take_along_axis(distance2, order, 1)[:, k - 1 - first : k + 1 - first]
+    radii2 = np.full((n, 2), np.inf)
+    radii2[:, : ranked.shape[1]] = ranked
+    nearest = np.concatenate([index[:, :first], np.take_along_axis(close, order, 1)], 1)[:, :k]
+    return radii2, nearest

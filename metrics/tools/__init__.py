@@ -1,0 +1,1 @@
+"""Programs that measure the metrics themselves: their speed and their intervals' coverage."""

@@ -1,0 +1,69 @@
+"""The weights under which a data set is most diverse, with a proof of how close they are.
+
+ln VS(p) is concave in p, so with s_i = -x_i^T ln(S) x_i no weights at all reach more than ln VS(p) + max_i s_i - ln
+VS(p): the certificate. The multiplicative update p_i <- p_i exp(step * s_i) / Z needs no tuning and never leaves the
+simplex. The paper's own objective b * VS + (1 - b) * entropy (Berns et al. 2023) is below; its Adam optimiser is the
+method's.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from retouch.metrics.checks import as_weights
+from retouch.metrics.vendi_score import TINY, log_vendi, normalised, second_moment, vendi_gradient
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Weights (n,) that sum to 1, their plain Vendi score, and the most that any weights could reach."""
+
+    weights: np.ndarray = field(repr=False)
+    value: float
+    bound: float  # proven: no weights give a Vendi score above this
+    steps: int
+
+    @property
+    def gap(self) -> float:
+        """Proven relative distance to the optimum: bound / value - 1."""
+        return self.bound / self.value - 1
+
+
+def optimal_vendi_weights(features: np.ndarray, tolerance: float = 0.01, steps: int = 2000) -> Optimum:
+    """Weights whose Vendi score (order 1) is within `tolerance` of the best possible, certified; (n, d) features."""
+    if not tolerance > 0:
+        raise ValueError(f"tolerance: found {tolerance}, wanted a number above 0")
+    x = normalised(features)
+    p = np.full(len(x), 1 / len(x))
+    taken = 0
+    while True:
+        taken += 1
+        values, vectors = np.linalg.eigh(second_moment(x, p))
+        score, gain = log_vendi(values, 1), _surprise(x, values, vectors)
+        if gain.max() - score <= np.log1p(tolerance) or taken >= steps:
+            break
+        p = p * np.exp(gain - gain.max())
+        p /= p.sum()
+    return Optimum(p, float(np.exp(score)), float(np.exp(gain.max())), taken)
+
+
+def diversity_objective(features: np.ndarray, weights: np.ndarray, balance: float = 0.5) -> tuple[float, np.ndarray]:
+    """b * VS(p) + (1 - b) * H(p) (nats), and its gradient in p (n,); the objective of Diversity Weights."""
+    if not 0 <= balance <= 1:
+        raise ValueError(f"balance: found {balance}, wanted a number from 0 to 1")
+    log_score, slope = vendi_gradient(features, weights)
+    p = as_weights(weights, len(slope))
+    score, logs = np.exp(log_score), np.log(np.maximum(p, 1e-300))
+    return float(balance * score - (1 - balance) * p @ logs), balance * score * slope - (1 - balance) * (logs + 1)
+
+
+def effective_sample_size(weights: np.ndarray) -> float:
+    """1 / sum p^2: how many equally weighted images the weights amount to, in [1, n]."""
+    p = as_weights(weights, len(np.asarray(weights)))
+    return float(1 / np.sum(p * p))
+
+
+def _surprise(x: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """s_i = -x_i^T ln(S) x_i (n,), float64."""
+    logs = -np.log(np.maximum(values, TINY * values[-1]))
+    return ((x @ vectors.astype(x.dtype)) ** 2).astype(np.float64) @ logs
