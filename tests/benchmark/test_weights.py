@@ -134,7 +134,7 @@ def test_shipped_weights_are_replaced_on_request_alone_also_where_they_are_damag
 )
 def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch, name, decay):
     monkeypatch.setattr(pretrain, "CHECKPOINT", 2)
-    kind = pretrain._Classify if name == "digits-guide" else pretrain._Generate
+    kind = pretrain.ClassifierLearner if name == "digits-guide" else pretrain.GeneratorLearner
     recipe, step, calls = pretrain.recipe, kind.step, []
     monkeypatch.setattr(pretrain, "recipe", lambda name: recipe(name) | {"decay": decay})
     whole = pretrain.pretrain(name, folder=tmp_path / "whole", steps=4)
