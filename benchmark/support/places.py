@@ -1,6 +1,5 @@
 """Where the package's own folders lie, in a checkout and in a wheel, and where submissions are looked for."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 BENCHMARK = Path(__file__).parent.parent
@@ -8,8 +7,8 @@ PREFIX = "retouch.methods"  # of the modules that any method may import, and who
 
 
 def folder(package: str) -> Path:
-    """The folder of `retouch.PACKAGE`: the top folder of that name in a checkout."""
-    return Path(next(iter(find_spec(f"retouch.{package}").submodule_search_locations)))
+    """The folder of `retouch.PACKAGE`: beside `benchmark`, in a checkout as in a wheel."""
+    return BENCHMARK.parent / package
 
 
 METHODS = folder("methods")

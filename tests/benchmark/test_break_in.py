@@ -18,9 +18,9 @@ import submitting
 from helpers_break_in import BOMB, FILLER, FORGERIES, HONEST, HUNGRY, LIAR, PEEK
 from submitting import INSTANCE
 
-from retouch.benchmark import records, tracks
+from retouch.benchmark import records, tracks, weights
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.run import edit, grid, plan, reveal, score
+from retouch.benchmark.run import edit, grid, plan, reveal
 from retouch.benchmark.worker import limits, sandbox
 from retouch.benchmark.worker.channel import HEAD, Channel
 
@@ -67,12 +67,12 @@ def peeked(place):
     def found(sandboxed):
         if sandboxed not in known:
             folder = write(place, f"peek{int(sandboxed)}", "")
-            weights = Path(score.__file__).parent / "weights/digits-judge/model.safetensors"
+            judge = weights.folder("digits-judge") / "model.safetensors"
             (place / "cache").mkdir(exist_ok=True)
             (place / "cache/kept").write_text("kept")
             (place / "home/.ssh").mkdir(parents=True, exist_ok=True)
             (place / "home/.ssh/id").write_text("private")
-            words = {"JUDGE": weights, "SCALE": tracks.scale_file("tiny"), "OTHER": place / "other/method.py",
+            words = {"JUDGE": judge, "SCALE": tracks.scale_file("tiny"), "OTHER": place / "other/method.py",
                      "CACHE": place / "cache/kept", "HOME": place / "home/.ssh/id", "CODE": folder / "method.py",
                      "RECORD": place / f"other/forged{int(sandboxed)}", "PORT": listener.getsockname()[1],
                      "SEED": reveal.questions(one(folder, sandboxed))[0][0]["seed"], "LOCKED": sandboxed,

@@ -328,8 +328,8 @@ def test_broken_manifests_are_errors_with_the_file_and_the_field(submissions, ca
 
 def test_tuning_instances_run_only_when_asked_for(submissions):
     folder, track = write(submissions, "m", TRAINS), tracks.load("tiny")
-    tuned = {grid.instance.name for run in plan.plan([folder], track, tuning=True)}
-    scored = {grid.instance.name for run in plan.plan([folder], track)}
+    tuned = {run.instance.name for run in plan.plan([folder], track, tuning=True)}
+    scored = {run.instance.name for run in plan.plan([folder], track)}
     assert tuned == {"category_redaction/tune-digits-gan"} and scored == {INSTANCE}
     assert plan.plan([folder], track, instances=[*tuned])[0].instance.tuning
     control = write(submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retraining"])
