@@ -121,7 +121,7 @@ def report(runs: pd.DataFrame) -> Iterator[str]:
     yield "Made from the records by `python -m retouch.leaderboard.tools.results_page`; mean over seeds ±"
     yield "half of a 95% interval: of the records' own intervals (sampling, judge, scale) and the seeds' spread"
     yield "(Student's t), the wider. No ±: measured on a single image. Goal: 0 is the unchanged base, 1 the retrained"
-    yield "one; quality: 1 is the base's own. A dash: not measured, or no goal because the quality is below the floor.\n"
+    yield "one; quality: 1 is the base's own. A dash: not measured, or no goal: the quality is below the floor.\n"
     yield "## The claims\n"
     yield "The papers state their claims on other data; the bars are this benchmark's. A claim holds if the means meet"
     yield "it; the intervals say how surely."
