@@ -1,0 +1,123 @@
+"""Imports go one way: which room may know which, held against every import statement of every module."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+LOW = "support records submission generators weights judges joint"  # of benchmark: what everything else stands on
+ROOMS = {  # room: the rooms whose modules its own may import; from the ground upwards
+    "metrics": "",
+    "metrics/tools": "metrics",
+    "benchmark/support": "",
+    "benchmark/joint": "",
+    "benchmark/generators": "",
+    "benchmark/records": "support",
+    "benchmark/submission": "support records",
+    "benchmark/weights": "generators",
+    "benchmark/judges": "generators weights",
+    "benchmark/budget": "generators",
+    "benchmark/features": "metrics",
+    "benchmark/tracks": "records submission",
+    "benchmark/data": "support",
+    "benchmark/task": "submission generators weights judges joint",
+    "benchmark/versions": "support records submission weights tracks",
+    "benchmark/tasks": f"metrics {LOW} data tracks",
+    "benchmark/worker": f"{LOW} budget task",
+    "benchmark/run": f"metrics {LOW} data tracks tasks versions worker",
+    "benchmark/train": f"metrics {LOW} data tracks tasks versions run",
+    "benchmark/submit": f"metrics {LOW} tracks tasks versions worker run",
+    "benchmark/notebook": f"{LOW} budget task tracks worker run",
+    "benchmark/cli": f"{LOW} tracks versions worker run submit train",
+    "methods": "metrics generators joint budget task",
+    "leaderboard/look": "metrics joint data",
+    "leaderboard/read": "support records submission tracks versions",
+    "leaderboard/rank": "metrics leaderboard/look leaderboard/read",
+    "leaderboard/draw": "records joint data weights leaderboard/look leaderboard/read leaderboard/rank",
+    "leaderboard/views": "records support leaderboard/look leaderboard/read leaderboard/rank leaderboard/draw",
+    "leaderboard/serve": "support leaderboard/look leaderboard/read leaderboard/rank leaderboard/draw leaderboard/views",
+    "leaderboard/tools": "records leaderboard/read leaderboard/rank leaderboard/serve",
+    "retouch": "benchmark/notebook",
+}
+AGAINST = {  # arrows that still run the other way; one that is gone has to go here, too
+    ("benchmark/worker", "benchmark/run"),
+    ("benchmark/worker", "retouch"),
+    ("benchmark/submit", "benchmark/cli"),
+    ("leaderboard/look", "benchmark/cli"),
+    ("leaderboard/read", "leaderboard/rank"),
+}
+APART = {  # package: what none of its modules may import from outside either
+    "metrics": ("torch.nn", "torchvision", "diffusers"),
+    "leaderboard": ("torch", "torchvision", "diffusers", "retouch.methods"),
+}
+
+
+def names(room: str) -> set[str]:
+    """The rooms that it may import; benchmark's own go by their last name."""
+    return {name if name in ROOMS else f"benchmark/{name}" for name in ROOMS[room].split()}
+
+
+def file_of(module: str) -> Path | None:
+    """The repository's file of a module, relative to it; None for anything else, a function, say."""
+    top, *rest = module.split(".")
+    path = Path(*rest) if rest else Path("retouch")
+    files = [path / "__init__.py", *([path.with_suffix(".py")] if rest else [])]
+    return next((file for file in files if top == "retouch" and (REPOSITORY / file).is_file()), None)
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Every module that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse((REPOSITORY / file).read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{file}:{node.lineno} is a relative import: write the name in full"
+            inner = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (module if file_of(module) else node.module for module in inner)
+
+
+def room(file: Path) -> str:
+    """The room that a file lies in: itself, its folder or its package."""
+    places = [file.with_suffix(""), *file.parents]
+    return next((str(place) for place in places if str(place) in ROOMS), str(file))
+
+
+def modules(package: str = ".") -> list[Path]:
+    """The files of a package, relative to the repository."""
+    tops = {name.split("/")[0] for name in ROOMS} if package == "." else {package}
+    return sorted(file.relative_to(REPOSITORY) for top in tops for file in (REPOSITORY / top).rglob("*.py"))
+
+
+def arrows() -> dict[tuple[str, str], str]:
+    """Every pair of rooms of which one imports the other, and a file that does."""
+    known = [(file, target) for file in modules() for module in imports(file) if (target := file_of(module))]
+    return {(room(file), room(target)): str(file) for file, target in known if room(file) != room(target)}
+
+
+def test_no_allowed_arrow_runs_back_up():
+    assert all(name in ROOMS for one in ROOMS for name in names(one))
+    list(TopologicalSorter({one: names(one) for one in ROOMS}).static_order())  # raises on a cycle
+
+
+def test_imports_go_only_where_they_may():
+    allowed = {(one, name) for one in ROOMS for name in names(one)}
+    wrong = {arrow: file for arrow, file in arrows().items() if arrow not in allowed | AGAINST}
+    assert not wrong, "of `room, what it imports: an example`"
+    assert set(arrows()) >= AGAINST, "gone, so take it out of AGAINST: " + str(AGAINST - set(arrows()))
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    graph = {file: {target for module in imports(file) if (target := file_of(module))} for file in modules()}
+    onward = lambda file, target: file != target and (room(file), room(target)) not in AGAINST  # noqa: E731
+    list(TopologicalSorter({file: {one for one in targets if onward(file, one)} for file, targets in graph.items()})
+         .static_order())  # fmt: skip
+
+
+@pytest.mark.parametrize("package", APART)
+def test_a_package_stays_apart_from(package):
+    for file in modules(package):
+        for module in imports(file):
+            assert not any(f"{module}.".startswith(f"{name}.") for name in APART[package]), f"{file}: {module}"
