@@ -6,40 +6,40 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from retouch.leaderboard.draw.figures import theme_fade
-from retouch.leaderboard.look import theme, words
-from retouch.leaderboard.look.markup import esc, number
+from retouch.leaderboard.look import numbers, theme, words
+from retouch.leaderboard.look.markup import esc
+from retouch.leaderboard.look.numbers import number
 
 LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
 DROPS = ("forget", "unseen", "train", "others", "lookalikes")
 
 
-def _numbers(found: Any, n: int | None = None) -> np.ndarray | None:
+def _numbers(value: Any, n: int | None = None) -> np.ndarray | None:
     """A list of finite numbers of the right length, else None: details are free in form and may hold anything."""
     try:
-        values = np.asarray(found, dtype=float)
+        values = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         return None
     good = values.ndim == 1 and 0 < len(values) <= 1000 and np.isfinite(values).all() and np.abs(values).max() < 1e9
     return values if good and n in (None, len(values)) else None
 
 
-def _names(found: Mapping[str, Any], n: int) -> list[str]:
+def _names(table: Mapping[str, Any], n: int) -> list[str]:
     """The classes' names, escaped and cut to a length; their numbers where there are none."""
-    said = found.get("names")
-    if isinstance(said, list) and len(said) == n:
-        return [esc(str(name)[:40]) for name in said]
-    return [esc(words.label(str(found.get("attribute", "")), i)) for i in range(n)]
+    names = table.get("names")
+    if isinstance(names, list) and len(names) == n:
+        return [esc(str(name)[:40]) for name in names]
+    return [esc(words.label(str(table.get("attribute", "")), i)) for i in range(n)]
 
 
 def shares(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
     """Each class's share: base, edited with its interval, and the target as a bar to be reached."""
-    found = details.get("shares")
-    values = _numbers(found.get("values")) if isinstance(found, Mapping) else None
+    table = details.get("shares")
+    values = _numbers(table.get("values")) if isinstance(table, Mapping) else None
     if values is None:
         return None
-    of, names = theme.look(dark), _names(found, len(values))
-    low, high, base, target = (_numbers(found.get(key), len(values)) for key in ("low", "high", "base", "target"))
+    of, names = theme.look(dark), _names(table, len(values))
+    low, high, base, target = (_numbers(table.get(key), len(values)) for key in ("low", "high", "base", "target"))
     looks = {
         "target": (target, {"symbol": "line-ew-open", "size": 26, "color": of.ink, "line": {"width": 2}}),
         "base": (base, {"symbol": "circle-open", "size": 9, "color": of.faint, "line": {"width": 1.5}}),
@@ -53,11 +53,11 @@ def shares(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
     if low is not None and high is not None:
         up, down = (high - values).clip(0), (values - low).clip(0)
         figure.data[-1].error_y = {"type": "data", "symmetric": False, "array": up, "arrayminus": down,
-                                   "thickness": 1.3, "width": 0, "color": theme_fade(of.goal, 0.7)}  # fmt: skip
+                                   "thickness": 1.3, "width": 0, "color": theme.fade(of.goal, 0.7)}  # fmt: skip
     top = float(max(part.max() for part in (values, base, target, high) if part is not None))
     return figure.update_layout(
         template=theme.template(dark), height=290, showlegend=True, legend=LEGEND,
-        xaxis={"title": {"text": esc(str(found.get("attribute", "class")))[:60]}, "type": "category"},
+        xaxis={"title": {"text": esc(str(table.get("attribute", "class")))[:60]}, "type": "category"},
         yaxis={"title": {"text": "share of the images"}, "tickformat": ".0%", "range": (-0.01, 1.12 * top)},
     )  # fmt: skip
 
@@ -87,12 +87,12 @@ def identity_curves(records: Sequence[tuple[str, theme.Mark, Mapping[str, Any]]]
     )
 
 
-def _curve(found: Any) -> np.ndarray | None:
+def _curve(curve: Any) -> np.ndarray | None:
     """(5, bins): change, identity, low, high, count; bins that no edit fell in are left out."""
-    if not isinstance(found, Mapping) or not isinstance(found.get("change"), list):
+    if not isinstance(curve, Mapping) or not isinstance(curve.get("change"), list):
         return None
-    size = len(found["change"])
-    rows = [found.get(key) or [None] * size for key in ("change", "identity", "low", "high", "count")]
+    size = len(curve["change"])
+    rows = [curve.get(key) or [None] * size for key in ("change", "identity", "low", "high", "count")]
     try:
         values = np.array(rows, dtype=float)
     except (TypeError, ValueError):
@@ -108,7 +108,7 @@ def _draw_curve(figure: go.Figure, curve: np.ndarray, title: str, mark: theme.Ma
     if band.any():
         x, up, down = change[band], high[band], low[band]
         figure.add_scatter(x=[*x, *x[::-1]], y=[*up, *down[::-1]], fill="toself", hoverinfo="skip", mode="none",
-                           showlegend=False, fillcolor=theme_fade(mark.colour, 0.16))  # fmt: skip
+                           showlegend=False, fillcolor=theme.fade(mark.colour, 0.16))  # fmt: skip
     says = [f"{esc(title)} identity {number(v)}, {n:.0f} edits" for v, n in zip(identity, count, strict=True)]
     size = np.sqrt(49 + 160 * count / max(1.0, count.max()))
     figure.add_scatter(x=change, y=identity, mode="lines+markers", line={"color": mark.colour}, name=esc(title),
@@ -124,7 +124,7 @@ def quantile_drops(values: Mapping[str, tuple[float, float, float]], dark: bool 
     of, figure = theme.look(dark), go.Figure()
     for i, name in enumerate(names):
         value, low, high = values[name]
-        colour = of.goal if name in words.UP else of.quality
+        colour = of.goal if name in numbers.UP else of.quality
         figure.add_scatter(
             x=[value],
             y=[i],
@@ -140,7 +140,7 @@ def quantile_drops(values: Mapping[str, tuple[float, float, float]], dark: bool 
             },
             hovertemplate=f"{number(value, 3)} [{number(low, 3)}, {number(high, 3)}]<extra></extra>",
         )
-    text = [esc(words.title(name).removeprefix("Quantile drop, ").capitalize()) for name in names]
+    text = [esc(numbers.title(name).removeprefix("Quantile drop, ").capitalize()) for name in names]
     figure.add_vline(x=0, line={"color": of.faint, "width": 1})
     return figure.update_layout(template=theme.template(dark), height=98 + 30 * len(names),
                                 xaxis={"title": {"text": "drop of the quantile"}},

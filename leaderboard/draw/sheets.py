@@ -1,7 +1,7 @@
 """Contact sheets: the picture beside a record, cut into its images, with the judge's verdict under each."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from retouch.benchmark import records
 from retouch.leaderboard.look import words
 from retouch.leaderboard.look.markup import esc, picture
 from retouch.leaderboard.read import frame
@@ -19,38 +18,25 @@ from retouch.leaderboard.read.load import Records
 SIDE = 68  # pixels of one image on the page
 
 
-def detail(of: Records, row: Mapping[str, Any]) -> records.Record | None:
-    """The whole record of a row, read now; None where there is no file (a Parquet) or it has changed into none."""
-    try:
-        return records.read(of.root / frame.relative(dict(row)))
-    except (OSError, ValueError, RecursionError):
-        return None
-
-
-def file(of: Records, row: Mapping[str, Any]) -> Path:
-    """Where the contact sheet of a row lies, whether it exists or not."""
-    return (of.root / frame.relative(dict(row))).with_suffix(".png")
-
-
 def first(of: Records, runs: pd.DataFrame) -> str:
     """The contact sheet of the first of these runs that has one, as a data address; else empty."""
     for row in runs.sort_values(["instance", "seed"])[list(frame.KEYS)].to_dict("records")[:6]:
-        found = picture(file(of, row))
-        if found:
-            return found
+        address = picture(of.sheet(row))
+        if address:
+            return address
     return ""
 
 
 def _layout(details: Mapping[str, Any]) -> tuple[int, list[str], list[list[str]]] | None:
     """Columns, names of the rows, verdicts; None where the details do not say."""
-    said = details.get("sheet")
-    if not isinstance(said, Mapping) or not isinstance(said.get("columns"), int) or not 0 < said["columns"] <= 64:
+    sheet = details.get("sheet")
+    if not isinstance(sheet, Mapping) or not isinstance(sheet.get("columns"), int) or not 0 < sheet["columns"] <= 64:
         return None
-    rows = [str(name)[:20] for name in said.get("rows") or []] if isinstance(said.get("rows"), list) else []
-    verdicts = said.get("verdicts") if isinstance(said.get("verdicts"), list) else []
-    attribute = str(said.get("attribute", ""))
+    rows = [str(name)[:20] for name in sheet.get("rows") or []] if isinstance(sheet.get("rows"), list) else []
+    verdicts = sheet.get("verdicts") if isinstance(sheet.get("verdicts"), list) else []
+    attribute = str(sheet.get("attribute", ""))
     texts = [[words.label(attribute, v)[:24] for v in line] for line in verdicts if isinstance(line, list)]
-    return said["columns"], rows or ["base", "edited"], texts
+    return sheet["columns"], rows or ["base", "edited"], texts
 
 
 def cut(path: Path, columns: int, rows: int) -> list[list[str]] | None:
@@ -84,7 +70,7 @@ def _address(pixels: np.ndarray) -> str:
 
 def html(of: Records, row: Mapping[str, Any], details: Mapping[str, Any]) -> str:
     """Before and after, from the same latents, with the judge's verdict on each; empty where there is no picture."""
-    path, layout = file(of, row), _layout(details)
+    path, layout = of.sheet(row), _layout(details)
     images = cut(path, layout[0], len(layout[1])) if layout else None
     if images is None:
         whole = picture(path)
@@ -109,13 +95,13 @@ def html(of: Records, row: Mapping[str, Any], details: Mapping[str, Any]) -> str
 
 def base_row(of: Records, row: Mapping[str, Any]) -> str:
     """The base's own images from a contact sheet: its first row."""
-    found = detail(of, row)
-    layout = _layout(found.details) if found else None
-    images = cut(file(of, row), layout[0], len(layout[1])) if layout else None
+    record = of.record(row)
+    layout = _layout(record.details) if record else None
+    images = cut(of.sheet(row), layout[0], len(layout[1])) if layout else None
     return strip(images[0], "image of the base") if images else ""
 
 
-def strip(addresses: list[str], what: str) -> str:
+def strip(addresses: Sequence[str], what: str) -> str:
     """Images in one line that wraps; `what` each of them is, for those who do not see it."""
     images = (f'<img src="{a}" alt="{esc(what)} {i}">' for i, a in enumerate(addresses, 1))
     return f'<div class="rt strip">{"".join(images)}</div>'

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
-from retouch.leaderboard.look import words
+from retouch.leaderboard.look import numbers
+from retouch.leaderboard.look.numbers import number, scaled
 from retouch.leaderboard.look.theme import Mark
 
 DASH = '<span class="dim" title="missing">–</span>'
@@ -35,34 +36,6 @@ def esc(text: object) -> str:
 def plain(text: object) -> str:
     """Text for places that render Markdown (labels of controls): every character that means something is escaped."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>$:~" else c for c in " ".join(str(text).split()))
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A number as a table shows it: a dash for missing, three figures where it is large or tiny."""
-    if value is None or math.isnan(value):
-        return "–"
-    if 1000 <= abs(value) < 1e6:
-        return f"{value:,.0f}"
-    if value and (abs(value) >= 1e6 or abs(value) < 10**-digits / 2):
-        return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-    return f"{value:.{digits}f}" if abs(value) < 100 else f"{value:.0f}"
-
-
-def scaled(value: float | None) -> str:
-    """Goal or quality, which lie between 0 and 1: two decimals, a dash for missing."""
-    return "–" if value is None or math.isnan(value) else f"{value:.2f}"
-
-
-def percent(value: float | None) -> str:
-    """A share as a percentage with two figures."""
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{100 * value:.2g}%" if 0 < abs(value) < 0.995 else f"{100 * value:.0f}%"
-
-
-def rank(value: float | None, ties: int = 1) -> str:
-    """A rank; one that several share is marked by an equals sign."""
-    return "–" if value is None or math.isnan(value) else f"={value:.0f}" if ties > 1 else f"{value:.0f}"
 
 
 def lacking(problems: str) -> str:
@@ -148,10 +121,25 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numeric: Sequen
     return scrolled(f"<table>{says}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
 
 
+def wrapped(text: object) -> str:
+    """A text that may break into lines inside a table."""
+    return f'<span style="white-space:normal">{esc(text)}</span>'
+
+
 def scrolled(text: str) -> str:
     """A table that scrolls sideways by itself where the page is narrow."""
     inner = f'<div class="rt-scroll" tabindex="0" role="region" aria-label="table, scrolls sideways">{text}</div>'
     return f'<div class="rt">{inner}</div>'
+
+
+def heading(title: str, lead: str = "") -> str:
+    """A page's title and what it is about, both HTML."""
+    return f'<div class="rt"><h1>{title}</h1>{f"<p>{lead}</p>" if lead else ""}</div>'
+
+
+def empty(text: str) -> str:
+    """What stands where there is nothing to show; `text` is HTML."""
+    return f'<div class="rt"><div class="empty">{text}</div></div>'
 
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:
@@ -163,16 +151,16 @@ def explain(names: Iterable[str]) -> str:
     """What each of these numbers means and when not to trust it."""
     rows = []
     for name in names:
-        found = words.entry(name)
-        better = {"up": "higher is better", "down": "lower is better"}.get(found.direction, "")
+        entry = numbers.entry(name)
+        better = {"up": "higher is better", "down": "lower is better"}.get(entry.direction, "")
         rows.append(
             [
-                f"<b>{esc(found.title)}</b><br><code>{esc(name)}</code>",
-                f'<span style="white-space:normal">{esc(found.meaning)} '
-                f'<span style="white-space:normal" class="dim">{esc(found.distrust)}</span></span>',
+                f"<b>{esc(entry.title)}</b><br><code>{esc(name)}</code>",
+                f'<span style="white-space:normal">{esc(entry.meaning)} '
+                f'<span style="white-space:normal" class="dim">{esc(entry.distrust)}</span></span>',
                 esc(better),
-                f'<span style="white-space:normal" class="dim">{esc(found.range)}</span>',
-                f'<span style="white-space:normal" class="dim">{esc(found.source)}</span>',
+                f'<span style="white-space:normal" class="dim">{esc(entry.range)}</span>',
+                f'<span style="white-space:normal" class="dim">{esc(entry.source)}</span>',
             ]
         )
     return table(("number", "meaning, and when not to trust it", "direction", "range", "source"), rows)

@@ -22,7 +22,4 @@ def paper(text: str) -> str:
 
 def needs(access: Iterable[str]) -> str:
     """What the method needs, as chips."""
-    return (
-        "".join(f'<span class="chip">{esc(words.NEEDS.get(name, name))}</span>' for name in access)
-        or "nothing but samples"
-    )
+    return "".join(f'<span class="chip">{esc(words.need(name))}</span>' for name in access) or "nothing but samples"

@@ -1,24 +1,22 @@
-"""The board's words: titles and sentences for tasks, families, access, status and metrics."""
+"""The board's words for tasks, families, access and status: one function a fact, so that no page names a task."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from retouch import metrics
 from retouch.benchmark import joint
 from retouch.benchmark.cli.show import REVEALS
 from retouch.benchmark.data.faces import NAMES
 
-TASKS = {
+TITLES = {
     "identity_removal": "Identity removal",
     "category_redaction": "Category redaction",
     "attribute_rebalancing": "Attribute rebalancing",
     "output_diversity": "Output diversity",
 }
-ASKED = {
+QUESTIONS = {
     "identity_removal": "A person who is over-represented in the training data asks to be taken out of the generator. "
     "Nobody may recognise this person among its images any more; everybody else stays.",
     "category_redaction": "One category must not be produced any more. Whatever else the generator can make stays, "
@@ -28,19 +26,23 @@ ASKED = {
     "output_diversity": "The generator under-produces what is rare in its data. Its output should become as diverse as "
     "an evenly filled reference, without losing quality.",
 }
-REVEALED = {name: reveals for name, (reveals, _) in REVEALS.items()}
-GOAL = {
+GOALS = {
     "identity_removal": "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)",
     "category_redaction": "goal: how far the category's share fell, from the base's (0) to the retrained model's (1)",
     "attribute_rebalancing": "goal: how near the shares came to the target, from the base (0) to retraining (1)",
     "output_diversity": "goal: how far the Vendi score rose, from the base's (0) to the evenly trained model's (1)",
 }
-FAMILIES = {"flow": "Flows", "gan": "GANs", "diffusion": "Diffusion", "other": "Other"}
 PRIMARY = {
     "identity_removal": "identity_share",
     "category_redaction": "invalidity",
     "attribute_rebalancing": "fairness_discrepancy",
     "output_diversity": "vendi",
+}
+AHEAD = {
+    "identity_removal": "removes more of the person",
+    "category_redaction": "redacts more",
+    "attribute_rebalancing": "comes closer to the target",
+    "output_diversity": "adds more diversity",
 }
 PRESETS = {
     "Goal against quality": ("goal", "quality"),
@@ -50,6 +52,7 @@ PRESETS = {
     "Diversity against precision": ("vendi", "precision"),
     "Any against any": ("", ""),
 }
+FAMILIES = {"flow": "Flows", "gan": "GANs", "diffusion": "Diffusion", "other": "Other"}
 NEEDS = {
     "weights": "the weights",
     "gradients": "gradients through the generator",
@@ -60,6 +63,15 @@ NEEDS = {
     "classifier": "a classifier",
     "retraining": "training from scratch",
 }
+OWNED = {  # `rank.choose.HAVE` in words
+    "weights": "the weights",
+    "discriminator": "the GAN’s discriminator",
+    "training_data": "the training data",
+    "forget_images": "images of what must go",
+    "labelled_images": "a labelled set",
+    "classifier": "a classifier",
+    "retraining": "time to train from scratch",
+}
 STATUS = {
     "ok": "ok",
     "samples_only": "samples only",
@@ -69,33 +81,61 @@ STATUS = {
     "missing": "missing",
     "stale": "stale",
 }
-FIELDS = {  # columns that are no raw metrics -> how `metrics.MEANING` calls them
-    "goal": "goal",
-    "quality": "quality",
-    "score": "score",
-    "share": "cost.share",
-    "sampling_relative": "cost.sampling_relative",
-}
-COUNTS = {  # columns that need no more than a title, a sentence and a direction
-    "seconds": ("Seconds", "Wall-clock seconds inside the edit.", "down"),
-    "peak_memory_mb": ("Memory", "Peak memory of the edit, in MB.", "down"),
-    "gradient_steps": ("Steps", "Gradient steps that the edit took.", "down"),
-}
-ALIASES = {name: (key, title) for key, found in metrics.MEANING.items() for name, title in found.also}
-UP = {"quantile_drop_forget", "quantile_drop_unseen"}
-DOWN = {"quantile_drop_train", "quantile_drop_others", "quantile_drop_lookalikes"}
 
 
-@dataclass(frozen=True)
-class Entry:
-    """What a number means, where it stands."""
+def task_title(task: str) -> str:
+    """A task's title; one that is not known here is called by its name."""
+    return TITLES.get(task, task.replace("_", " ").capitalize())
 
-    title: str
-    meaning: str
-    direction: str  # "up", "down" or "" where neither is better
-    range: str = ""
-    distrust: str = ""
-    source: str = ""
+
+def question(task: str) -> str:
+    """What a task asks for, in two sentences; empty for one that is not known here."""
+    return QUESTIONS.get(task, "")
+
+
+def reveals(task: str) -> str:
+    """What a method sees of a task; empty for one that is not known here."""
+    return REVEALS[task][0] if task in REVEALS else ""
+
+
+def goal_scale(task: str) -> str:
+    """Where a task's goal is 0 and where it is 1; empty for one that is not known here."""
+    return GOALS.get(task, "")
+
+
+def primary(task: str) -> str:
+    """The raw number that a task's goal is made of; the kernel distance for a task that is not known here."""
+    return PRIMARY.get(task, "kd")
+
+
+def ahead(task: str) -> str:
+    """What a method with the higher goal does better."""
+    return AHEAD.get(task, "reaches more of the goal")
+
+
+def presets() -> dict[str, tuple[str, str]]:
+    """Pairs of numbers worth drawing against each other: title -> across, up; empty names are for the visitor."""
+    return PRESETS
+
+
+def family_title(family: str) -> str:
+    """A family's title."""
+    return FAMILIES.get(family, family)
+
+
+def need(name: str) -> str:
+    """What a manifest's access asks for, in words."""
+    return NEEDS.get(name, name)
+
+
+def owned(name: str) -> str:
+    """What a practitioner has, in words."""
+    return OWNED.get(name, name)
+
+
+def status(name: str) -> str:
+    """A record's status in words."""
+    return STATUS.get(name, name)
 
 
 def label(attribute: str, value: object) -> str:
@@ -112,35 +152,12 @@ def label(attribute: str, value: object) -> str:
     return f"person {value}" if attribute == "identity" else str(value)
 
 
-def target(asked: Mapping[str, Any]) -> str:
+def target(spec: Mapping[str, Any]) -> str:
     """What an instance asks for: "category: 8", "no glasses 50%; glasses 50%", "person 0, from 15 images"."""
-    name = joint.key(asked.get("attribute", ""))
-    if "shares" in asked:
-        cells = enumerate(np.ravel(asked["shares"]).tolist())
+    name = joint.key(spec.get("attribute", ""))
+    if "shares" in spec:
+        cells = enumerate(np.ravel(spec["shares"]).tolist())
         return "; ".join(f"{label(name, i)} {100 * share:g}%" for i, share in cells)
-    values = ", ".join(label(name, value) for value in asked.get("values", [])) or "an even mix of all classes"
-    images = f", from {asked['forget_images']} images" if "forget_images" in asked else ""
+    values = ", ".join(label(name, value) for value in spec.get("values", [])) or "an even mix of all classes"
+    images = f", from {spec['forget_images']} images" if "forget_images" in spec else ""
     return f"{values if name == 'identity' else f'{name}: {values}'}{images}"
-
-
-def entry(name: str) -> Entry:
-    """The text for a column or a raw metric; a metric without one is shown by its name."""
-    if name in COUNTS:
-        return Entry(*COUNTS[name])
-    key, own = ALIASES.get(name, (FIELDS.get(name, name), ""))
-    found = metrics.MEANING.get(key)
-    if found is None:
-        return Entry(name.replace("_", " ").capitalize(), "A raw number that the record carries.", "")
-    first = "up" if name in UP else "down" if name in DOWN else found.direction.split()[0]
-    direction = first if first in ("up", "down") else ""
-    return Entry(own or found.title, found.text, direction, found.range, found.distrust, found.source)
-
-
-def arrow(name: str) -> str:
-    """↑ or ↓ for the better direction, empty where neither is better."""
-    return {"up": "↑", "down": "↓"}.get(entry(name).direction, "")
-
-
-def title(name: str) -> str:
-    """A column's title with its direction."""
-    return f"{entry(name).title} {arrow(name)}".strip()

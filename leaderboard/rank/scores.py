@@ -40,8 +40,8 @@ def table(runs: pd.DataFrame, controls: set[str], old: pd.DataFrame | None = Non
             progress(i + 1, len(groups))
     if not parts:
         return pd.DataFrame(columns=[*COHORT, *ROW, *AXES, "rank", "runs", "expected", "problems", "control", "digest"])
-    made = pd.concat(parts, ignore_index=True)
-    return made.astype({name: "category" for name in (*COHORT, *ROW)})
+    rows = pd.concat(parts, ignore_index=True)
+    return rows.astype({name: "category" for name in (*COHORT, *ROW)})
 
 
 def _digest(group: pd.DataFrame, controls: set[str]) -> str:
@@ -64,55 +64,55 @@ def cells(track: str, task: str, family: str, group: pd.DataFrame) -> Cells:
     """What a complete row has: the track's instances × its seeds, or those that anyone ran where it is unknown."""
     known = frame.track(track)
     if known is None:
-        asked, seeds = group["instance"].astype(str).unique(), group["seed"].unique().tolist()
+        names, seeds = group["instance"].astype(str).unique(), group["seed"].unique().tolist()
     else:
-        asked = [i.name for i in known.instances if i.task == task and i.family == family and not i.tuning]
+        names = [i.name for i in known.instances if i.task == task and i.family == family and not i.tuning]
         seeds = known.seeds
-    return [(name, seed) for name in sorted(asked) for seed in sorted(seeds)]
+    return [(name, seed) for name in sorted(names) for seed in sorted(seeds)]
 
 
 def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], digest: str) -> pd.DataFrame:
     """The rows of one track, task and family."""
-    wanted = cells(keys["track"], keys["task"], keys["family"], group)
+    expected = cells(keys["track"], keys["task"], keys["family"], group)
     needed = [*ROW, "instance", "seed", "status", "stale", "claim", *frame.COSTS, "score"]
     group = group[[*needed, *frame.with_ends(*frame.SCALED)]]
     group = group.astype({name: str for name in (*ROW, "instance", "status", "claim")})
     names = group[ROW].drop_duplicates().sort_values(ROW).reset_index(drop=True)
     row = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_frame(group[ROW]))
-    cell = _cell(group, wanted)
+    cell = _cell(group, expected)
     counts = (
         (group["status"].isin(COUNTED) & ~group["stale"]).to_numpy() & (cell >= 0) & group["score"].notna().to_numpy()
     )
-    made = names.assign(**keys, digest=digest, control=names["submission"].isin(controls), expected=len(wanted))
-    made["runs"] = np.bincount(row[counts], minlength=len(names))
-    made["problems"] = _problems(group, row, cell, len(names), len(wanted))
-    values = {axis: _grid(group, axis, row, cell, counts, (len(names), len(wanted))) for axis in AXES}
-    made["score"] = _nanmean(values["score"])
-    whole = (made["runs"] == len(wanted)).to_numpy() & (len(wanted) > 0)
-    shape = (len({name for name, _ in wanted}), -1)
+    table = names.assign(**keys, digest=digest, control=names["submission"].isin(controls), expected=len(expected))
+    table["runs"] = np.bincount(row[counts], minlength=len(names))
+    table["problems"] = _problems(group, row, cell, len(names), len(expected))
+    values = {axis: _grid(group, axis, row, cell, counts, (len(names), len(expected))) for axis in AXES}
+    table["score"] = _nanmean(values["score"])
+    whole = (table["runs"] == len(expected)).to_numpy() & (len(expected) > 0)
+    shape = (len({name for name, _ in expected}), -1)
     for axis in ("goal", "quality"):
         own = [_nanmean(_grid(group, f"{axis}{end}", row, cell, counts, values[axis].shape)) for end in frame.ENDS[1:]]
-        found = _intervals(values[axis], whole, shape, made["runs"], own)
-        made[frame.with_ends(axis)] = np.column_stack(found)
-    ranked = {str(i): values["score"][i].reshape(shape) for i in np.flatnonzero(whole & ~made["control"])}
+        columns = _intervals(values[axis], whole, shape, table["runs"], own)
+        table[frame.with_ends(axis)] = np.column_stack(columns)
+    ranked = {str(i): values["score"][i].reshape(shape) for i in np.flatnonzero(whole & ~table["control"])}
     ranks = metrics.ranks(ranked)
-    made["rank"] = [float(ranks.get(str(i), np.nan)) for i in made.index]
-    return _extras(made, group.assign(_row=row), counts)
+    table["rank"] = [float(ranks.get(str(i), np.nan)) for i in table.index]
+    return _extras(table, group.assign(_row=row), counts)
 
 
-def _cell(group: pd.DataFrame, wanted: Cells) -> np.ndarray:
+def _cell(group: pd.DataFrame, expected: Cells) -> np.ndarray:
     """Each run's place among the wanted cells, -1 where it is none of them."""
-    if not wanted:
+    if not expected:
         return np.full(len(group), -1)
-    return pd.MultiIndex.from_tuples(wanted).get_indexer(pd.MultiIndex.from_frame(group[["instance", "seed"]]))
+    return pd.MultiIndex.from_tuples(expected).get_indexer(pd.MultiIndex.from_frame(group[["instance", "seed"]]))
 
 
 def _grid(group: pd.DataFrame, name: str, row: np.ndarray, cell: np.ndarray, counts: np.ndarray,
           shape: tuple[int, ...]) -> np.ndarray:  # fmt: skip
     """A column of the runs that count as (rows, cells); NaN where there is none."""
-    made = np.full(shape, np.nan)
-    made[row[counts], cell[counts]] = group[name].to_numpy(float)[counts]
-    return made
+    grid = np.full(shape, np.nan)
+    grid[row[counts], cell[counts]] = group[name].to_numpy(float)[counts]
+    return grid
 
 
 def _nanmean(values: np.ndarray) -> np.ndarray:
@@ -127,59 +127,59 @@ def _intervals(values: np.ndarray, whole: np.ndarray, shape: tuple[int, int], ru
     mean = _nanmean(values)
     low, high = (np.where(runs == 1, bound, np.nan) for bound in own)
     if values.shape[1] > 1:
-        for i, found in metrics.means({str(i): values[i].reshape(shape) for i in np.flatnonzero(whole)}).items():
-            mean[int(i)], low[int(i)], high[int(i)] = found.value, max(0.0, found.low), min(1.0, found.high)
+        for i, estimate in metrics.means({str(i): values[i].reshape(shape) for i in np.flatnonzero(whole)}).items():
+            mean[int(i)], low[int(i)], high[int(i)] = estimate.value, max(0.0, estimate.low), min(1.0, estimate.high)
     return mean, low, high
 
 
-def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int, wanted: int) -> list[str]:
+def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int, expected: int) -> list[str]:
     """Why each row is not complete, in words: "1 failed, 2 missing"; empty where it is."""
     state = group["status"].where(~group["stale"], "stale")
     bad = ~state.isin(COUNTED)
     counts = pd.Series(row)[bad.to_numpy()].groupby(state[bad].to_numpy()).value_counts()
-    said: list[list[str]] = [[] for _ in range(rows)]
+    words: list[list[str]] = [[] for _ in range(rows)]
     for (name, i), n in sorted(counts.items()):
-        said[i].append(f"{n} {name.replace('_', ' ')}")
-    have = np.zeros((rows, wanted), bool)
+        words[i].append(f"{n} {name.replace('_', ' ')}")
+    have = np.zeros((rows, expected), bool)
     have[row[cell >= 0], cell[cell >= 0]] = True
     for i in np.flatnonzero(~have.all(1)):
-        said[i].append(f"{int((~have[i]).sum())} missing")
-    return [", ".join(parts) for parts in said]
+        words[i].append(f"{int((~have[i]).sum())} missing")
+    return [", ".join(parts) for parts in words]
 
 
-def _extras(made: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
+def _extras(table: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
     """Mean costs over all runs; whether all that count are verified, and any is samples only."""
     costs = group.groupby("_row")[list(frame.COSTS)].mean()
-    made[list(frame.COSTS)] = costs.reindex(made.index)
+    table[list(frame.COSTS)] = costs.reindex(table.index)
     valid = group[counts]
     flags = {
         "verified": (valid["claim"] == "verified", "all"),
         "samples_only": (valid["status"] == "samples_only", "any"),
     }
-    for name, (said, how) in flags.items():
-        made[name] = said.groupby(valid["_row"]).agg(how).reindex(made.index, fill_value=False).astype(bool)
-    return made
+    for name, (flag, how) in flags.items():
+        table[name] = flag.groupby(valid["_row"]).agg(how).reindex(table.index, fill_value=False).astype(bool)
+    return table
 
 
 def matrix(runs: pd.DataFrame, track: str, task: str, family: str, axis: str) -> dict[tuple[str, str], np.ndarray]:
     """Complete rows of a cohort as (instances, seeds), controls included, for any column of the table of runs."""
     group = runs[(runs["track"] == track) & (runs["task"] == task) & (runs["family"] == family) & ~runs["tuning"]]
     group = group[group["status"].isin(COUNTED) & ~group["stale"]]
-    wanted = cells(track, task, family, group)
-    if not wanted or axis not in group:
+    expected = cells(track, task, family, group)
+    if not expected or axis not in group:
         return {}
-    found = {}
+    complete = {}
     for key, part in group.groupby(ROW, observed=True, sort=True):
-        values = part.set_index(["instance", "seed"])[axis].reindex(pd.MultiIndex.from_tuples(wanted)).to_numpy(float)
+        values = part.set_index(["instance", "seed"])[axis].reindex(pd.MultiIndex.from_tuples(expected)).to_numpy(float)
         if np.isfinite(values).all():
-            found[key] = values.reshape(len({name for name, _ in wanted}), -1)
-    return found
+            complete[key] = values.reshape(len({name for name, _ in expected}), -1)
+    return complete
 
 
-def resolves(found: dict[tuple[str, str], np.ndarray]) -> float | None:
+def resolves(rows: dict[tuple[str, str], np.ndarray]) -> float | None:
     """The smallest true difference that these rows can show; None where they are too few."""
-    few = {"/".join(key): found[key] for key in list(found)[:FEW]}
+    sample = {"/".join(key): rows[key] for key in list(rows)[:FEW]}
     try:
-        return metrics.smallest_difference(few)
+        return metrics.smallest_difference(sample)
     except ValueError:
         return None

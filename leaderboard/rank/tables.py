@@ -11,7 +11,6 @@ from retouch.leaderboard.rank import scores
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.load import Records
 
-FAMILY_ORDER = ("flow", "gan", "diffusion", "other")
 RUN = ("submission", "point", "instance", "seed", "status", "stale", "reason")  # what a run is and what became of it
 
 
@@ -29,84 +28,85 @@ class Filter:
     find: str = ""
 
 
-def keep(found: pd.DataFrame, records: Records, by: Filter) -> pd.DataFrame:
+def keep(table: pd.DataFrame, records: Records, by: Filter) -> pd.DataFrame:
     """The scores that a filter leaves in; controls pass the filters on access and cost, for they are the scale."""
-    mask = found["track"] == by.track
+    mask = table["track"] == by.track
     if by.tasks:
-        mask &= found["task"].isin(by.tasks)
+        mask &= table["task"].isin(by.tasks)
     if by.families:
-        mask &= found["family"].isin(by.families)
+        mask &= table["family"].isin(by.families)
     if by.allowed:
-        barred = {n for n in found["submission"].unique() if set(records.access(str(n))) - set(by.allowed)}
-        mask &= ~found["submission"].isin(barred) | found["control"]
+        barred = {n for n in table["submission"].unique() if set(records.access(str(n))) - set(by.allowed)}
+        mask &= ~table["submission"].isin(barred) | table["control"]
     if np.isfinite(by.cost):
-        mask &= (found["share"] <= by.cost) | found["control"]
+        mask &= (table["share"] <= by.cost) | table["control"]
     if by.claim == "verified":
-        mask &= found["verified"] | found["control"]
+        mask &= table["verified"] | table["control"]
     if by.complete:
-        mask &= (found["problems"] == "") & (found["runs"] == found["expected"])
+        mask &= (table["problems"] == "") & (table["runs"] == table["expected"])
     if by.find:
-        hits = {n for n in found["submission"].unique() if by.find.lower() in f"{n} {records.title(n)}".lower()}
-        mask &= found["submission"].isin(hits)
-    return found[mask]
+        hits = {n for n in table["submission"].unique() if by.find.lower() in f"{n} {records.title(n)}".lower()}
+        mask &= table["submission"].isin(hits)
+    return table[mask]
 
 
-def add_ties(found: pd.DataFrame, axis: str = "rank") -> pd.DataFrame:
+def add_ties(table: pd.DataFrame, axis: str = "rank") -> pd.DataFrame:
     """The column `ties`: how many rows of the cohort share this rank, before any filter."""
-    sizes = found.groupby([*scores.COHORT, axis], observed=True)[axis].transform("size")
-    return found.assign(ties=sizes.fillna(1).astype(int))
+    sizes = table.groupby([*scores.COHORT, axis], observed=True)[axis].transform("size")
+    return table.assign(ties=sizes.fillna(1).astype(int))
 
 
-def overview(found: pd.DataFrame, order: str = "") -> pd.DataFrame:
+def overview(table: pd.DataFrame, order: str = "") -> pd.DataFrame:
     """One row for each family, submission and operating point; columns (task, number).
 
     Rows go by family, then by `order` (a task's rank; empty: the mean of the ranks that a row has), controls last.
     """
-    wide = ("rank", "ties", *frame.with_ends(*frame.SCALED), "score", "problems", "runs", "expected")
+    numbers = ("rank", "ties", *frame.with_ends(*frame.SCALED), "score", "problems", "runs", "expected")
     index = ["family", *scores.ROW]
-    plain = found.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
-    made = plain.pivot(index=index, columns="task", values=[name for name in wide if name in plain])
-    made = made.swaplevel(axis=1).sort_index(axis=1)
+    plain = table.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
+    wide = plain.pivot(index=index, columns="task", values=[name for name in numbers if name in plain])
+    wide = wide.swaplevel(axis=1).sort_index(axis=1)
     groups = plain.groupby(index)
     extra = groups.agg(control=("control", "first"), share=("share", "mean"), verified=("verified", "all"),
                        samples_only=("samples_only", "any"),
                        mean_rank=("rank", "mean"), mean_score=("score", "mean"))  # fmt: skip
-    ranked = made[(order, "rank")].astype(float) if (order, "rank") in made else extra["mean_rank"]
-    score = made[(order, "score")].astype(float) if (order, "score") in made else extra["mean_score"]
-    extra["place"] = [FAMILY_ORDER.index(f) if f in FAMILY_ORDER else 9 for f in made.index.get_level_values(0)]
+    ranked = wide[(order, "rank")].astype(float) if (order, "rank") in wide else extra["mean_rank"]
+    score = wide[(order, "score")].astype(float) if (order, "score") in wide else extra["mean_score"]
+    places = {family: i for i, family in enumerate(frame.FAMILIES)}
+    extra["place"] = [places.get(family, len(places)) for family in wide.index.get_level_values(0)]
     sort = extra.assign(r=ranked.fillna(np.inf), s=-score.fillna(-1)).reset_index()
     sort = sort.sort_values(["place", "control", "r", "s", "submission", "point"])
     for name in ("control", "share", "verified", "samples_only"):
-        made[("", name)] = extra[name]
-    return made.loc[pd.MultiIndex.from_frame(sort[index])]
+        wide[("", name)] = extra[name]
+    return wide.loc[pd.MultiIndex.from_frame(sort[index])]
 
 
 def with_raw(
-    shown: pd.DataFrame, runs: pd.DataFrame, found: pd.DataFrame, raw: Mapping[str, Sequence[str]]
+    shown: pd.DataFrame, runs: pd.DataFrame, table: pd.DataFrame, raw: Mapping[str, Sequence[str]]
 ) -> pd.DataFrame:
     """The overview's rows with raw numbers (task, metric) and their intervals beside them."""
-    made = shown.copy()
-    keys = found.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
+    wide = shown.copy()
+    keys = table.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
     keys = keys[pd.MultiIndex.from_frame(keys[["family", *scores.ROW]]).isin(shown.index)]
     for task, names in raw.items():
         values = points(runs, keys[keys["task"] == task], names).set_index(["family", *scores.ROW])
         for name in names:
             for column in frame.with_ends(name):
-                made[(task, column)] = values[column].reindex(shown.index)
-    return made
+                wide[(task, column)] = values[column].reindex(shown.index)
+    return wide
 
 
 def flat(shown: pd.DataFrame, tasks: Sequence[str], raw: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
     """The overview as a download: the rows and cells that are shown, unrounded, one header line."""
-    made = shown.index.to_frame(index=False)
+    rows = shown.index.to_frame(index=False)
     for task in tasks:
-        wanted = frame.with_ends(*raw[task]) if raw else ["rank", "ties", *frame.with_ends(*frame.SCALED)]
-        for name in [*wanted, "problems"]:
+        columns = frame.with_ends(*raw[task]) if raw else ["rank", "ties", *frame.with_ends(*frame.SCALED)]
+        for name in [*columns, "problems"]:
             if (task, name) in shown:
-                made[f"{task}.{name}"] = shown[(task, name)].to_numpy()
+                rows[f"{task}.{name}"] = shown[(task, name)].to_numpy()
     for name in ("share", "verified", "samples_only", "control"):
-        made[name] = shown[("", name)].to_numpy()
-    return made.infer_objects()
+        rows[name] = shown[("", name)].to_numpy()
+    return rows.infer_objects()
 
 
 def counted(runs: pd.DataFrame) -> pd.DataFrame:
@@ -124,17 +124,17 @@ def points(runs: pd.DataFrame, keys: pd.DataFrame, names: Sequence[str]) -> pd.D
 
     All that are expected: `metrics.aggregate`; a single one: its record's own interval; else there is none.
     """
-    wanted = keys[[*scores.COHORT, *scores.ROW, "expected"]].drop_duplicates()
+    targets = keys[[*scores.COHORT, *scores.ROW, "expected"]].drop_duplicates()
     counts = counted(runs)
-    parts = dict(list(counts[counts["submission"].isin(wanted["submission"])].groupby(
+    parts = dict(list(counts[counts["submission"].isin(targets["submission"])].groupby(
         [*scores.COHORT, *scores.ROW], observed=True)))  # fmt: skip
     rows = []
-    for *key, expected in wanted.itertuples(index=False):
+    for *key, expected in targets.itertuples(index=False):
         part = parts.get(tuple(key))
-        row = dict(zip(wanted.columns, key, strict=False))
+        row = dict(zip(targets.columns, key, strict=False))
         for name in names:
-            found = mean(part, column(name), expected) if part is not None else [np.nan] * 3
-            row |= dict(zip(frame.with_ends(name), found, strict=True))
+            estimate = mean(part, column(name), expected) if part is not None else [np.nan] * 3
+            row |= dict(zip(frame.with_ends(name), estimate, strict=True))
         rows.append(row)
     return pd.DataFrame(rows, columns=[*scores.COHORT, *scores.ROW, *frame.with_ends(*names)])
 
@@ -151,31 +151,33 @@ def mean(part: pd.DataFrame, name: str, expected: int) -> tuple[float, float, fl
         return float(present[name].mean()), np.nan, np.nan
     shape = (present["instance"].nunique(), -1)
     values = present.sort_values(["instance", "seed"])[name].to_numpy(float).reshape(shape)
-    found = metrics.aggregate(values).mean
-    return (found.value, found.low, found.high) if np.isfinite(found.low) else (found.value, np.nan, np.nan)
+    estimate = metrics.aggregate(values).mean
+    return (
+        (estimate.value, estimate.low, estimate.high) if np.isfinite(estimate.low) else (estimate.value, np.nan, np.nan)
+    )
 
 
 def instances(runs: pd.DataFrame, track: str, task: str) -> pd.DataFrame:
     """Every run of a task, one row each, in reading order."""
-    found = runs[(runs["track"] == track) & (runs["task"] == task)]
+    here = runs[(runs["track"] == track) & (runs["task"] == task)]
     columns = [*RUN, "family", *frame.with_ends(*frame.SCALED), "score", *frame.COSTS, "claim"]
-    names = frame.with_ends(*(f"m:{name}" for name in frame.metrics_of(found)))
-    made = found[[*columns, *names]].rename(columns=lambda name: name.removeprefix("m:"))
-    return made.sort_values(["instance", "submission", "point", "seed"], kind="stable").reset_index(drop=True)
+    names = frame.with_ends(*(f"m:{name}" for name in frame.metrics_of(here)))
+    rows = here[[*columns, *names]].rename(columns=lambda name: name.removeprefix("m:"))
+    return rows.sort_values(["instance", "submission", "point", "seed"], kind="stable").reset_index(drop=True)
 
 
-def pareto(found: pd.DataFrame, x: str, y: str, x_up: bool = True, y_up: bool = True) -> pd.DataFrame:
+def pareto(rows: pd.DataFrame, x: str, y: str, x_up: bool = True, y_up: bool = True) -> pd.DataFrame:
     """The rows that no other row beats on both axes, from the best in x on."""
-    table = found[found[x].notna() & found[y].notna()]
+    both = rows[rows[x].notna() & rows[y].notna()]
     sign_x, sign_y = (1 if x_up else -1), (1 if y_up else -1)
-    ordered = table.assign(_x=sign_x * table[x], _y=sign_y * table[y]).sort_values(["_x", "_y"], ascending=False)
+    ordered = both.assign(_x=sign_x * both[x], _y=sign_y * both[y]).sort_values(["_x", "_y"], ascending=False)
     best = ordered["_y"].cummax().shift(fill_value=-np.inf)
     return ordered[ordered["_y"] > best].drop(columns=["_x", "_y"])
 
 
-def csv(found: pd.DataFrame) -> bytes:
+def csv(table: pd.DataFrame) -> bytes:
     """CSV; a text that a spreadsheet would take for a formula is led by an apostrophe."""
-    safe = found.copy()
+    safe = table.copy()
     for name in safe.columns:
         if not pd.api.types.is_numeric_dtype(safe[name]):
             text = safe[name].astype(object)

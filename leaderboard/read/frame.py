@@ -1,5 +1,6 @@
 """A record as a row: one flat table of runs, and the checks that a single record cannot make."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ PATTERNS = {
     **dict.fromkeys(("submission", "point", "track"), r"[a-z0-9][a-z0-9_.-]{0,63}"),
     "instance": r"[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}", "seed": r"\d{1,10}",
 }  # fmt: skip
+FAMILIES = ("flow", "gan", "diffusion", "other")  # in the board's order; "other" is a family not known here
 COSTS = ("seconds", "share", "gradient_steps", "peak_memory_mb", "sampling_relative")
 
 
@@ -26,22 +28,22 @@ def row(record: Record) -> dict[str, Any]:
 
     Intervals stand in `NAME.low` and `NAME.high`; raw metrics are called `m:NAME`.
     """
-    found: dict[str, Any] = {name: getattr(record, name) for name in KEYS}
-    found |= {"task": record.task, "family": family(record.track, record.instance), "status": record.status,
+    cells: dict[str, Any] = {name: getattr(record, name) for name in KEYS}
+    cells |= {"task": record.task, "family": family(record.track, record.instance), "status": record.status,
               "reason": (record.reason or "; ".join(versions.moved(record)))[:300], "method": record.method,
               "score": record.score, "claim": record.claim.status, "stale": stale(record),
               "tuning": tuning(record.track, record.instance), "time": record.provenance.time[:40],
               "device": "", "cut": False}  # fmt: skip
     for name in SCALED:
-        _put(found, name, getattr(record, name))
-        _put(found, f"again:{name}", getattr(record.claim, name))
+        _put(cells, name, getattr(record, name))
+        _put(cells, f"again:{name}", getattr(record.claim, name))
     if record.cost is not None:
-        found |= {name: float(getattr(record.cost, name)) for name in COSTS}
-        found |= {"device": record.cost.device, "cut": record.cost.cut}
+        cells |= {name: float(getattr(record.cost, name)) for name in COSTS}
+        cells |= {"device": record.cost.device, "cut": record.cost.cut}
     for name, value in record.metrics.items():
-        _put(found, f"m:{name}", value)
-    _refuse_huge(found)
-    return found
+        _put(cells, f"m:{name}", value)
+    _refuse_huge(cells)
+    return cells
 
 
 def with_ends(*names: str) -> list[str]:
@@ -49,52 +51,52 @@ def with_ends(*names: str) -> list[str]:
     return [name + end for name in names for end in ENDS]
 
 
-def _put(found: dict[str, Any], name: str, value: Scaled | Measured | None) -> None:
+def _put(cells: dict[str, Any], name: str, value: Scaled | Measured | None) -> None:
     if value is not None:
-        found |= dict(zip(with_ends(name), (value.value, *records.ends(value)), strict=True))
+        cells |= dict(zip(with_ends(name), (value.value, *records.ends(value)), strict=True))
 
 
-def _refuse_huge(found: dict[str, Any]) -> None:
-    for name, value in found.items():
+def _refuse_huge(cells: dict[str, Any]) -> None:
+    for name, value in cells.items():
         if isinstance(value, float) and abs(value) > LIMIT:
             raise ValueError(f"{name.removeprefix('m:')} is {value:.3g}, beyond {LIMIT:.0g}: no measurement")
 
 
-def broken(found: pd.DataFrame) -> dict[Any, str]:
+def broken(runs: pd.DataFrame) -> dict[Any, str]:
     """The rows of a foreign table that break a rule which records obey: index -> reason."""
     bad: dict[Any, str] = {}
     for name, pattern in PATTERNS.items():
-        for i in found.index[~found[name].astype(str).str.fullmatch(pattern)]:
+        for i in runs.index[~runs[name].astype(str).str.fullmatch(pattern)]:
             bad.setdefault(i, f"{name} is not a valid name")
-    for i in found.index[found.duplicated(list(KEYS))]:
+    for i in runs.index[runs.duplicated(list(KEYS))]:
         bad.setdefault(i, "an earlier row is of the same run")
-    numbers = found.select_dtypes("number")
+    numbers = runs.select_dtypes("number")
     for i in numbers.index[(numbers.abs() > LIMIT).any(axis=1)]:
         bad.setdefault(i, f"a number beyond {LIMIT:.0g}: no measurement")
     for name in ("goal", "quality", "score"):
-        if name in found:
-            for i in found.index[found[name].notna() & ~found[name].between(0, 1)]:
+        if name in runs:
+            for i in runs.index[runs[name].notna() & ~runs[name].between(0, 1)]:
                 bad.setdefault(i, f"{name} lies outside 0 to 1")
     return bad
 
 
 def table(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     """The table of runs; words as categories, which keeps 100,000 runs small."""
-    made = pd.DataFrame(rows)
-    if "instance" in made and "task" not in made:
-        made["task"] = made["instance"].str.split("/").str[0]
+    runs = pd.DataFrame(rows)
+    if "instance" in runs and "task" not in runs:
+        runs["task"] = runs["instance"].str.split("/").str[0]
     for name, of in (("family", family), ("tuning", tuning)):
-        if "instance" in made and name not in made:
-            made[name] = [of(t, i) for t, i in zip(made["track"], made["instance"], strict=True)]
+        if "instance" in runs and name not in runs:
+            runs[name] = [of(t, i) for t, i in zip(runs["track"], runs["instance"], strict=True)]
     for name in (*with_ends(*SCALED), "score", *COSTS):
-        made[name] = pd.to_numeric(made[name]) if name in made else float("nan")
+        runs[name] = pd.to_numeric(runs[name]) if name in runs else float("nan")
     for name in (*WORDS, "time"):
-        text = made[name] if name in made else pd.Series([""] * len(made), made.index)
-        made[name] = text.astype("category").cat.remove_unused_categories()  # what has gone leaves no name behind
+        text = runs[name] if name in runs else pd.Series([""] * len(runs), runs.index)
+        runs[name] = text.astype("category").cat.remove_unused_categories()  # what has gone leaves no name behind
     for name in ("stale", "tuning", "cut"):
-        made[name] = made[name].eq(True) if name in made else False  # a run that has no such field is not it
-    made["seed"] = made["seed"].astype("int64") if "seed" in made else pd.Series(dtype="int64")
-    return made
+        runs[name] = runs[name].eq(True) if name in runs else False  # a run that has no such field is not it
+    runs["seed"] = runs["seed"].astype("int64") if "seed" in runs else pd.Series(dtype="int64")
+    return runs
 
 
 def metrics_of(runs: pd.DataFrame) -> list[str]:
@@ -104,7 +106,8 @@ def metrics_of(runs: pd.DataFrame) -> list[str]:
 
 
 @cache
-def _track(name: str) -> tracks.Track | None:
+def track(name: str) -> tracks.Track | None:
+    """The track as it is described now; None where it is not known here."""
     try:
         return tracks.load(name)
     except ValueError:
@@ -112,28 +115,23 @@ def _track(name: str) -> tracks.Track | None:
 
 
 @cache
-def instance(track: str, name: str) -> tracks.Instance | None:
+def instance(track_name: str, name: str) -> tracks.Instance | None:
     """The instance as the track describes it now; None where the track or the instance is not known here."""
-    known = _track(track)
+    known = track(track_name)
     return next((i for i in known.instances if i.name == name), None) if known else None
-
-
-def track(name: str) -> tracks.Track | None:
-    """The track as it is described now; None where it is not known here."""
-    return _track(name)
 
 
 def family(track_name: str, name: str) -> str:
     """The family of an instance's base: from the track, else from the end of the instance's name."""
-    found = instance(track_name, name)
+    known = instance(track_name, name)
     last = name.rsplit("-", 1)[-1]
-    return found.family if found else last if last in ("flow", "gan", "diffusion") else "other"
+    return known.family if known else last if last in FAMILIES else FAMILIES[-1]
 
 
 def tuning(track_name: str, name: str) -> bool:
     """Whether an instance is there for choosing parameters, and so is not scored."""
-    found = instance(track_name, name)
-    return bool(found and found.tuning)
+    known = instance(track_name, name)
+    return bool(known and known.tuning)
 
 
 def stale(record: Record) -> bool:
@@ -141,6 +139,6 @@ def stale(record: Record) -> bool:
     return bool(versions.moved(record))
 
 
-def relative(keys: "pd.Series[Any] | dict[str, Any]") -> Path:
-    """Where the record of a row lies below the folder of submissions."""
+def relative(keys: Mapping[str, Any]) -> Path:
+    """Where the record of a run lies below the folder of submissions."""
     return Path(keys["submission"], "records", keys["track"], keys["instance"], f"{keys['point']}.{keys['seed']}.json")

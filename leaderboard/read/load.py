@@ -1,13 +1,12 @@
-"""Records in: a folder of submissions, or one Parquet, becomes one table of runs and a list of what was rejected.
+"""Records in: a folder of submissions, or one Parquet, becomes one table of runs and a list of rejected files.
 
-Reading 100,000 JSON files takes half a minute, so what was read is kept in a cache and only files that are new or
-changed (by size and modification time) are read again. Details and pictures are read when they are looked at.
+Only files that are new or changed (by size and modification time) since the index was written are read. Details and
+pictures are read when somebody looks at them.
 """
 
-import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -15,12 +14,10 @@ from typing import Any, get_args
 import pandas as pd
 
 from retouch.benchmark import records, submission
-from retouch.benchmark.support.files import write_atomically
-from retouch.leaderboard.read import frame
+from retouch.leaderboard.read import frame, index
+from retouch.leaderboard.read.index import Stamps
 
-VERSION = "1"  # of the cache's form
 CHUNK = 2000  # files that are read before they become a table
-Seen = dict[str, tuple[int, int]]  # record file, relative -> (modification time in ns, size)
 TAIL = re.compile(r" \[type=\w+(?:, input_value=(.*?), input_type=\w+)?\]")  # what pydantic puts after each message
 Progress = Callable[[int, int], None]
 
@@ -33,13 +30,13 @@ class Records:
     runs: pd.DataFrame
     rejected: dict[str, str] = field(default_factory=dict)
     manifests: dict[str, submission.Submission] = field(default_factory=dict)
-    seen: Seen = field(default_factory=dict, repr=False)
+    stamps: Stamps = field(default_factory=dict, repr=False)
 
     @property
     def controls(self) -> set[str]:
         """The submissions that anchor the scale."""
-        said = {name for name, manifest in self.manifests.items() if manifest.control}
-        return said | ({"unchanged", "retrained"} & set(self.runs["submission"].cat.categories))
+        declared = {name for name, manifest in self.manifests.items() if manifest.control}
+        return declared | ({"unchanged", "retrained"} & set(self.runs["submission"].cat.categories))
 
     def access(self, name: str) -> Sequence[str]:
         """What a submission needs; without a manifest that says so, it may need anything."""
@@ -49,13 +46,16 @@ class Records:
         """A submission's title; its name where it has no manifest."""
         return self.manifests[name].title if name in self.manifests else name
 
+    def record(self, keys: Mapping[str, Any]) -> records.Record | None:
+        """The whole record of a run, read now; None where there is no file (a Parquet) or it has changed into none."""
+        try:
+            return records.read(self.root / frame.relative(keys))
+        except (OSError, ValueError, RecursionError):
+            return None
 
-def cache_folder() -> Path:
-    """Where the index of a folder is kept: RETOUCH_CACHE, else the platform's cache."""
-    if os.environ.get("RETOUCH_CACHE"):
-        return Path(os.environ["RETOUCH_CACHE"]) / "board"
-    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA") or Path.home() / ".cache"
-    return Path(base) / "retouch" / "board"
+    def sheet(self, keys: Mapping[str, Any]) -> Path:
+        """Where the contact sheet of a run lies, whether it exists or not."""
+        return (self.root / frame.relative(keys)).with_suffix(".png")
 
 
 def submissions_root(folder: Path) -> Path:
@@ -74,7 +74,7 @@ def names_in(folder: Path) -> list[str]:
     return sorted(p.name for p in root.iterdir() if p.is_dir() and p.name[0] not in "._") if root.is_dir() else []
 
 
-def scan(root: Path, names: list[str]) -> Seen:
+def scan(root: Path, names: list[str]) -> Stamps:
     """Every JSON below the submissions' records, with modification time and size; links are not followed."""
     return {path[len(str(root)) + 1 :]: stamp for name in names for path, stamp in _walk(str(root / name / "records"))}
 
@@ -97,8 +97,8 @@ def read_one(root: Path, name: str) -> dict[str, Any]:
     file = root / name
     if file.is_symlink():
         raise ValueError("a link, not a file")
-    found = records.read(file)
-    row = frame.row(found)
+    record = records.read(file)
+    row = frame.row(record)
     if Path(name) != frame.relative(row):
         raise ValueError(f"lies where another run's record belongs; this one belongs at {frame.relative(row)}")
     return row
@@ -115,24 +115,27 @@ def reason(error: Exception) -> str:
 
 
 def read_folder(folder: Path, progress: Progress | None = None) -> Records:
-    """All records below a folder; unchanged ones come from the cache, which is then brought up to date."""
+    """All records below a folder; files that have not changed come from the index, which is then brought up to date."""
     root, names = submissions_root(folder), names_in(folder)
-    seen = scan(root, names)
-    old = _cached(folder)
-    if old is not None and old.seen == seen:
-        return Records(root, old.runs, old.rejected, manifests(root, names), seen)
-    kept, rejected = _still_good(old, seen)
-    todo = [name for name in seen if old is None or old.seen.get(name) != seen[name]]
-    parts = [kept] if kept is not None and len(kept) else []
+    stamps, old = scan(root, names), index.read(folder)
+    if old is None or old.stamps != stamps:
+        old = _update(root, old, stamps, progress)
+        index.write(folder, old)
+    return Records(root, old.runs, old.rejected, manifests(root, names), stamps)
+
+
+def _update(root: Path, old: index.Index | None, stamps: Stamps, progress: Progress | None) -> index.Index:
+    """The index as of these stamps."""
+    unchanged, rejected = _unchanged(old, stamps)
+    todo = [name for name in stamps if old is None or old.stamps.get(name) != stamps[name]]
+    parts = [unchanged] if unchanged is not None and len(unchanged) else []
     for start in range(0, len(todo), CHUNK):  # a row is small as part of a table, and a hundred times that as a dict
         part = _read_many(root, todo[start : start + CHUNK], rejected)
         parts += [part] if len(part) else []
         if progress:
             progress(min(start + CHUNK, len(todo)), len(todo))
     runs = frame.table(pd.concat(parts, ignore_index=True) if parts else [])
-    made = Records(root, runs, dict(sorted(rejected.items())), manifests(root, names), seen)
-    _keep(folder, made)
-    return made
+    return index.Index(runs, dict(sorted(rejected.items())), stamps)
 
 
 def _read_many(root: Path, names: list[str], rejected: dict[str, str]) -> pd.DataFrame:
@@ -146,11 +149,11 @@ def _read_many(root: Path, names: list[str], rejected: dict[str, str]) -> pd.Dat
     return frame.table(rows)
 
 
-def _still_good(old: Records | None, seen: Seen) -> tuple[pd.DataFrame | None, dict[str, str]]:
+def _unchanged(old: index.Index | None, stamps: Stamps) -> tuple[pd.DataFrame | None, dict[str, str]]:
     """The rows and the rejections of files that have not changed."""
     if old is None:
         return None, {}
-    same = {name for name, stamp in seen.items() if old.seen.get(name) == stamp}
+    same = {name for name, stamp in stamps.items() if old.stamps.get(name) == stamp}
     rejected = {name: why for name, why in old.rejected.items() if name in same}
     if len(old.runs) == 0:
         return None, rejected
@@ -166,27 +169,13 @@ def paths(runs: pd.DataFrame) -> "pd.Series[str]":
 
 def manifests(root: Path, names: list[str]) -> dict[str, submission.Submission]:
     """The manifests that can be read; a submission without one is shown by its name."""
-    found = {}
+    readable = {}
     for name in names:
         try:
-            found[name] = submission.read(root / name)
+            readable[name] = submission.read(root / name)
         except (ValueError, OSError):
             continue
-    return found
-
-
-def place(folder: Path) -> Path:
-    """Where the index of this folder is kept."""
-    key = hashlib.sha256(f"{VERSION}:{folder.resolve()}:{_code()}".encode()).hexdigest()[:24]
-    return cache_folder() / key
-
-
-def _code() -> str:
-    """What decides how a record is read: a change of schema, tracks or scales makes the index anew."""
-    found = frame.tracks.FOLDER
-    files = [Path(one.__file__) for one in (records, frame, frame.versions)]
-    files += [*sorted(found.glob("*/track.toml")), *sorted(found.glob("*/scale.json"))]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+    return readable
 
 
 def _own_name(name: str) -> str:
@@ -197,38 +186,10 @@ def _own_name(name: str) -> str:
 
 def read_parquet(file: Path) -> Records:
     """Runs from one Parquet with this table's columns; rows that break the rules are rejected like records."""
-    found = pd.read_parquet(file).rename(columns=_own_name)
-    lacking = [name for name in (*frame.KEYS, "status") if name not in found]
+    runs = pd.read_parquet(file).rename(columns=_own_name)
+    lacking = [name for name in (*frame.KEYS, "status") if name not in runs]
     if lacking:
         raise ValueError(f"{file} has no column {', '.join(lacking)}: not the runs that `retouch export` writes")
-    bad = frame.broken(found)
+    bad = frame.broken(runs)
     rejected = {f"{file.name}: row {i}": why for i, why in bad.items()}
-    return Records(file.parent, frame.table(found.drop(index=list(bad)).reset_index(drop=True)), rejected)
-
-
-def _cached(folder: Path) -> Records | None:
-    where = place(folder)
-    try:
-        notes = pd.read_parquet(where / "files.parquet")
-        runs = pd.read_parquet(where / "runs.parquet")
-    except (OSError, ValueError):
-        return None
-    seen = dict(zip(notes["file"], zip(notes["time"], notes["size"], strict=True), strict=True))
-    bad = notes[notes["rejected"] != ""]
-    return Records(submissions_root(folder), runs, dict(zip(bad["file"], bad["rejected"], strict=True)), {}, seen)
-
-
-def _keep(folder: Path, made: Records) -> None:
-    notes = pd.DataFrame(
-        {
-            "file": list(made.seen),
-            "time": [t for t, _ in made.seen.values()],
-            "size": [s for _, s in made.seen.values()],
-            "rejected": [made.rejected.get(name, "") for name in made.seen],
-        }
-    )
-    try:
-        write_atomically(place(folder) / "runs.parquet", made.runs.to_parquet(index=False))
-        write_atomically(place(folder) / "files.parquet", notes.to_parquet(index=False))
-    except OSError:
-        return  # no place to write: the next start reads everything again
+    return Records(file.parent, frame.table(runs.drop(index=list(bad)).reset_index(drop=True)), rejected)

@@ -20,7 +20,7 @@ RATIO = 200  # of unpacked to packed, for one file: JSON reaches 30
 
 @dataclass(frozen=True)
 class Dropped:
-    """What was found in a zip."""
+    """The contents of a zip: runs, manifests, and the files that are neither."""
 
     runs: pd.DataFrame
     rejected: dict[str, str]
@@ -113,8 +113,8 @@ def _unpack(packed: zipfile.ZipFile, entry: zipfile.ZipInfo, place: Path, left: 
     return len(content)
 
 
-def _row(found: records.Record, name: str) -> dict[str, Any]:
-    row = frame.row(found)
+def _row(record: records.Record, name: str) -> dict[str, Any]:
+    row = frame.row(record)
     wanted = "/".join(frame.relative(row).parts[2:])
     if not name.replace("\\", "/").endswith(wanted):
         raise ValueError(f"lies where another run’s record belongs; this one belongs at {wanted}")

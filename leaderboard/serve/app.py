@@ -4,14 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
-VIEWS = Path(__file__).parent.parent / "views"  # a folder called pages would be taken for Streamlit's own kind of pages
+from retouch.leaderboard import views
+
+VIEWS = Path(views.__file__).parent  # a folder called pages would be taken for Streamlit's own kind of pages
 st.set_page_config(page_title="Retouch leaderboard", page_icon="◐", layout="wide", initial_sidebar_state="collapsed")
-TITLES = {"overview": "Overview", "tradeoffs": "Trade-offs", "task": "Task", "method": "Method", "compare": "Compare",
-          "chooser": "Chooser", "submit": "Submit", "questions": "Questions"}  # fmt: skip
 st.navigation(
     [
         st.Page(VIEWS / f"{name}.py", title=title, url_path=name, default=name == "overview")
-        for name, title in TITLES.items()
+        for name, title in views.TITLES.items()
     ],
     position="top",
 ).run()

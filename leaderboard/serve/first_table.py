@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse
 from retouch.leaderboard.draw import overview_table
 from retouch.leaderboard.look import markup, theme
 from retouch.leaderboard.rank import tables
-from retouch.leaderboard.read.board import View, shared
+from retouch.leaderboard.rank.board import View, shared
 from retouch.leaderboard.views import shell
 
 INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
@@ -52,7 +52,7 @@ def page(view: View) -> str:
     dark = f"@media (prefers-color-scheme:dark){{{theme.variables(True)}}}"
     body = (
         f"<style>{theme.css()}{dark}{STYLE}</style>"
-        f'<div id="rt-first" class="rt"><main class="stMainBlockContainer">{shell.heading(*shell.LEAD)}'
+        f'<div id="rt-first" class="rt"><main class="stMainBlockContainer">{markup.heading(*shell.LEAD)}'
         f'<div class="rt-controls"></div>{markup.key()}<div class="rt-gap"></div>{table(view)}</main></div>'
         f"<script>{SCRIPT}</script>"
     )
@@ -61,8 +61,8 @@ def page(view: View) -> str:
 
 def table(view: View) -> str:
     """The overview's first page as it is without any filter."""
-    track = shell.tracks(view)[0]
-    tasks = shell.tasks_of(view, track)
+    track = view.tracks()[0]
+    tasks = view.tasks(track)
     wide = tables.overview(tables.add_ties(tables.keep(view.scores, view.records, tables.Filter(track))))
     marks = shell.marks(view, theme.look())
     return overview_table.table(wide.iloc[: shell.PAGE], tasks, view.records, marks, track)

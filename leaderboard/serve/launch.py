@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from retouch.leaderboard.read import board
+from retouch.leaderboard.rank import board
 from retouch.leaderboard.serve import snapshot
 from retouch.leaderboard.serve.server import progress
 

@@ -8,11 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from retouch.leaderboard.draw import figures
-from retouch.leaderboard.rank import tables
-from retouch.leaderboard.read import board
+from retouch.leaderboard.draw.tradeoff import tradeoff
+from retouch.leaderboard.rank import board, tables
 from retouch.leaderboard.serve import first_table
-from retouch.leaderboard.views import shell
 from retouch.leaderboard.views.shell import SOURCE
 
 APP = Path(__file__).parent / "web_app.py"
@@ -29,9 +27,9 @@ def progress(done: int, total: int) -> None:
 def warm(view: board.View) -> None:
     """Draw the first table once, so that no visitor waits for imports and pandas' own caches."""
     first_table.page(view)
-    for track in shell.tracks(view)[:1]:
+    for track in view.tracks()[:1]:
         rows = view.scores[view.scores["track"] == track].head(5)
-        figures.tradeoff(rows, "goal", "quality", view.records.controls)
+        tradeoff(rows, "goal", "quality", view.records.controls)
         tables.csv(rows)
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import plotly
 
 from retouch.benchmark.support.files import write_atomically
-from retouch.leaderboard.draw import figures, overview_table
+from retouch.leaderboard.draw import overview_table
+from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import markup, theme, words
 from retouch.leaderboard.rank import tables
-from retouch.leaderboard.read.board import View
+from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.views import shell
 
 PAGE = """<!doctype html>
@@ -33,7 +34,7 @@ def write(view: View, folder: Path) -> Path:
         "submissions.</p>",
         markup.key(),
     ]
-    for track in shell.tracks(view):
+    for track in view.tracks():
         body += _track(view, track)
     if len(view.runs) == 0:
         body.append('<p class="empty">No records yet.</p>')
@@ -50,8 +51,8 @@ def _track(view: View, track: str) -> list[str]:
     here = view.scores[view.scores["track"] == track]
     if here.empty:
         return []
-    tasks, look = shell.tasks_of(view, track), theme.look(False)
-    marks, titles = shell.marks(view, look), shell.titles(view)
+    tasks, look = view.tasks(track), theme.look(False)
+    marks, titles = shell.marks(view, look), view.titles()
     wide = tables.overview(tables.add_ties(here))
     parts = [
         f"<h2>{markup.esc(track)}</h2>",
@@ -59,17 +60,17 @@ def _track(view: View, track: str) -> list[str]:
     ]
     for task in tasks:
         panels, over = [], here[here["task"] == task]
-        for family in shell.families_of(view, track):
+        for family in view.families(track):
             part = over[over["family"] == family]
             if part["goal"].notna().any():
-                figure = figures.tradeoff(
+                figure = tradeoff(
                     part,
                     "goal",
                     "quality",
                     view.records.controls,
                     marks=marks,
                     titles=titles,
-                    title=words.FAMILIES.get(family, family),
+                    title=words.family_title(family),
                     panels=3,
                     over=over,
                     height=380,
@@ -77,7 +78,7 @@ def _track(view: View, track: str) -> list[str]:
                 panels.append(
                     f"<div class=panel data-figure='{markup.esc(figure.to_json())}' style='height:380px'></div>"
                 )
-        parts.append(f'<h2>{markup.esc(shell.task_title(task))}</h2><div class="panels">{"".join(panels)}</div>')
+        parts.append(f'<h2>{markup.esc(words.task_title(task))}</h2><div class="panels">{"".join(panels)}</div>')
     return parts
 
 

@@ -40,17 +40,17 @@ ROW = "#overview tbody td.n"
 
 def perturbed(record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """The record with its numbers moved by a few percent, still one that is valid."""
-    made = dict(record)
+    copy = dict(record)
     for name in ("goal", "quality"):
         if record.get(name):
             value = float(np.clip(record[name]["value"] + rng.normal(0, 0.03), 0, 1))
-            made[name] = {"value": value, "low": max(0.0, value - 0.02), "high": min(1.0, value + 0.02)}
-    if made.get("goal") and made.get("quality"):
-        made["score"] = harmonic(made["goal"]["value"], made["quality"]["value"])
+            copy[name] = {"value": value, "low": max(0.0, value - 0.02), "high": min(1.0, value + 0.02)}
+    if copy.get("goal") and copy.get("quality"):
+        copy["score"] = harmonic(copy["goal"]["value"], copy["quality"]["value"])
     scale = float(rng.normal(1, 0.03))
-    made["metrics"] = {name: {**m, "value": m["value"] * scale, **dict(zip(("low", "high"), sorted(
+    copy["metrics"] = {name: {**m, "value": m["value"] * scale, **dict(zip(("low", "high"), sorted(
         (m["low"] * scale, m["high"] * scale)), strict=True))} for name, m in record["metrics"].items()}  # fmt: skip
-    return made
+    return copy
 
 
 def copies(source: Path, target: Path, count: int) -> int:
@@ -81,17 +81,17 @@ def copies(source: Path, target: Path, count: int) -> int:
 
 
 def _originals(source: Path) -> Iterator[dict[str, Any]]:
-    found = load.read_folder(source)
-    for name in sorted(found.seen):
-        if name not in found.rejected:
-            yield json.loads((found.root / name).read_text(encoding="utf-8"))
+    records = load.read_folder(source)
+    for name in sorted(records.stamps):
+        if name not in records.rejected:
+            yield json.loads((records.root / name).read_text(encoding="utf-8"))
 
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as found:
-        found.bind(("localhost", 0))
-        return int(found.getsockname()[1])
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, server: "subprocess.Popen[bytes]", seconds: float = 900) -> None:
@@ -114,24 +114,24 @@ def browse(port: int) -> dict[str, float]:
 
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
-        found: dict[str, list[float]] = {"first table": [], "controls": [], "filter": []}
+        seconds: dict[str, list[float]] = {"first table": [], "controls": [], "filter": []}
         for _ in range(3):
             start = time.perf_counter()
-            page, seconds = _open(browser, port)
+            page, first = _open(browser, port)
             page.wait_for_selector("#rt-first", state="detached", timeout=60_000)
-            found["first table"].append(seconds)
-            found["controls"].append(time.perf_counter() - start)
+            seconds["first table"].append(first)
+            seconds["controls"].append(time.perf_counter() - start)
             page.wait_for_timeout(1500)
-            found["filter"].append(page.evaluate(CLICK))
+            seconds["filter"].append(page.evaluate(CLICK))
             page.context.close()
         browser.close()
-    print("   each visit:", {name: [round(v, 2) for v in values] for name, values in found.items()})
+    print("   each visit:", {name: [round(v, 2) for v in values] for name, values in seconds.items()})
     return {
-        "first table": found["first table"][0],
-        "controls": found["controls"][0],
-        "next tables": min(found["first table"]),
-        "next controls": min(found["controls"]),
-        "filter": max(found["filter"]),
+        "first table": seconds["first table"][0],
+        "controls": seconds["controls"][0],
+        "next tables": min(seconds["first table"]),
+        "next controls": min(seconds["controls"]),
+        "filter": max(seconds["filter"]),
     }
 
 
@@ -153,10 +153,10 @@ def measure(source: Path, count: int) -> dict[str, float]:
     """Build, serve and browse a board with `count` records."""
     with tempfile.TemporaryDirectory(prefix="retouch-bench-") as name:
         folder, cache = Path(name) / "submissions", Path(name) / "cache"
-        made = copies(source, folder, count)
+        written = copies(source, folder, count)
         port = free_port()
         environment = {**os.environ, "RETOUCH_CACHE": str(cache)}
-        found: dict[str, float] = {"records": made}
+        figures: dict[str, float] = {"records": written}
         for kind in ("index, first start", "index, next start"):
             start = time.perf_counter()
             server = subprocess.Popen(
@@ -164,14 +164,14 @@ def measure(source: Path, count: int) -> dict[str, float]:
             )
             try:
                 wait_for(port, server)
-                found[kind] = time.perf_counter() - start
+                figures[kind] = time.perf_counter() - start
                 if kind.endswith("next start"):
-                    found |= browse(port)
-                    found["memory MB"] = psutil.Process(server.pid).memory_info().rss / 1e6
+                    figures |= browse(port)
+                    figures["memory MB"] = psutil.Process(server.pid).memory_info().rss / 1e6
             finally:
                 server.terminate()
                 server.wait()
-        return found
+        return figures
 
 
 def floor() -> float:
@@ -209,14 +209,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("submissions", nargs="?", type=Path, default=Path("submissions"))
     parser.add_argument("--records", type=int, nargs="*", default=[1000, 100_000])
-    given = parser.parse_args()
+    args = parser.parse_args()
     load_now = psutil.getloadavg()[0] / (psutil.cpu_count() or 1)
     print(f"an empty Streamlit page: {floor():.2f} s; load of this machine: {load_now:.1f} a core")
-    for count in given.records:
-        found = measure(given.submissions, count)
+    for count in args.records:
+        figures = measure(args.submissions, count)
         aims = {"first table": 1.0 if count <= 1000 else 3.0, "filter": 0.5, "memory MB": 1000.0}
-        print(f"{found['records']:,.0f} records")
-        for name, value in list(found.items())[1:]:
+        print(f"{figures['records']:,.0f} records")
+        for name, value in list(figures.items())[1:]:
             aim = f"   (at most {aims[name]:g})" if name in aims else ""
             print(f"   {name:20} {value:8.2f}{aim}")
 

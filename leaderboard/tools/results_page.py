@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from retouch.leaderboard.rank.claims import LADDER, claims, over_seeds
+from retouch.leaderboard.tools.claims import LADDER, claims, over_seeds
 from retouch.leaderboard.read import load
 
 DROPS = ("forget", "unseen", "train", "others", "lookalikes")

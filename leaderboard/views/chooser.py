@@ -3,27 +3,27 @@
 import pandas as pd
 import streamlit as st
 
-from retouch.leaderboard.draw import figures
-from retouch.leaderboard.look import markup
+from retouch.leaderboard.draw.tradeoff import tradeoff
+from retouch.leaderboard.look import markup, numbers, sentences, words
 from retouch.leaderboard.rank import choose, scores, tables
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import shell, state
 
-found, of = shell.begin(
+view, look = shell.begin(
     "Chooser", "Say what you have and what you may spend. What is left comes best first; what is ruled out says why."
 )
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    track = shell.track(found)
-    task = state.choice("I want", "task", shell.tasks_of(found, track), show=shell.task_title, width=250, always=True)
+    track = shell.track(view)
+    task = state.choice("I want", "task", view.tasks(track), show=words.task_title, width=250, always=True)
     family = state.choice(
         "My generator is one of the",
         "family",
-        shell.families_of(found, track),
-        show=shell.family_title,
+        view.families(track),
+        show=words.family_title,
         segmented=True,
         always=True,
     )
-have = state.many("I have", "have", list(choose.HAVE), show=lambda n: choose.HAVE_TITLES[n],
+have = state.many("I have", "have", list(choose.HAVE), show=words.owned,
                   default=[n for n in choose.HAVE if n != "retraining"])  # fmt: skip
 left_, middle, right = st.columns(3, gap="medium")
 with left_:
@@ -42,8 +42,8 @@ with right:
         show=lambda v: "any" if v == 0 else f"{100 * v:g}%",
     )
 wish = choose.Wish(track, task, family, have, cost, sampling, quality)
-left, out = choose.choose(tables.add_ties(found.scores), found.records, wish)
-marks, titles = shell.marks(found, of), shell.titles(found)
+left, out = choose.choose(tables.add_ties(view.scores), view.records, wish)
+marks, titles = shell.marks(view, look), view.titles()
 
 
 def line(row: dict[str, object], last: str) -> list[str]:
@@ -53,11 +53,11 @@ def line(row: dict[str, object], last: str) -> list[str]:
     return [
         f"{markup.symbol(marks[name])} {markup.link('method', titles[name], name=name, point=point, track=track)} "
         f'<span class="dim">{markup.esc(point)}</span>',
-        markup.rank(row["rank"], int(row["ties"])),
+        numbers.rank(row["rank"], int(row["ties"])),
         markup.pair(goal, good),
-        markup.number(goal[0]) + (markup.lacking(str(row["problems"])) if pd.notna(row["goal"]) else ""),
-        markup.number(good[0]),
-        markup.percent(row["share"]),
+        numbers.number(goal[0]) + (markup.lacking(str(row["problems"])) if pd.notna(row["goal"]) else ""),
+        numbers.number(good[0]),
+        numbers.percent(row["share"]),
         last,
     ]
 
@@ -65,7 +65,7 @@ def line(row: dict[str, object], last: str) -> list[str]:
 head = ["method", "rank", "", "goal", "quality", "cost"]
 if left.empty:
     st.html(
-        shell.empty(
+        markup.empty(
             "Nothing is left. The list below says what each method lacks: the nearest wish may be one step away."
         )
     )
@@ -76,19 +76,19 @@ else:
         st.html(
             markup.table(
                 [*head, "sampling"],
-                [line(r, f"{markup.number(r['sampling_relative'])}×") for r in left.to_dict("records")],
+                [line(r, f"{numbers.number(r['sampling_relative'])}×") for r in left.to_dict("records")],
                 numeric=(1, 3, 4, 5, 6),
             )
         )
     with two:
-        figure = figures.tradeoff(
+        figure = tradeoff(
             left,
             "goal",
             "quality",
-            found.records.controls,
+            view.records.controls,
             marks=marks,
             titles=titles,
-            dark=of.dark,
+            dark=look.dark,
             panels=3,
             height=360,
         )
@@ -97,6 +97,10 @@ else:
     shell.downloads("retouch-chooser", shown.astype({"submission": str, "point": str}), figures=True)
 if len(out):
     st.html(f'<div class="rt"><h2>{len(out)} ruled out</h2></div>')
-    wrap = '<span style="white-space:normal">{}</span>'
-    st.html(markup.table([*head, "why"], [line(r, wrap.format(markup.esc(r["why"]))) for r in out.to_dict("records")],
-                         numeric=(1, 3, 4, 5)))  # fmt: skip
+    st.html(
+        markup.table(
+            [*head, "why"],
+            [line(r, markup.wrapped(sentences.ruled_out(r["obstacles"]))) for r in out.to_dict("records")],
+            numeric=(1, 3, 4, 5),
+        )
+    )

@@ -3,40 +3,40 @@
 import streamlit as st
 
 from retouch.benchmark import records
-from retouch.leaderboard.draw import cards, overview_table, portraits, sheets
+from retouch.leaderboard.draw import method_card, overview_table, portraits, sheets
 from retouch.leaderboard.look import markup
 from retouch.leaderboard.rank import scores, tables
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import shell, state
 
-found, of = shell.begin("")
-titles = shell.titles(found)
-ordered = sorted(titles, key=lambda n: (n in found.records.controls, titles[n].lower()))
+view, look = shell.begin("")
+titles = view.titles()
+ordered = sorted(titles, key=lambda n: (n in view.records.controls, titles[n].lower()))
 with st.container(horizontal=True, vertical_alignment="bottom"):
     name = state.choice("Method", "name", ordered, show=lambda n: titles[n], width=340, always=True)
-    mine = found.runs[found.runs["submission"] == name]
-    known = [t for t in shell.tracks(found) if (mine["track"] == t).any()]
+    mine = view.runs[view.runs["submission"] == name]
+    known = [t for t in view.tracks() if (mine["track"] == t).any()]
     track = state.choice("Track", "track", known, width=130, always=True)
 mine = mine[mine["track"] == track]
 chip = {
-    "control": '<span class="chip">control</span>' if name in found.records.controls else "",
+    "control": '<span class="chip">control</span>' if name in view.records.controls else "",
     "verified": '<span class="chip good">✓ verified</span>' if (mine["claim"] == "verified").any() else "",
 }
 st.html(f'<div class="rt"><h1>{markup.esc(titles[name])}</h1>{"".join(chip.values())}</div>')
-st.html(cards.method(name, found))
+st.html(method_card.method(name, view))
 
 st.html('<div class="rt"><h2>Results, beside the controls</h2></div>')
-rows = found.scores[(found.scores["track"] == track) & found.scores["submission"].isin({name} | found.records.controls)]
+rows = view.scores[(view.scores["track"] == track) & view.scores["submission"].isin({name} | view.records.controls)]
 own = rows[rows["submission"] == name]
-rows = tables.add_ties(found.scores).loc[rows.index]
+rows = tables.add_ties(view.scores).loc[rows.index]
 rows = rows[rows["family"].isin(own["family"].unique()) & rows["task"].isin(own["task"].unique())]
 if own.empty:
-    st.html(shell.empty("No run of this method is scored on this track yet."))
+    st.html(markup.empty("No run of this method is scored on this track yet."))
 else:
-    tasks = [t for t in shell.tasks_of(found, track) if (own["task"] == t).any()]
+    tasks = [t for t in view.tasks(track) if (own["task"] == t).any()]
     wide = tables.overview(rows)
     st.html(markup.key())
-    st.html(overview_table.table(wide, tasks, found.records, shell.marks(found, of), track))
+    st.html(overview_table.table(wide, tasks, view.records, shell.marks(view, look), track))
     shell.downloads(f"retouch-{name}", tables.flat(wide, tasks))
 
 st.html('<div class="rt"><h2>One run: before and after</h2></div>')
@@ -49,8 +49,8 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     here = here[here["point"] == point]
     seed = state.choice("Seed", "seed", [str(s) for s in sorted(here["seed"])], width=100, always=True)
 row = here[here["seed"] == int(seed)].iloc[0].to_dict()
-made = sheets.detail(found.records, row)
-image = sheets.html(found.records, row, made.details if made else {})
+record = view.records.record(row)
+image = sheets.html(view.records, row, record.details if record else {})
 if image:
     st.html(
         '<div class="rt dim">Same latents above and below; under each image the judge’s verdict, marked where '
@@ -58,7 +58,7 @@ if image:
     )
 else:
     st.html(
-        shell.empty(
+        markup.empty(
             "This run left no picture." + ("" if row["status"] in scores.COUNTED else f" {markup.esc(row['reason'])}")
         )
     )
@@ -68,9 +68,9 @@ def portrait(record: object) -> None:
     """The picture that fits the task."""
     drops = {k: (m.value, *records.ends(m)) for k, m in record.metrics.items()}
     drawn = [
-        ("Shares", portraits.shares(record.details, of.dark)),
-        ("Identity kept", portraits.identity_curve(record.details, of.dark)),
-        ("Quantile drops", portraits.quantile_drops(drops, of.dark)),
+        ("Shares", portraits.shares(record.details, look.dark)),
+        ("Identity kept", portraits.identity_curve(record.details, look.dark)),
+        ("Quantile drops", portraits.quantile_drops(drops, look.dark)),
     ]
     for title, figure in drawn:
         if figure is not None:
@@ -79,17 +79,17 @@ def portrait(record: object) -> None:
 
 
 left, right = st.columns([1, 1], gap="large")
-if made is None:
-    st.html(shell.empty("The record file itself is not at hand here: the board was opened on a table of runs."))
+if record is None:
+    st.html(markup.empty("The record file itself is not at hand here: the board was opened on a table of runs."))
 else:
     with left:
-        st.html(cards.record(made, row))
+        st.html(method_card.record(record, row))
     with right:
-        portrait(made)
+        portrait(record)
     st.html('<div class="rt"><h3>The command that makes it again</h3></div>')
     st.code(markup.command(row), language="bash")
     with st.expander(f"The record: {frame.relative(row)}"):
-        text = made.model_dump_json(indent=1, by_alias=True)
+        text = record.model_dump_json(indent=1, by_alias=True)
         st.code(text, language="json")
         st.download_button(
             "JSON", text, f"{name}.{point}.{seed}.json", "application/json", type="tertiary", on_click="ignore"

@@ -7,33 +7,33 @@ from retouch.leaderboard.look import markup, words
 from retouch.leaderboard.rank import tables
 from retouch.leaderboard.views import shell, state
 
-found, of = shell.begin(*shell.LEAD)
+view, look = shell.begin(*shell.LEAD)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    track = shell.track(found)
-    with_records = shell.tasks_of(found, track)
-    chosen = state.many("Task", "tasks", with_records, show=shell.task_title)
-    by = shell.filters(found, track)
+    track = shell.track(view)
+    with_records = view.tasks(track)
+    chosen = state.many("Task", "tasks", with_records, show=words.task_title)
+    by = shell.filters(view, track)
     order = state.choice("Order by", "order", ["", *with_records], width=190,
-                         show=lambda t: shell.task_title(t) if t else "mean rank")  # fmt: skip
+                         show=lambda t: words.task_title(t) if t else "mean rank")  # fmt: skip
     raw_values = state.switch(
         "Raw values", "raw", help="The measured numbers that papers quote, instead of the scale that the controls fix."
     )
 tasks = chosen or with_records
-left = tables.keep(found.scores, found.records, by)
+left = tables.keep(view.scores, view.records, by)
 left = left[left["task"].isin(tasks)]
 if left.empty:
-    st.html(shell.empty("Nothing is left under these filters. Take one away to see methods again."))
+    st.html(markup.empty("Nothing is left under these filters. Take one away to see methods again."))
     st.stop()
-raw = {task: [words.PRIMARY.get(task, "kd"), "fd"] for task in tasks} if raw_values else None
+raw = {task: [words.primary(task), "fd"] for task in tasks} if raw_values else None
 wide = tables.overview(tables.add_ties(left), order)
 above, pages, page = st.container(), -(-len(wide) // shell.PAGE), 1
 if pages > 1:
     page = int(state.choice(f"Page of {pages}", "page", [str(i + 1) for i in range(pages)], width=130))
 shown = wide.iloc[(page - 1) * shell.PAGE : page * shell.PAGE]
 if raw:
-    shown = tables.with_raw(shown, found.runs, left, raw)
+    shown = tables.with_raw(shown, view.runs, left, raw)
 above.html(markup.key(raw_values))
-above.html(overview_table.table(shown, tasks, found.records, shell.marks(found, of), track, raw))
+above.html(overview_table.table(shown, tasks, view.records, shell.marks(view, look), track, raw))
 shell.downloads("retouch-overview", tables.flat(shown, tasks, raw))
 with st.expander("What these numbers mean"):
     names = ["goal", "quality", "share"] if not raw else sorted({name for group in raw.values() for name in group})

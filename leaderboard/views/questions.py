@@ -5,11 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from retouch.benchmark.support import places
-from retouch.leaderboard.look import markup, words
+from retouch.leaderboard.look import markup, numbers
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import shell
 
-found, of = shell.begin("Questions", always=True)
+view, look = shell.begin("Questions", always=True)
 ANSWERS = (
     (
         "How are ranks made?",
@@ -70,14 +70,14 @@ for question, answer in ANSWERS:
 
 st.html('<div class="rt"><h2>Versions</h2><p>What the records were made with, against what is current here.</p></div>')
 rows = []
-for name in shell.tracks(found) if len(found.runs) else []:
-    known, part = frame.track(name), found.runs[found.runs["track"] == name]
+for name in view.tracks() if len(view.runs) else []:
+    known, part = frame.track(name), view.runs[view.runs["track"] == name]
     rows.append([markup.esc(name), markup.esc(known.version if known else "not known here"),
                  markup.esc(known.summary if known else ""), f"{len(part):,}", f"{int(part['stale'].sum()):,}",
                  f"{part['instance'].nunique()}"])  # fmt: skip
 if rows:
     st.html(markup.table(("track", "version", "what it is", "records", "stale", "instances"), rows, numeric=(3, 4, 5)))
-stale = found.runs[found.runs["stale"]] if len(found.runs) else found.runs
+stale = view.runs[view.runs["stale"]] if len(view.runs) else view.runs
 if len(stale):
     lines = [[markup.esc(frame.relative(r)), markup.esc(r["reason"])] for r in stale.head(100).to_dict("records")]
     st.html(markup.table(("stale record", "why"), lines))
@@ -86,20 +86,19 @@ if changes.is_file():
     with st.expander("Changes of tracks and scores, by version"):
         st.markdown(changes.read_text(encoding="utf-8").split("\n", 1)[1])
 
-rejected = found.records.rejected
+rejected = view.records.rejected
 st.html(f'<div class="rt"><h2 id="rejected">Rejected records: {len(rejected)}</h2></div>')
 if rejected:
     st.html(
         markup.table(
             ("file", "why"),
-            [
-                [f"<code>{markup.esc(name)}</code>", f'<span style="white-space:normal">{markup.esc(why)}</span>']
-                for name, why in list(rejected.items())[:500]
-            ],
+            [[f"<code>{markup.esc(name)}</code>", markup.wrapped(why)] for name, why in list(rejected.items())[:500]],
         )
     )
 else:
-    st.html(shell.empty("None: every record that was found is on the board."))
+    st.html(markup.empty("None: every record that was found is on the board."))
 st.html('<div class="rt"><h2>Every number</h2></div>')
 with st.expander("What each number means, and when not to trust it"):
-    st.html(markup.explain([*words.FIELDS, *words.COUNTS, *(frame.metrics_of(found.runs) if len(found.runs) else [])]))
+    st.html(
+        markup.explain([*numbers.FIELDS, *numbers.COUNTS, *(frame.metrics_of(view.runs) if len(view.runs) else [])])
+    )

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from retouch.leaderboard.look import theme, words
+from retouch.leaderboard.look import markup, theme, words
 from retouch.leaderboard.rank import tables
-from retouch.leaderboard.read.board import View, shared
+from retouch.leaderboard.rank.board import View, shared
 from retouch.leaderboard.views import state
 
 PAGE = 60  # rows of the overview on the screen at once
@@ -41,81 +41,44 @@ def dark() -> bool:
 
 def begin(title: str, lead: str = "", *, always: bool = False) -> tuple[View, theme.Look]:
     """Style sheet, heading, data. Where there are no records it says so and stops, unless the page `always` shows."""
-    of = theme.look(dark())
-    st.html(f"<style>{theme.css(of.dark)}</style>")
+    look = theme.look(dark())
+    st.html(f"<style>{theme.css(look.dark)}</style>")
     if title:
-        st.html(heading(title, lead))
-    found = view()
-    if len(found.runs) == 0:
-        bad = len(found.records.rejected)
-        st.html(empty(REJECTED.format(bad) if bad else NONE_YET))
+        st.html(markup.heading(title, lead))
+    newest = view()
+    if len(newest.runs) == 0:
+        bad = len(newest.records.rejected)
+        st.html(markup.empty(REJECTED.format(bad) if bad else NONE_YET))
         if not always:
             st.stop()
-    return found, of
+    return newest, look
 
 
-def heading(title: str, lead: str = "") -> str:
-    """A page's title and what it is about, both HTML."""
-    return f'<div class="rt"><h1>{title}</h1>{f"<p>{lead}</p>" if lead else ""}</div>'
-
-
-def empty(text: str) -> str:
-    """An empty state; `text` is HTML."""
-    return f'<div class="rt"><div class="empty">{text}</div></div>'
-
-
-def tracks(found: View) -> list[str]:
-    """The tracks that have records, the one with most records first."""
-    return [str(name) for name in found.runs["track"].value_counts().index if (found.runs["track"] == name).any()]
-
-
-def track(found: View) -> str:
+def track(view: View) -> str:
     """The track that is looked at."""
-    known = tracks(found)
+    names = view.tracks()
     return (
         state.choice(
-            "Track", "track", known, width=130, always=True, help="A named, versioned list of instances and seeds."
+            "Track", "track", names, width=130, always=True, help="A named, versioned list of instances and seeds."
         )
-        if known
+        if names
         else ""
     )
-
-
-def task_title(name: str) -> str:
-    """A task's title."""
-    return words.TASKS.get(name, name.replace("_", " ").capitalize())
-
-
-def family_title(name: str) -> str:
-    """A family's title."""
-    return words.FAMILIES.get(name, name)
-
-
-def tasks_of(found: View, track_name: str) -> list[str]:
-    """The tasks of a track that have records, in the usual order."""
-    have = set(found.runs.loc[found.runs["track"] == track_name, "task"].unique())
-    return [t for t in words.TASKS if t in have] + sorted(have - set(words.TASKS))
-
-
-def families_of(found: View, track_name: str) -> list[str]:
-    """The families of a track that have records."""
-    have = set(found.runs.loc[found.runs["track"] == track_name, "family"].unique())
-    return [f for f in words.FAMILIES if f in have]
 
 
 FORMATS = ("svg", "png")  # that a figure is saved as
 COSTS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, float("inf"))
 
 
-def filters(found: View, track_name: str) -> tables.Filter:
+def filters(view: View, track_name: str) -> tables.Filter:
     """The filters that the overview and the trade-offs share."""
-    families = state.many("Family", "families", families_of(found, track_name), show=family_title)
+    families = state.many("Family", "families", view.families(track_name), show=words.family_title)
     with st.popover("More filters", icon=":material/tune:"):
         allowed = state.many(
             "The method may need",
             "access",
             list(words.NEEDS),
-            show=lambda n: words.NEEDS[n],
+            show=words.need,
             pills=False,
             help="Methods that need anything else are left out. Empty: no restriction.",
         )
@@ -128,15 +91,9 @@ def filters(found: View, track_name: str) -> tables.Filter:
     return tables.Filter(track_name, (), families, allowed, cost, claim, complete, find)  # fmt: skip
 
 
-def marks(found: View, of: theme.Look) -> dict[str, theme.Mark]:
+def marks(view: View, look: theme.Look) -> dict[str, theme.Mark]:
     """A colour and a shape for every submission."""
-    names = [str(name) for name in found.runs["submission"].cat.categories]
-    return theme.marks(names, found.records.controls, of)
-
-
-def titles(found: View) -> dict[str, str]:
-    """Every submission's title."""
-    return {str(name): found.records.title(str(name)) for name in found.runs["submission"].cat.categories}
+    return theme.marks(view.submissions(), view.records.controls, look)
 
 
 def downloads(name: str, shown: pd.DataFrame, *, figures: bool = False) -> None:

@@ -7,11 +7,11 @@ import streamlit as st
 from retouch.leaderboard.draw import overview_table
 from retouch.leaderboard.look import markup, theme
 from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import upload
-from retouch.leaderboard.read.board import View
 from retouch.leaderboard.views import shell, state
 
-found, of = shell.begin("Submit", "From nothing to a row on the board in three steps and a pull request.", always=True)
+view, look = shell.begin("Submit", "From nothing to a row on the board in three steps and a pull request.", always=True)
 STEPS = (
     (
         "retouch new my_method",
@@ -61,20 +61,20 @@ st.html(
 )
 if bad:
     st.html(markup.table(("file", "what is wrong"), [
-        [f"<code>{markup.esc(name)}</code>", f'<span style="white-space:normal">{markup.esc(why)}</span>']
+        [f"<code>{markup.esc(name)}</code>", markup.wrapped(why)]
         for name, why in list(dropped.rejected.items())[:200]]))  # fmt: skip
 if good:
     names = [str(n) for n in dropped.runs["submission"].unique()]
-    records = replace(found.records, runs=upload.place_among(dropped, found.runs),
-                      manifests={**found.records.manifests, **dropped.manifests})  # fmt: skip
+    records = replace(view.records, runs=upload.place_among(dropped, view.runs),
+                      manifests={**view.records.manifests, **dropped.manifests})  # fmt: skip
     track = str(dropped.runs["track"].value_counts().index[0])
     here = records.runs[records.runs["track"] == track]
-    made = scores.table(here, records.controls, found.scores)
-    cohorts = made[made["submission"].isin(names)][["task", "family"]].drop_duplicates()
-    made = tables.add_ties(made).merge(cohorts, on=["task", "family"])
-    tasks = shell.tasks_of(View(records, made), track)
-    marks = theme.marks([str(n) for n in records.runs["submission"].cat.categories], records.controls, of)
+    table = scores.table(here, records.controls, view.scores)
+    cohorts = table[table["submission"].isin(names)][["task", "family"]].drop_duplicates()
+    table = tables.add_ties(table).merge(cohorts, on=["task", "family"])
+    tasks = View(records, table).tasks(track)
+    marks = theme.marks([str(n) for n in records.runs["submission"].cat.categories], records.controls, look)
     st.html(f'<div class="rt"><h2>{markup.esc(", ".join(names))} among the others on {markup.esc(track)}</h2></div>')
-    wide = tables.overview(made)
+    wide = tables.overview(table)
     st.html(markup.key())
     st.html(overview_table.table(wide, [t for t in tasks if (t, "goal") in wide], records, marks, track, loud=names))

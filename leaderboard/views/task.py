@@ -3,34 +3,33 @@
 import pandas as pd
 import streamlit as st
 
-from retouch.leaderboard.draw import cards, figures, overview_table
-from retouch.leaderboard.look import markup, words
+from retouch.leaderboard.draw import task_card
+from retouch.leaderboard.draw.seeds import seeds
+from retouch.leaderboard.look import markup, numbers, words
 from retouch.leaderboard.rank import scores, tables
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import shell, state
 
-found, of = shell.begin("")
+view, look = shell.begin("")
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    track = shell.track(found)
-    task = state.choice("Task", "task", shell.tasks_of(found, track), show=shell.task_title, width=250, always=True)
+    track = shell.track(view)
+    task = state.choice("Task", "task", view.tasks(track), show=words.task_title, width=250, always=True)
     families = [
         f
-        for f in shell.families_of(found, track)
-        if ((found.runs["task"] == task) & (found.runs["family"] == f) & (found.runs["track"] == track)).any()
+        for f in view.families(track)
+        if ((view.runs["task"] == task) & (view.runs["family"] == f) & (view.runs["track"] == track)).any()
     ]
-    family = state.choice("Family", "family", families, show=shell.family_title, segmented=True, always=True)
+    family = state.choice("Family", "family", families, show=words.family_title, segmented=True, always=True)
     only = state.text("Only methods that contain", "method", width=260)
-st.html(f'<div class="rt"><h1>{markup.esc(shell.task_title(task))}</h1></div>' + cards.task(task))
-every = tables.instances(found.runs, track, task)
+st.html(f'<div class="rt"><h1>{markup.esc(words.task_title(task))}</h1></div>' + task_card.task(task))
+every = tables.instances(view.runs, track, task)
 every = every[every["family"] == family]
 if only:
-    every = every[[only.lower() in f"{n} {found.records.title(n)}".lower() for n in every["submission"].astype(str)]]
-marks, titles = shell.marks(found, of), shell.titles(found)
+    every = every[[only.lower() in f"{n} {view.records.title(n)}".lower() for n in every["submission"].astype(str)]]
+marks, titles = shell.marks(view, look), view.titles()
 current = every[~every["stale"]]
 best = current.groupby("submission", observed=True)["score"].mean()
-order = {
-    n: (n in found.records.controls, -best.get(n, 0) if best.get(n, 0) == best.get(n, 0) else 0, n) for n in titles
-}
+order = {n: (n in view.records.controls, -best.get(n, 0) if best.get(n, 0) == best.get(n, 0) else 0, n) for n in titles}
 
 
 def draw(name: str) -> None:
@@ -39,12 +38,12 @@ def draw(name: str) -> None:
     with left:
         part = current[current["instance"] == name].sort_values(
             "submission", key=lambda names: [order[str(n)] for n in names], kind="stable")  # fmt: skip
-        figure = figures.runs(part, marks=marks, titles=titles, dark=of.dark)
+        figure = seeds(part, marks=marks, titles=titles, dark=look.dark)
         shell.chart(figure, f"runs-{name}", f"Goal and quality of every seed on {name}")
         if len(part) < (every["instance"] == name).sum():
             st.html('<div class="rt dim">Stale runs are left out; the table below has them.</div>')
     with right:
-        cards.instance(found, track, name)
+        st.html(task_card.instance(view, track, name))
 
 
 names = list(dict.fromkeys(every["instance"].astype(str)))
@@ -57,31 +56,28 @@ for name in names:
         with st.expander(f"{markup.plain(name)}: for choosing parameters, not scored"):
             draw(name)
 if every.empty:
-    st.html(shell.empty("No method of that name ran here. Empty the field to see all."))
-st.html(cards.resolution(scores.matrix(found.runs, track, task, family, "goal"),
-                         scores.matrix(found.runs, track, task, family, "quality")))  # fmt: skip
+    st.html(markup.empty("No method of that name ran here. Empty the field to see all."))
+st.html(task_card.resolution(scores.matrix(view.runs, track, task, family, "goal"),
+                         scores.matrix(view.runs, track, task, family, "quality")))  # fmt: skip
 
 st.html('<div class="rt"><h2>Every run</h2></div>')
 names = [
-    n
-    for n in frame.metrics_of(found.runs[(found.runs["task"] == task) & (found.runs["family"] == family)])
-    if n in every
+    n for n in frame.metrics_of(view.runs[(view.runs["task"] == task) & (view.runs["family"] == family)]) if n in every
 ]
-primary = [n for n in (words.PRIMARY.get(task, ""), "fd", "precision", "recall") if n in names]
-extra = state.many("Raw numbers", "raw", names, show=lambda n: words.entry(n).title, pills=False, default=primary)
+primary = [n for n in (words.primary(task), "fd", "precision", "recall") if n in names]
+extra = state.many("Raw numbers", "raw", names, show=lambda n: numbers.entry(n).title, pills=False, default=primary)
 shown = every[[*tables.RUN, *frame.with_ends(*frame.SCALED, *extra), "share", "claim"]]
-numbers = [overview_table.short(n) for n in extra]
-head = ["method", "point", "instance", "seed", "goal", "quality", *numbers, "cost", "record"]
+headings = [numbers.short(n) for n in extra]
+head = ["method", "point", "instance", "seed", "goal", "quality", *headings, "cost", "record"]
 
 
 def line(row: dict[str, object]) -> list[str]:
     """The cells of one run."""
     status = "stale" if row["stale"] else str(row["status"])
     goal = (
-        markup.number(row["goal"])
+        numbers.number(row["goal"])
         if status in scores.COUNTED
-        else f'<span class="chip bad" title="{markup.esc(row["reason"])}">'
-        f"{markup.esc(words.STATUS.get(status, status))}</span>"
+        else f'<span class="chip bad" title="{markup.esc(row["reason"])}">{markup.esc(words.status(status))}</span>'
     )
     keys = {
         "name": row["submission"],
@@ -96,9 +92,9 @@ def line(row: dict[str, object]) -> list[str]:
         markup.esc(row["instance"]),
         str(row["seed"]),
         goal,
-        markup.number(row["quality"]),
-        *[markup.number(row[n], 3) for n in extra],
-        markup.percent(row["share"]),
+        numbers.number(row["quality"]),
+        *[numbers.number(row[n], 3) for n in extra],
+        numbers.percent(row["share"]),
         markup.link("method", "open", hint="picture, numbers, record and command", **keys),
     ]
 

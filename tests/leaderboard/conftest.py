@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 import invented
 
-from retouch.leaderboard.read import board
+from retouch.leaderboard.rank import board
 from retouch.leaderboard.serve import launch
 from retouch.leaderboard.tools.load_times import BROWSER, free_port, wait_for
 

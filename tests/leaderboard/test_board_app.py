@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from retouch import leaderboard
+from retouch.leaderboard import views
 from retouch.leaderboard.views.shell import SOURCE
 
-VIEWS = Path(leaderboard.__file__).parent / "views"
-PAGES = sorted(p.stem for p in VIEWS.glob("*.py"))
+VIEWS = Path(views.__file__).parent
+PAGES = list(views.TITLES)
 
 
 def page(name: str, source: Path, monkeypatch: pytest.MonkeyPatch, /, **query: str) -> AppTest:

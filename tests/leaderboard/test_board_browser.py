@@ -119,7 +119,7 @@ def test_the_first_table_is_the_one_that_stays(visit: Visit, browser: Any, serve
     plain.context.close()
 
 
-def test_a_filter_narrows_the_table_and_its_address_opens_the_same(visit: Visit, browser: Any, server: str) -> None:
+def test_a_filter_narrows_and_its_address_opens_the_same(visit: Visit, browser: Any, server: str) -> None:
     before = visit.open("").rows()
     visit.page.get_by_role("button", name="GANs").click()
     visit.page.wait_for_function(

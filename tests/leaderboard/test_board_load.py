@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from retouch.benchmark import records, tracks
-from retouch.leaderboard.read import board, frame, load
+from retouch.leaderboard.rank import board
+from retouch.leaderboard.read import frame, load
 
 
 def test_every_valid_record_is_a_row(folder: Path, view: board.View) -> None:
@@ -70,7 +71,7 @@ def test_cached_and_fresh_are_equal(folder: Path, cache: Path, monkeypatch: pyte
     monkeypatch.setattr(load, "read_one", None)  # no file is read again
     cached = load.read_folder(folder)
     pd.testing.assert_frame_equal(cached.runs, fresh.runs)  # values, dtypes and order
-    assert len(cached.runs) > 100 and cached.rejected == fresh.rejected and cached.seen == fresh.seen
+    assert len(cached.runs) > 100 and cached.rejected == fresh.rejected and cached.stamps == fresh.stamps
 
 
 def test_board_follows_the_folder(tmp_path: Path) -> None:

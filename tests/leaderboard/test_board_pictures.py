@@ -13,12 +13,12 @@ from invented import MARKUP
 from PIL import Image
 
 from retouch.benchmark import records
-from retouch.leaderboard.draw import figures, overview_table, portraits, sheets
-from retouch.leaderboard.look import labels, markup, submission_text, theme, words
-from retouch.leaderboard.rank import tables
-from retouch.leaderboard.read import board, upload
+from retouch.leaderboard.draw import overview_table, portraits, sheets
+from retouch.leaderboard.draw.tradeoff import tradeoff
+from retouch.leaderboard.look import labels, markup, numbers, submission_text, theme, words
+from retouch.leaderboard.rank import board, tables
+from retouch.leaderboard.read import upload
 from retouch.leaderboard.serve import snapshot
-from retouch.leaderboard.views import shell
 
 TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br", "code", "caption", "sup"}
 
@@ -41,7 +41,11 @@ def table(view: board.View, dark: bool = False) -> str:
     """The overview's HTML."""
     wide = tables.overview(tables.add_ties(view.scores))
     return overview_table.table(
-        wide, shell.tasks_of(view, "tiny"), view.records, shell.marks(view, theme.look(dark)), "tiny"
+        wide,
+        view.tasks("tiny"),
+        view.records,
+        theme.marks(view.submissions(), view.records.controls, theme.look(dark)),
+        "tiny",
     )
 
 
@@ -62,7 +66,7 @@ def test_escaping_for_labels() -> None:
 @pytest.mark.parametrize("dark", [False, True])
 def test_tradeoff_draws_rows_front_and_controls(view: board.View, dark: bool) -> None:
     part = view.scores[(view.scores["task"] == "attribute_rebalancing") & (view.scores["family"] == "gan")]
-    figure = figures.tradeoff(part, "goal", "quality", view.records.controls, titles=shell.titles(view), dark=dark)
+    figure = tradeoff(part, "goal", "quality", view.records.controls, titles=view.titles(), dark=dark)
     drawn = [t for t in figure.data if t.name != "Pareto front"]
     assert sum(len(t.x) for t in drawn) == part["goal"].notna().sum()
     assert any(t.name == "Pareto front" for t in figure.data)
@@ -73,7 +77,7 @@ def test_tradeoff_draws_rows_front_and_controls(view: board.View, dark: bool) ->
 
 
 def test_an_empty_tradeoff_is_a_figure(view: board.View) -> None:
-    assert figures.tradeoff(view.scores.head(0), "goal", "quality").to_json()
+    assert tradeoff(view.scores.head(0), "goal", "quality").to_json()
 
 
 def test_labels_keep_clear_of_each_other() -> None:
@@ -147,7 +151,9 @@ def test_targets_are_words() -> None:
 def test_primary_numbers_are_the_tasks_own() -> None:
     from retouch.benchmark import tasks
 
-    assert {name: tasks.module(name).GOAL for name in words.TASKS} == words.PRIMARY
+    assert {name: words.primary(name) for name in records.TASKS} == {
+        name: tasks.module(name).GOAL for name in records.TASKS
+    }
 
 
 def test_sheet_is_cut_into_its_images(view: board.View) -> None:
@@ -155,10 +161,10 @@ def test_sheet_is_cut_into_its_images(view: board.View) -> None:
         (view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")
     ]
     row = runs.iloc[0].to_dict()
-    record = sheets.detail(view.records, row)
+    record = view.records.record(row)
     text = sheets.html(view.records, row, record.details)
     assert text.count("<img") == 24 and text.count('class="bad"') == 1
-    tiles = sheets.cut(sheets.file(view.records, row), 12, 2)
+    tiles = sheets.cut(view.records.sheet(row), 12, 2)
     assert len(tiles) == 2 and len(tiles[0]) == 12
 
 
@@ -176,11 +182,11 @@ def test_a_picture_that_is_none_is_not_shown(tmp_path: Path) -> None:
 
 
 def test_every_number_of_the_shipped_records_is_explained() -> None:
-    files = (Path(figures.__file__).parents[1] / "submissions").glob("*/records/**/*.0.json")
+    files = (Path(__file__).parents[2] / "submissions").glob("*/records/**/*.0.json")
     names = {name for file in files for name in json.loads(file.read_text())["metrics"]}
     assert "edited_identity" in names
     for name in names:
-        assert words.entry(name).meaning != "A raw number that the record carries.", name
+        assert numbers.entry(name).meaning != "A raw number that the record carries.", name
 
 
 def packed(files: dict[str, bytes]) -> bytes:
@@ -246,7 +252,8 @@ def test_figures_can_be_imported_without_streamlit() -> None:
     import sys
 
     code = (
-        "import sys; from retouch.leaderboard.draw import figures\nassert not {'streamlit', 'torch'} & set(sys.modules)"
+        "import sys; from retouch.leaderboard.draw import differences, overview_table, portraits, seeds, tradeoff\n"
+        "assert not {'streamlit', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

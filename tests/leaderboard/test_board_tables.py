@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from retouch import metrics
 from retouch.leaderboard.draw import overview_table
-from retouch.leaderboard.look import markup, theme
-from retouch.leaderboard.rank import choose, paired, scores, tables
-from retouch.leaderboard.read import board
+from retouch.leaderboard.look import numbers, sentences, theme
+from retouch.leaderboard.rank import board, choose, paired, scores, tables
 
 
 def pick(view: board.View, **keys: str) -> pd.DataFrame:
@@ -162,15 +161,15 @@ def test_comparison_says_who_is_ahead(view: board.View) -> None:
     same = paired.pairs(view.runs, "tiny", a, a, "quality", ["category_redaction"])
     assert (same["value"] == 0).all()
     assert (
-        paired.sentence(goal, same, "A", "B")
+        sentences.comparison(goal, same, "A", "B")
         == "A redacts more on 3 of 3 instances than B. Quality is not distinguishable."
     )
-    assert paired.sentence(back, same, "B", "A").startswith("A redacts more on 3 of 3 instances than B.")
-    assert "nothing can be compared" in paired.sentence(goal.head(0), same.head(0), "A", "B")
+    assert sentences.comparison(back, same, "B", "A").startswith("A redacts more on 3 of 3 instances than B.")
+    assert "nothing can be compared" in sentences.comparison(goal.head(0), same.head(0), "A", "B")
 
 
 @pytest.mark.parametrize("track", ["tiny", "not-known-here"])
-def test_rows_with_missing_seeds_are_compared_on_those_that_both_have(view: board.View, track: str) -> None:
+def test_missing_seeds_leave_those_that_both_have(view: board.View, track: str) -> None:
     a, b = ("rejection", "default"), ("finetune_retain", "steps-200")
     runs = view.runs.assign(track=track)
     runs = runs[(runs["submission"] != "rejection") | (runs["seed"] < 2)]
@@ -182,14 +181,12 @@ def test_rows_with_missing_seeds_are_compared_on_those_that_both_have(view: boar
     alone = [paired.pairs(runs[runs["seed"] == 0], track, a, b, name, ["category_redaction"])
              for name in ("goal", "quality")]  # fmt: skip
     assert len(alone[0]) == 3 and alone[0]["low"].isna().all()
-    assert paired.sentence(*alone, "A", "B") == (
+    assert sentences.comparison(*alone, "A", "B") == (
         "In category redaction they have one seed in common, too few to tell. One seed cannot tell quality apart."
     )
 
 
-def test_scores_are_made_anew_where_anything_that_they_rest_on_changes(
-    view: board.View, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_are_made_anew_where_their_sources_change(view: board.View, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = view.runs[(view.runs["family"] == "gan") & (view.runs["task"] == "category_redaction")]
     digest = scores._digest(runs, {"unchanged"})
     assert digest == scores._digest(runs.iloc[::-1], {"unchanged"}) != scores._digest(runs, {"retrained"})
@@ -199,7 +196,7 @@ def test_scores_are_made_anew_where_anything_that_they_rest_on_changes(
     assert scores._digest(runs, {"unchanged"}) != digest
 
 
-def test_raw_numbers_of_incomplete_rows_have_no_interval_and_a_mark(view: board.View) -> None:
+def test_raw_numbers_of_incomplete_rows_are_marked(view: board.View) -> None:
     runs = view.runs[(view.runs["submission"] != "rejection") | (view.runs["seed"] < 2)]
     made = scores.table(runs, view.records.controls)
     made = made[(made["task"] == "category_redaction") & (made["submission"] == "rejection")]
@@ -212,12 +209,17 @@ def test_raw_numbers_of_incomplete_rows_have_no_interval_and_a_mark(view: board.
     assert page.count("<sup title=") == len(wide) == 3
 
 
+def reasons(out: pd.DataFrame) -> dict[str, str]:
+    """Why each submission is ruled out, in words."""
+    return {row["submission"]: sentences.ruled_out(row["obstacles"]) for row in out.to_dict("records")}
+
+
 def test_what_is_not_recorded_meets_no_limit(view: board.View) -> None:
     unknown = view.scores.assign(share=np.nan, sampling_relative=np.nan)
     everything = list(choose.HAVE)
     asked = choose.Wish("tiny", "category_redaction", "gan", everything, cost=0.5, sampling=0.1)
     left, out = choose.choose(unknown, view.records, asked)
-    assert left.empty and out["why"].str.contains("cost not recorded; sampling speed not recorded").all()
+    assert left.empty and all("cost not recorded; sampling speed not recorded" in why for why in reasons(out).values())
     left, _ = choose.choose(unknown, view.records, choose.Wish("tiny", "category_redaction", "gan", everything))
     assert len(left)
 
@@ -226,7 +228,7 @@ def test_without_a_manifest_a_method_may_need_anything(view: board.View) -> None
     bare = replace(view.records, manifests={})
     wish = choose.Wish("tiny", "category_redaction", "gan", ["weights"])
     _, out = choose.choose(view.scores, bare, wish)
-    assert out["why"].str.contains("what it needs is not known").all()
+    assert all("what it needs is not known" in why for why in reasons(out).values())
     left, _ = choose.choose(view.scores, bare, replace(wish, have=list(choose.HAVE)))
     assert "rejection" in set(left["submission"])
     kept = tables.keep(view.scores, bare, tables.Filter("tiny", allowed=["classifier"]))
@@ -237,12 +239,12 @@ def test_chooser_rules_out_with_reasons(view: board.View) -> None:
     wish = choose.Wish("tiny", "category_redaction", "gan", have=["weights", "classifier"], quality=0.5)
     left, out = choose.choose(view.scores, view.records, wish)
     assert set(left["submission"]) == {"rejection"}
-    why = out.set_index("submission")["why"].to_dict()
+    why = reasons(out)
     assert "needs the training data" in why["finetune_retain"] and "quality" in why["gradient_ascent"]
     assert "unchanged" not in {*left["submission"], *out["submission"]}
     slow = choose.Wish("tiny", "category_redaction", "gan", have=list(choose.HAVE), sampling=0.9, cost=0.04)
     left, out = choose.choose(view.scores, view.records, slow)
-    assert "samples at 35%" in out.set_index("submission")["why"]["rejection"] and (left["share"] <= 0.04).all()
+    assert "samples at 35%" in reasons(out)["rejection"] and (left["share"] <= 0.04).all()
 
 
 @pytest.mark.parametrize(
@@ -252,12 +254,12 @@ def test_chooser_rules_out_with_reasons(view: board.View) -> None:
      (-0.5, "-0.50")],
 )  # fmt: skip
 def test_numbers(value: float | None, text: str) -> None:
-    assert markup.number(value) == text
+    assert numbers.number(value) == text
 
 
 def test_ranks_and_percentages_read_well() -> None:
-    assert [markup.rank(1.0), markup.rank(2.0, 3), markup.rank(float("nan"))] == ["1", "=2", "–"]
-    assert [markup.percent(v) for v in (0, 0.0034, 0.1, 1.0, 2.0, float("nan"))] == [
+    assert [numbers.rank(1.0), numbers.rank(2.0, 3), numbers.rank(float("nan"))] == ["1", "=2", "–"]
+    assert [numbers.percent(v) for v in (0, 0.0034, 0.1, 1.0, 2.0, float("nan"))] == [
         "0%",
         "0.34%",
         "10%",
@@ -296,7 +298,7 @@ def test_the_report_says_what_the_records_hold():
 def test_a_claim_holds_if_the_means_meet_it():
     import pandas as pd
 
-    from retouch.leaderboard.rank.claims import claims
+    from retouch.leaderboard.tools.claims import claims
 
     def run(name, share, quality):
         keys = {"instance": "identity_removal/faces-gan", "submission": name, "point": "default"}
@@ -311,7 +313,7 @@ def test_a_claim_holds_if_the_means_meet_it():
 
 def test_an_interval_is_as_wide_as_records_and_seeds_claim():
     """Equal seeds cut off at 1, each with 0.2 below: neither the cut side nor the number of seeds narrows that."""
-    from retouch.leaderboard.rank.claims import over_seeds
+    from retouch.leaderboard.tools.claims import over_seeds
 
     runs = pd.DataFrame({"goal": [1.0, 1.0, 1.0], "goal.low": 0.8, "goal.high": 1.0})
     assert str(over_seeds(runs, "goal")) == "1.00 ± 0.20"
@@ -327,7 +329,8 @@ def test_one_image_has_no_interval() -> None:
 
 
 def test_goals_near_zero_keep_two_decimals():
-    from retouch.leaderboard.look.markup import pair, scaled
+    from retouch.leaderboard.look.markup import pair
+    from retouch.leaderboard.look.numbers import scaled
 
     assert scaled(0.00184) == "0.00" and scaled(float("nan")) == "–"
     assert "goal 0.00, quality 0.98" in pair((0.00184, 0.0, 0.01), (0.98, 0.9, 1.0))

@@ -64,60 +64,62 @@ class Runs:
 
 def _taming(runs: pd.DataFrame) -> Iterator[tuple[str, str, bool]]:
     for count, name in LADDER.items():
-        ask = Runs(runs, f"identity_removal/{name}")
-        unseen, others = (ask(f"m:quantile_drop_{who}", "taming_flows") for who in ("unseen", "others"))
-        before, after = (ask("m:identity_share", who) for who in ("unchanged", "taming_flows"))
-        share = ask("share", "taming_flows").value
-        said = f"drop {unseen} against {others}, {share:.1%} of pre-training; share of samples {before}, then {after}"
-        yield f"{count} forget image{'s' * (count != '1')}", said, unseen.value > others.value and share <= 0.1
+        measured = Runs(runs, f"identity_removal/{name}")
+        unseen, others = (measured(f"m:quantile_drop_{who}", "taming_flows") for who in ("unseen", "others"))
+        before, after = (measured("m:identity_share", who) for who in ("unchanged", "taming_flows"))
+        share = measured("share", "taming_flows").value
+        text = f"drop {unseen} against {others}, {share:.1%} of pre-training; share of samples {before}, then {after}"
+        yield f"{count} forget image{'s' * (count != '1')}", text, unseen.value > others.value and share <= 0.1
 
 
 def _redaction(runs: pd.DataFrame) -> Iterator[tuple[str, str, bool]]:
     for instance, column in REDACTED.items():
-        ask = Runs(runs, instance)
-        before = ask(f"m:{column}", "unchanged")
+        measured = Runs(runs, instance)
+        before = measured(f"m:{column}", "unchanged")
         for form in FORMS:
             name = f"data_redaction_{form}"
-            after, quality, share = (ask(key, name) for key in (f"m:{column}", "quality", "share"))
-            said = f"{before} became {after}, quality {quality}, {share.value:.1%} of pre-training"
-            yield f"{instance}, by {form}", said, after.value <= before.value / 10 and quality.value >= QUALITY
+            after, quality, share = (measured(key, name) for key in (f"m:{column}", "quality", "share"))
+            text = f"{before} became {after}, quality {quality}, {share.value:.1%} of pre-training"
+            yield f"{instance}, by {form}", text, after.value <= before.value / 10 and quality.value >= QUALITY
 
 
 def _self_conditioned(runs: pd.DataFrame) -> Iterator[tuple[str, str, bool]]:
     for instance in ("attribute_rebalancing/faces-gan", "attribute_rebalancing/faces-gan-pair"):
-        ask = Runs(runs, instance)
+        measured = Runs(runs, instance)
         for point, walk in POINTS.items():
             reach, identity, quality = (
-                [ask(key, "self_conditioned_gan", point), ask(key, "boundary_walk", walk)]
+                [measured(key, "self_conditioned_gan", point), measured(key, "boundary_walk", walk)]
                 for key in ("m:edit_reach", "m:edited_identity", "quality")
             )
-            said = (f"reach {reach[0]} against {reach[1]}, identity {identity[0]} against {identity[1]}; quality "
+            text = (f"reach {reach[0]} against {reach[1]}, identity {identity[0]} against {identity[1]}; quality "
                     f"{quality[0]} against {quality[1]}")  # fmt: skip
             holds = all(ours.value > theirs.value for ours, theirs in (reach, identity))
-            yield f"{instance}, {point} against {walk}", said, holds
+            yield f"{instance}, {point} against {walk}", text, holds
 
 
 def _guidance(runs: pd.DataFrame) -> Iterator[tuple[str, str, bool]]:
     for name in ("faces-diffusion", "faces-diffusion-pair", "faces-diffusion-uneven"):
-        ask = Runs(runs, f"attribute_rebalancing/{name}")
-        before, best = (ask("m:fairness_discrepancy", control) for control in ("unchanged", "retrained"))
+        measured = Runs(runs, f"attribute_rebalancing/{name}")
+        before, best = (measured("m:fairness_discrepancy", control) for control in ("unchanged", "retrained"))
         for point in ("default", "gentle", "papers-temperature", "batch-5"):
-            after, quality = (ask(key, "distribution_guidance", point) for key in ("m:fairness_discrepancy", "quality"))
+            after, quality = (
+                measured(key, "distribution_guidance", point) for key in ("m:fairness_discrepancy", "quality")
+            )
             holds = after.value <= before.value / 4 and quality.value >= QUALITY
-            said = f"{before} became {after}, quality {quality}; retrained {best}"
-            yield f"attribute_rebalancing/{name}, {point}", said, holds
+            text = f"{before} became {after}, quality {quality}; retrained {best}"
+            yield f"attribute_rebalancing/{name}, {point}", text, holds
 
 
 def _weights(runs: pd.DataFrame) -> Iterator[tuple[str, str, bool]]:
     for name in ("digits-gan", "digits-flow", "digits-diffusion"):
         for submission in ("diversity_weights", "diversity_weights_scratch"):
-            ask = Runs(runs, f"output_diversity/{name}")
+            measured = Runs(runs, f"output_diversity/{name}")
             vendi, precision = (
-                [ask(key, submission), ask(key, submission, "uniform")] for key in ("m:vendi", "m:precision")
+                [measured(key, submission), measured(key, submission, "uniform")] for key in ("m:vendi", "m:precision")
             )
-            said = f"Vendi score {vendi[0]} against {vendi[1]}, precision {precision[0]} against {precision[1]}"
+            text = f"Vendi score {vendi[0]} against {vendi[1]}, precision {precision[0]} against {precision[1]}"
             form = ", from scratch" if submission.endswith("scratch") else ""
-            yield f"output_diversity/{name}{form}", said, vendi[0].value > vendi[1].value
+            yield f"output_diversity/{name}{form}", text, vendi[0].value > vendi[1].value
 
 
 CLAIMS = (
@@ -138,6 +140,6 @@ def claims(runs: pd.DataFrame) -> Iterator[str]:
         yield f"\n`{method}`: {text}.\n"
         yield "| where | measured | holds |"
         yield "| --- | --- | --- |"
-        for where, said, holds in test(runs):
-            if "–" not in said:
-                yield f"| {where} | {said} | {'**yes**' if holds else 'no'} |"
+        for where, measured, holds in test(runs):
+            if "–" not in measured:
+                yield f"| {where} | {measured} | {'**yes**' if holds else 'no'} |"

@@ -1,4 +1,4 @@
-"""The board's data in one object: records, scores, and when to look for newer ones."""
+"""The board's data in one object: records and scores, read again when the folder changes."""
 
 import hashlib
 import threading
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from retouch.benchmark.records import TASKS
 from retouch.benchmark.support.files import write_atomically
 from retouch.leaderboard.rank import scores
-from retouch.leaderboard.read import load
+from retouch.leaderboard.read import frame, index, load
 
 SLOW = 1.5  # seconds: a folder whose scan takes longer (a network drive) is looked through in the background
 MANY = 5000  # records from which a folder is looked through in the background, not at every view
@@ -20,7 +21,7 @@ PAUSE = 60.0  # seconds between two scans in the background
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """What the pages draw from: never changed, only replaced; equal to itself alone, to be a key of caches."""
+    """Everything that the pages draw: never changed, only replaced; equal to itself alone, to be a key of caches."""
 
     records: load.Records
     scores: pd.DataFrame
@@ -31,15 +32,38 @@ class View:
         """The table of runs."""
         return self.records.runs
 
+    def tracks(self) -> list[str]:
+        """The tracks that have records, the one with most records first."""
+        counts = self.runs["track"].value_counts()
+        return [str(name) for name in counts[counts > 0].index]
+
+    def tasks(self, track: str) -> list[str]:
+        """The tasks of a track that have records, in the benchmark's order."""
+        names = set(self.runs.loc[self.runs["track"] == track, "task"].unique())
+        return [task for task in TASKS if task in names] + sorted(names - set(TASKS))
+
+    def families(self, track: str) -> list[str]:
+        """The families of a track that have records, in the board's order."""
+        names = set(self.runs.loc[self.runs["track"] == track, "family"].unique())
+        return [family for family in frame.FAMILIES if family in names]
+
+    def submissions(self) -> list[str]:
+        """The names of all submissions that have records."""
+        return [str(name) for name in self.runs["submission"].cat.categories]
+
+    def titles(self) -> dict[str, str]:
+        """Every submission's title."""
+        return {name: self.records.title(name) for name in self.submissions()}
+
 
 def read(source: Path, progress: load.Progress | None = None) -> View:
     """Records and scores of a folder or a Parquet; both are kept in the cache."""
-    found = load.read_parquet(source) if source.is_file() else load.read_folder(source, progress)
-    kept = load.place(source) / "scores.parquet"
-    made = scores.table(found.runs, found.controls, _old(kept), progress)
+    records = load.read_parquet(source) if source.is_file() else load.read_folder(source, progress)
+    file = index.place(source) / "scores.parquet"
+    table = scores.table(records.runs, records.controls, _old(file), progress)
     with suppress(OSError):  # no place to write: computed again at the next start
-        write_atomically(kept, made.to_parquet(index=False))
-    return View(found, made, stamp(source, found.seen))
+        write_atomically(file, table.to_parquet(index=False))
+    return View(records, table, stamp(source, records.stamps))
 
 
 def _old(file: Path) -> pd.DataFrame | None:
@@ -49,14 +73,14 @@ def _old(file: Path) -> pd.DataFrame | None:
         return None
 
 
-def stamp(source: Path, seen: load.Seen) -> str:
+def stamp(source: Path, stamps: index.Stamps) -> str:
     """Changes whenever a record, a manifest or the Parquet does."""
     manifests = (
         [(str(p), p.stat().st_mtime_ns) for p in sorted(load.submissions_root(source).glob("*/submission.toml"))]
         if source.is_dir()
         else [(str(source), source.stat().st_mtime_ns)]
     )
-    return hashlib.sha256(repr((sorted(seen.items()), manifests)).encode()).hexdigest()
+    return hashlib.sha256(repr((sorted(stamps.items()), manifests)).encode()).hexdigest()
 
 
 _boards: "dict[str, Board]" = {}
@@ -74,7 +98,7 @@ def shared(source: Path, progress: load.Progress | None = None) -> "Board":
 
 @dataclass
 class Board:
-    """Hands out the newest view; looks for new records before (small folders) or behind (large ones)."""
+    """The newest view: a small folder is looked through at every call, a large one in the background."""
 
     source: Path
     progress: load.Progress | None = field(default=None, repr=False)
@@ -86,7 +110,7 @@ class Board:
     def __post_init__(self) -> None:
         self.view = read(self.source, self.progress)
         self._looked = time.monotonic()
-        self._slow = len(self.view.records.seen) > MANY
+        self._slow = len(self.view.records.stamps) > MANY
 
     def newest(self) -> View:
         """The view; a changed folder is read again."""
@@ -101,15 +125,14 @@ class Board:
             return
         try:
             start = time.monotonic()
-            seen = (
-                load.scan(load.submissions_root(self.source), load.names_in(self.source))
-                if self.source.is_dir()
-                else {}
-            )
-            now = stamp(self.source, seen)
-            self._slow = len(seen) > MANY or time.monotonic() - start > SLOW
-            if now != self.view.stamp:
+            stamps = _stamps(self.source)
+            self._slow = len(stamps) > MANY or time.monotonic() - start > SLOW
+            if stamp(self.source, stamps) != self.view.stamp:
                 self.view = read(self.source)
             self._looked = time.monotonic()
         finally:
             self._lock.release()
+
+
+def _stamps(source: Path) -> index.Stamps:
+    return load.scan(load.submissions_root(source), load.names_in(source)) if source.is_dir() else {}

@@ -1,0 +1,86 @@
+"""A method and a record as HTML: paper, access, parameters; numbers with intervals, the claim beside the second run."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from retouch.benchmark import records
+from retouch.leaderboard.look import markup, numbers, words
+from retouch.leaderboard.look.markup import esc
+from retouch.leaderboard.look.numbers import number, percent
+from retouch.leaderboard.look.submission_text import needs, paper
+from retouch.leaderboard.rank.board import View
+from retouch.leaderboard.read import frame
+
+
+def method(name: str, view: View) -> str:
+    """A submission's card: paper, authors, access, parameters, tuning."""
+    manifest = view.records.manifests.get(name)
+    if manifest is None:
+        return f'<div class="rt dim">{esc(name)} has no readable submission.toml; its records stand alone.</div>'
+    points = [f"{esc(point.name)} <code>{esc(_line(point.params))}</code>" for point in manifest.points]
+    pairs = [
+        ("authors", esc(", ".join(manifest.authors))),
+        ("paper", paper(manifest.paper)),
+        ("licence", esc(manifest.licence) or markup.DASH),
+        ("families", esc(", ".join(map(words.family_title, manifest.families)))),
+        ("needs", needs(manifest.access)),
+        ("entry", f"<code>{esc(manifest.entry)}</code>"),
+        ("parameters", f"<code>{esc(_line(manifest.params))}</code>"),
+        ("operating points", "; ".join(points)),
+        ("tuning", esc(manifest.tuning) or "not stated"),
+    ]
+    summary = f"<p>{esc(manifest.summary)}</p>" if manifest.summary else ""
+    return f'<div class="rt">{summary}</div>' + markup.definitions(pairs)
+
+
+def _line(value: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k} = {json.dumps(v, default=str)}" for k, v in value.items()) or "none"
+
+
+def record(run: records.Record, row: Mapping[str, Any]) -> str:
+    """A record's numbers and where it comes from; `row` is its row of the table of runs."""
+    status = words.status("stale" if row["stale"] else run.status)
+    pairs = [("status", esc(status) + (f": {esc(row['reason'])}" if row["reason"] else ""))]
+    if run.claim.status != "verified":
+        pairs += [("goal", _interval(run.goal)), ("quality", _interval(run.quality)),
+                  ("claim", "claimed, not verified yet")]  # fmt: skip
+    if run.cost:
+        pairs.append(("cost", _cost(run.cost)))
+    pairs += [(numbers.title(name), _interval(value)) for name, value in run.metrics.items()]
+    pairs += [
+        ("parameters", f"<code>{esc(_line(run.params))}</code>"),
+        ("made", esc(run.provenance.time)),
+        ("versions", esc(", ".join(f"{k} {v}" for k, v in run.provenance.versions.items())) or markup.DASH),
+    ]
+    return _claim(run) + markup.definitions(pairs)
+
+
+def _interval(value: records.Scaled | records.Measured | None) -> str:
+    """A number with its interval."""
+    if value is None:
+        return markup.DASH
+    text, low, high = (number(part, 3) for part in (value.value, *records.ends(value)))
+    return f'{text} <span class="dim">{"no interval" if low == "–" else f"[{low}, {high}]"}</span>'
+
+
+def _cost(cost: records.Cost) -> str:
+    """What an edit took, and what sampling takes after it."""
+    clock = ", cut by the clock" if cost.cut else ""
+    return (
+        f"{number(cost.seconds)} s, {percent(cost.share)} of pre-training, {cost.gradient_steps:,} steps, "
+        f"{number(cost.peak_memory_mb, 0)} MB, on {esc(cost.device)}{clock}; "
+        f"samples at {number(cost.sampling_relative)} of the base’s speed"
+    )
+
+
+def _claim(run: records.Record) -> str:
+    """The submitter's values beside those of the second run; empty where nobody has run it again."""
+    if run.claim.status != "verified":
+        return ""
+    rows = []
+    for name in frame.SCALED:
+        first, second = getattr(run, name), getattr(run.claim, name)
+        gap = f"{second.value - first.value:+.3f}" if first and second else markup.DASH
+        rows.append([name, _interval(first), _interval(second), gap])
+    return markup.table(("", "claimed", "✓ verified, second run", "difference"), rows, numeric=(3,))

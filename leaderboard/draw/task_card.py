@@ -1,0 +1,128 @@
+"""A task and its instances as HTML: question, data, base, the judge's error, the smallest difference."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from retouch.benchmark import data, joint, weights
+from retouch.leaderboard.draw import sheets
+from retouch.leaderboard.look import markup, words
+from retouch.leaderboard.look.markup import esc
+from retouch.leaderboard.look.numbers import number, percent
+from retouch.leaderboard.rank import scores
+from retouch.leaderboard.rank.board import View
+from retouch.leaderboard.read import frame
+
+PICTURES = 24  # training images shown
+
+
+def task(name: str) -> str:
+    """What a task asks, what it reveals, how its goal is scaled; empty for a task that is not known here."""
+    if not words.question(name):
+        return ""
+    return (f'<div class="rt"><p>{words.question(name)}</p><p class="dim">A method sees {words.reveals(name)}; '
+            f"{words.goal_scale(name)}.</p></div>")  # fmt: skip
+
+
+@cache
+def card(name: str) -> dict[str, Any]:
+    """The card of a base, judge or guide; empty where it is not here or its weights are not those it describes."""
+    try:
+        return weights.card(weights.folder(name))
+    except (ValueError, OSError, KeyError):
+        return {}
+
+
+@cache
+def training_images(base: str) -> tuple[str, ...]:
+    """The first training images of a base as data addresses; empty where the data are not on this machine."""
+    spec = dict(card(base).get("recipe", {}).get("data", {}))
+    if not spec:
+        return ()
+    if "n" in spec:
+        spec["n"] = PICTURES
+    try:
+        images = data.load(spec, "train").images
+    except Exception:  # a data set that is not here, in whichever way its loader says so: the page stands without it
+        return ()
+    rows = np.random.default_rng(0).permutation(len(images))[:PICTURES]
+    return tuple(sheets.addresses(images[rows]))
+
+
+def instance(view: View, track: str, name: str) -> str:
+    """An instance: target, budget, data, base with samples, judge with its measured error."""
+    spec = frame.instance(track, name)
+    if spec is None:
+        return (
+            '<div class="rt dim">This track or instance is not part of this version of Retouch; its records '
+            "stand as they are.</div>"
+        )
+    images, samples = training_images(spec.base), _samples(view, track, name)
+    parts = []
+    if images:
+        parts.append('<div class="rt dim">Training data of the base</div>' + sheets.strip(images, "training image"))
+    if samples:
+        parts.append('<div class="rt dim">The base’s own images</div>' + samples)
+    pairs = [("target", esc(words.target(spec.target))),
+             ("budget", f"{percent(spec.share)} of the base’s pre-training"),
+             ("images scored", f"{spec.samples:,}"), ("base", _line(spec.base)),
+             ("retrained control", _line(spec.retrained) if spec.retrained else "none: for tuning alone"),
+             ("judge", _judge(spec.judge, spec.target)),
+             ("guide", esc(spec.guide)), ("version", esc(spec.version))]  # fmt: skip
+    return "".join(parts) + markup.definitions(pairs)
+
+
+def _samples(view: View, track: str, name: str) -> str:
+    """The base's own images, from the first contact sheet of the instance that has them."""
+    runs = view.runs
+    runs = runs[(runs["track"] == track) & (runs["instance"] == name) & runs["status"].isin(scores.COUNTED)]
+    for keys in runs[list(frame.KEYS)].head(3).to_dict("records"):
+        images = sheets.base_row(view.records, keys)
+        if images:
+            return images
+    return ""
+
+
+def _line(name: str) -> str:
+    """A generator in a line: steps, seconds, what its card measured."""
+    known = card(name)
+    if not known:
+        return f'{esc(name)} <span class="dim">(weights not here)</span>'
+    recipe = known.get("recipe", {})
+    facts = [f"{recipe['steps']:,} steps"] if isinstance(recipe.get("steps"), int) else []
+    facts.append(f"{known.get('seconds', 0):,.0f} s on {known.get('device', '')}")
+    facts += [f"{key.replace('_', ' ')} {number(float(value), 3)}" for key, value in known.get("measured", {}).items()
+              if isinstance(value, float) and key != "seconds_per_image"]  # fmt: skip
+    return f'{esc(name)} <span class="dim">{esc(", ".join(facts))}</span>'
+
+
+def _judge(name: str, target: Mapping[str, Any]) -> str:
+    """The judge's measured error on the target's attributes."""
+    measured = card(name).get("measured", {})
+    attributes = joint.names(target.get("attribute", "identity"))
+    errors = {name: 1 - measured["accuracy"][name] for name in attributes if name in measured.get("accuracy", {})}
+    several = len(attributes) > 1
+    facts = [f"errs on {100 * share:.1f}%" + (f" for {name}" if several else "") for name, share in errors.items()]
+    if facts:
+        facts[-1] += f" of {measured.get('images', 0):,} held-out images"
+    if attributes == ["identity"] and "true_accepts" in measured:
+        facts.append(
+            f"recognises the person on {percent(measured['true_accepts'])}, takes another for the person on "
+            f"{100 * measured.get('false_accepts', 0):.2g}% of {measured.get('images', 0):,} held-out images"
+        )
+    text = "; ".join(facts) or "error not on its card"
+    return f'{esc(name)} <span class="dim">{esc(text)}; shares are corrected for it</span>'
+
+
+def resolution(goal: dict[tuple[str, str], np.ndarray], quality: dict[tuple[str, str], np.ndarray]) -> str:
+    """The smallest difference that the complete rows can tell from 0."""
+    smallest = {"goal": scores.resolves(goal), "quality": scores.resolves(quality)}
+    text = " and ".join(f"<b>{value:.2f}</b> in {axis}" for axis, value in smallest.items() if value is not None)
+    if not text:
+        return ""
+    return (
+        f'<div class="rt"><p class="say">With these instances and seeds, a true difference of {text} is found in four '
+        "cases of five. Smaller ones may be there and not show.</p></div>"
+    )

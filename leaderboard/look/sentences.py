@@ -1,0 +1,69 @@
+"""Sentences made from numbers: what a comparison says, and what rules a method out."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from retouch.leaderboard.look import words
+from retouch.leaderboard.look.numbers import percent
+from retouch.leaderboard.rank.paired import clear
+
+
+def comparison(goal: pd.DataFrame, quality: pd.DataFrame, a: str, b: str) -> str:
+    """What the paired differences of a and b say, in words; plain text, not markup.
+
+    Args:
+        goal, quality: `rank.paired.pairs` of the two axes.
+    """
+    if goal.empty:
+        return f"{a} and {b} have no instance in common that both ran with the same seed, so nothing can be compared."
+    wins: dict[str, list[str]] = {a: [], b: []}
+    even, single = [], []
+    for task, part in goal.groupby("task", sort=False):
+        above, below, total = clear(part)
+        for name, count in ((a, above), (b, below)):
+            if count:
+                wins[name].append(f"{words.ahead(str(task))} on {_of(count, total)}")
+        if above == below == 0:
+            group = even if part["low"].notna().any() else single
+            group.append(words.task_title(str(task)).lower())
+    parts = [f"{name} {_list(wins[name])} than {other}" for name, other in ((a, b), (b, a)) if wins[name]]
+    if even:
+        parts.append(f"in {_list(even)} they are not distinguishable")
+    if single:
+        parts.append(f"in {_list(single)} they have one seed in common, too few to tell")
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}. {_quality(quality, a, b)}"
+
+
+def _of(count: int, total: int) -> str:
+    return "the one instance" if total == 1 else f"{count} of {total} instances"
+
+
+def _list(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _quality(quality: pd.DataFrame, a: str, b: str) -> str:
+    above, below, total = clear(quality)
+    parts = [f"{name}’s is higher on {_of(count, total)}" for name, count in ((a, above), (b, below)) if count]
+    if parts:
+        return f"Quality: {_list(parts)}."
+    return "Quality is not distinguishable." if quality["low"].notna().any() else "One seed cannot tell quality apart."
+
+
+def ruled_out(obstacles: Mapping[str, object]) -> str:
+    """Why a method does not fit a wish, from `rank.choose.obstacles`; empty where nothing stands against it."""
+    return "; ".join(OBSTACLES[kind](value) for kind, value in obstacles.items())
+
+
+OBSTACLES = {
+    "access": lambda needs: "needs " + ", ".join(words.need(name) for name in needs),
+    "access unknown": lambda _: "what it needs is not known: no submission.toml here",
+    "run": lambda problems: f"no valid run: {problems or 'none yet'}",
+    "cost unknown": lambda _: "cost not recorded",
+    "cost": lambda share: f"costs {percent(share)} of pre-training",
+    "sampling unknown": lambda _: "sampling speed not recorded",
+    "sampling": lambda speed: f"samples at {percent(speed)} of the base’s speed",
+    "quality": lambda values: f"quality {values[0]:.2f} is below {values[1]:.2f}",
+}
