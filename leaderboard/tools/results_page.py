@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from retouch.leaderboard.tools.claims import LADDER, claims, over_seeds
 from retouch.leaderboard.read import load
+from retouch.leaderboard.tools.claims import LADDER, claims, over_seeds
 
 DROPS = ("forget", "unseen", "train", "others", "lookalikes")
 PUBLISHED = {  # Malnick et al., the authors' page: 20 identities of CelebA, 128 x 128
@@ -80,10 +80,10 @@ SECTIONS = (
 
 def mean(runs: pd.DataFrame, column: str) -> str:
     """`value ± half` over the seeds, the value alone where it has no interval, a dash where no run has it."""
-    found = over_seeds(runs, column)
-    if column in ("share", "sampling_relative") and np.isfinite(found.value):
-        return f"{found.value:.1%}" if column == "share" else f"{found.value:.2f}×"
-    return str(found)
+    measured = over_seeds(runs, column)
+    if column in ("share", "sampling_relative") and np.isfinite(measured.value):
+        return f"{measured.value:.1%}" if column == "share" else f"{measured.value:.2f}×"
+    return str(measured)
 
 
 def table(runs: pd.DataFrame, section: Section) -> Iterator[str]:
@@ -95,9 +95,9 @@ def table(runs: pd.DataFrame, section: Section) -> Iterator[str]:
         yield "| submission | point | seeds | " + " | ".join(shown.values()) + " |"
         yield "| --- | --- | --- |" + " --- |" * len(shown)
         for name in section.submissions:
-            for point, one in here[here["submission"] == name].groupby("point", observed=True):
-                cells = [mean(one, column) for column in shown]
-                yield f"| {name} | {point} | {len(one)} | " + " | ".join(cells) + " |"
+            for point, part in here[here["submission"] == name].groupby("point", observed=True):
+                cells = [mean(part, column) for column in shown]
+                yield f"| {name} | {point} | {len(part)} | " + " | ".join(cells) + " |"
 
 
 def taming(runs: pd.DataFrame) -> Iterator[str]:
@@ -108,9 +108,9 @@ def taming(runs: pd.DataFrame) -> Iterator[str]:
         yield f"| {count} | published, CelebA 128 | " + " | ".join(PUBLISHED[count]) + " | – | <1% |"
         here = runs[runs["instance"] == f"identity_removal/{name}"]
         for submission in ("unchanged", "taming_flows", "finetune_retain", "gradient_ascent", "selective_amnesia"):
-            for point, one in here[here["submission"] == submission].groupby("point", observed=True):
-                cells = [mean(one, f"m:quantile_drop_{key}") for key in DROPS]
-                cells += [mean(one, "m:identity_share"), mean(one, "share")]
+            for point, part in here[here["submission"] == submission].groupby("point", observed=True):
+                cells = [mean(part, f"m:quantile_drop_{key}") for key in DROPS]
+                cells += [mean(part, "m:identity_share"), mean(part, "share")]
                 yield f"| {count} | {submission} {point} | " + " | ".join(cells) + " |"
 
 

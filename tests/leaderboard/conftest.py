@@ -38,7 +38,7 @@ def view(folder: Path) -> board.View:
 def server(folder: Path) -> Iterator[str]:
     """The address of a running board."""
     port = free_port()
-    process = subprocess.Popen(launch.command(folder, port, headless=True), env=launch.environment())
+    process = subprocess.Popen(launch.command(folder, port, headless=True))
     try:
         wait_for(port, process, seconds=180)
         yield f"http://localhost:{port}"
