@@ -4,6 +4,53 @@ Names are loaded when they are first used, so that importing this costs nothing:
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the same names for editors and type checkers
+    # isort: off
+    from retouch.metrics.engine.reference import Reference as Reference
+    from retouch.metrics.estimate import Estimate as Estimate, wilson as wilson
+    from retouch.metrics.frechet import fd as fd, weighted_fd as weighted_fd
+    from retouch.metrics.identity_similarity import Curve as Curve, identity_curve as identity_curve
+    from retouch.metrics.judged_shares import (
+        Shares as Shares,
+        identity_share as identity_share,
+        invalidity as invalidity,
+        share as share,
+        shares as shares,
+    )
+    from retouch.metrics.kernel import kd as kd
+    from retouch.metrics.likelihood_drop import quantile_drop as quantile_drop, quantiles as quantiles
+    from retouch.metrics.meaning import MEANING as MEANING, Meaning as Meaning
+    from retouch.metrics.mix_distances import (
+        entropy as entropy,
+        fairness_discrepancy as fairness_discrepancy,
+        kl_to_target as kl_to_target,
+        total_variation as total_variation,
+    )
+    from retouch.metrics.neighbours import prdc as prdc
+    from retouch.metrics.one_pass import suite as suite
+    from retouch.metrics.summary import (
+        Aggregate as Aggregate,
+        aggregate as aggregate,
+        means as means,
+        paired_difference as paired_difference,
+        ranks as ranks,
+        smallest_difference as smallest_difference,
+    )
+    from retouch.metrics.vendi_score import (
+        vendi as vendi,
+        vendi_gradient as vendi_gradient,
+        weighted_vendi as weighted_vendi,
+    )
+    from retouch.metrics.vendi_weights import (
+        Optimum as Optimum,
+        diversity_objective as diversity_objective,
+        effective_sample_size as effective_sample_size,
+        optimal_vendi_weights as optimal_vendi_weights,
+    )
+    from retouch.metrics.weighted_neighbours import weighted_precision_recall as weighted_precision_recall
+    # isort: on
 
 _HOME = {
     "estimate": ("Estimate", "wilson"),
@@ -26,10 +73,12 @@ _MODULE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = sorted(_MODULE)
 
 
-def __getattr__(name: str) -> object:
-    if name not in _MODULE:
-        raise AttributeError(f"module 'retouch.metrics' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"retouch.metrics.{_MODULE[name]}"), name)
+if not TYPE_CHECKING:  # a type checker reads the imports above, and finds a name that is not among them
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULE:
+            raise AttributeError(f"module 'retouch.metrics' has no attribute {name!r}")
+        return getattr(importlib.import_module(f"retouch.metrics.{_MODULE[name]}"), name)
 
 
 def __dir__() -> list[str]:

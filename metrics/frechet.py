@@ -42,9 +42,9 @@ def fd(
 
 def weighted_fd(generated: np.ndarray, reference: np.ndarray, weights: np.ndarray, *, level: float = 0.95) -> Estimate:
     """FD to a reference weighted by p (m,): wFID of Diversity Weights (Berns et al. 2023)."""
-    whole = Reference(reference, weights)
-    use = whole.weights > 0
-    return fd(generated, Reference(whole.features[use], whole.weights[use]), level=level)
+    features = as_features(reference, "reference")
+    p = as_weights(weights, len(features), "reference weights")
+    return fd(generated, Reference(features[p > 0], p[p > 0]), level=level)
 
 
 def from_moments(

@@ -6,6 +6,7 @@ Two classes: p = (q + a0 - 1) / (a1 + a0 - 1) (Rogan and Gladen 1978), the inter
 is Wilson's interval when the judge is perfect. More classes: maximum likelihood on the simplex by EM.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,7 +33,7 @@ class Shares:
         """Covariance of the shares (classes, classes)."""
         return np.cov(self.draws, rowvar=False)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Estimate]:
         return iter(self.estimates)
 
     def __len__(self) -> int:
@@ -93,7 +94,8 @@ def shares(
         sampled = unmix(assigned, _row_draws(table, draws, rng))
     if classes == 2:
         one = share(counts, confusion, level=level)
-        zero = Estimate(1 - one.value, 1 - one.high, 1 - one.low, one.n, 1 - one.plain, se=one.se)
+        plain = float(counts[0] / n)
+        zero = Estimate(1 - one.value, 1 - one.high, 1 - one.low, one.n, plain, se=one.se)
         return Shares([zero, one], sampled, int(n))
     estimates = [
         _class_estimate(values[c], sampled[:, c], counts[c] / n, n, confusion is None, level) for c in range(classes)

@@ -44,11 +44,11 @@ def from_passes(x: Own, y: Own, cross: Cross, k: int, level: float = 0.95) -> di
     size = min(n, m)
     density = around(forth.count.mean() / k, forth.density_variance(y.nearest) ** 0.5 / k, size, level=level, same=1.0)
     return {
-        "precision": proportion(np.mean(forth.count > 0), forth.share_variance(y.nearest), n, y.hubs, level),
-        "recall": proportion(np.mean(back.count > 0), back.share_variance(x.nearest), m, x.hubs, level),
+        "precision": proportion(float(np.mean(forth.count > 0)), forth.share_variance(y.nearest), n, y.hubs, level),
+        "recall": proportion(float(np.mean(back.count > 0)), back.share_variance(x.nearest), m, x.hubs, level),
         "density": density,
         "coverage": proportion(
-            np.mean(forth.held > 0), forth.coverage_variance(y.nearest), m, same_coverage(n, m, k), level
+            float(np.mean(forth.held > 0)), forth.coverage_variance(y.nearest), m, same_coverage(n, m, k), level
         ),
     }
 

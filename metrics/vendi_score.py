@@ -113,7 +113,7 @@ def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list
     total = parts.sum(0)
     full = np.linalg.eigvalsh(total)
     without = [np.linalg.eigvalsh(total - part) for part in parts]
-    result = []
+    result: list[tuple[float, float, float, float]] = []
     for order in orders:
         plain = log_vendi(full, order)
         value, variance = jackknife(plain, np.array([log_vendi(w, order) for w in without]), sizes)

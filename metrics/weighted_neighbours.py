@@ -39,7 +39,7 @@ def weighted_precision_recall(
     recall = float(np.clip(p @ recalled, 0, 1))
     unequal = m * float(p @ p)  # the design effect of unequal weights
     return {
-        "precision": proportion(np.mean(forth.count > 0), forth.share_variance(nearest), n, None, level),
+        "precision": proportion(float(np.mean(forth.count > 0)), forth.share_variance(nearest), n, None, level),
         "recall": proportion(recall, unequal * back.share_variance(x.nearest), m, None, level),
     }
 

@@ -13,7 +13,8 @@ def root(covariance: np.ndarray) -> np.ndarray:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(covariance)
-        return np.ascontiguousarray(np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0))).T, mode="r").T)
+        upper = np.asarray(np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0))).T, mode="r"))
+        return np.ascontiguousarray(upper.T)
 
 
 def sandwich(root: np.ndarray, covariance: np.ndarray) -> np.ndarray:

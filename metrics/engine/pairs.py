@@ -11,10 +11,14 @@ has <).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from retouch.metrics.engine.balls import Covering, pair_distance2
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TILE = 1000
 SPARE = 2  # candidates kept beyond k + 1, in case float32 has swapped near-ties
@@ -69,7 +73,7 @@ class Side:
         """Row ranges of one tile each."""
         return (slice(start, min(start + TILE, self.n)) for start in range(0, self.n, TILE))
 
-    def tile(self, rows: slice) -> "object":
+    def tile(self, rows: slice) -> "Tensor":
         """u / sqrt(d) as a float32 (or float64, as the input) tensor on the device."""
         import torch
 
@@ -91,7 +95,7 @@ class KernelSums:
     def __init__(self, side: Side) -> None:
         self.side, self.total = side, np.zeros((side.n, 3))
 
-    def add(self, rows: slice, square: "object", cube: "object", other_level: np.ndarray, axis: int) -> None:
+    def add(self, rows: slice, square: "Tensor", cube: "Tensor", other_level: np.ndarray, axis: int) -> None:
         """Adds a tile's t^2 and t^3 to the sums of its rows (axis 1) or of its columns (axis 0)."""
         import torch
 
@@ -164,7 +168,7 @@ def cross_pass(
 
 
 def inside(
-    t: "object", a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool, closed: bool
+    t: "Tensor", a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool, closed: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs (i, j) of the tile within the wider ball of the row's (or column's) point, and whether within the inner
     one.
@@ -185,31 +189,31 @@ def inside(
     return i[keep], j[keep], within[keep, 0]
 
 
-def _above(t: "object", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _above(t: "Tensor", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where t_ij >= low_i + low_j: few entries of many."""
     import torch
 
-    low_i, low_j = (torch.from_numpy(v).to(t.device, t.dtype) for v in (low_i, low_j))
-    flat = _places(t - low_i[:, None], low_j)
+    rows, columns = (torch.from_numpy(v).to(t.device, t.dtype) for v in (low_i, low_j))
+    flat = _places(t - rows[:, None], columns)
     i, j = np.divmod(flat, t.shape[1])
     return i, j, t.flatten()[torch.from_numpy(flat).to(t.device)].cpu().numpy().astype(np.float64)
 
 
-def _places(score: "object", least: "object") -> np.ndarray:
+def _places(score: "Tensor", least: "Tensor") -> np.ndarray:
     """Flat places of the few scores >= least (broadcast); on the CPU numpy compares and looks three times faster."""
     if score.device.type == "cpu":
         return np.flatnonzero(score.numpy() >= least.numpy())
     return (score >= least).flatten().nonzero()[:, 0].cpu().numpy()
 
 
-def _square(left: "object") -> "object":
+def _square(left: "Tensor") -> "Tensor":
     """left left^T; on the CPU numpy takes the symmetric product, half the work."""
     import torch
 
     return torch.from_numpy(left.numpy() @ left.numpy().T) if left.device.type == "cpu" else left @ left.T
 
 
-def _keep_nearest(best: "object", index: "object", owners: slice, others: slice, score: "object", axis: int) -> None:
+def _keep_nearest(best: "Tensor", index: "Tensor", owners: slice, others: slice, score: "Tensor", axis: int) -> None:
     """Merges a tile's nearest points into their owners' lists (along `axis`); the score t - h_j grows as distance
     shrinks.
     """
@@ -227,7 +231,7 @@ def _keep_nearest(best: "object", index: "object", owners: slice, others: slice,
     best[owners], index[owners] = value, torch.cat([index[owners], where + others.start], 1).gather(1, order)
 
 
-def _newcomers(score: "object", least: "object", axis: int) -> tuple["object", "object"] | None:
+def _newcomers(score: "Tensor", least: "Tensor", axis: int) -> "tuple[Tensor, Tensor] | None":
     """Scores and places of the few that are as near as their owner's worst neighbour, padded; None if not few."""
     import torch
 
@@ -249,7 +253,7 @@ def _newcomers(score: "object", least: "object", axis: int) -> tuple["object", "
     return values, places
 
 
-def _add_kernel(t: "object", row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice) -> None:
+def _add_kernel(t: "Tensor", row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice) -> None:
     square = t * t
     cube = t.mul_(square)  # the tile is used up here
     other = column_sums or row_sums

@@ -5,6 +5,7 @@ pickle.
 import hashlib
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,8 +36,8 @@ class Reference:
     def digest(self) -> str:
         """sha256 of the features and weights: the name under which a cache may keep this reference."""
         content = hashlib.sha256(f"{VERSION} {self.features.shape} {self.features.dtype}".encode())
-        content.update(self.features)
-        content.update(b"" if self.weights is None else self.weights)
+        content.update(self.features.data)
+        content.update(b"" if self.weights is None else self.weights.data)
         return content.hexdigest()
 
     @cached_property
@@ -66,7 +67,7 @@ class Reference:
 
     def save(self, path: str | Path) -> None:
         """Writes features, weights and whatever has been computed so far as one .npz, atomically."""
-        arrays = {"version": np.array(VERSION), "features": self.features}
+        arrays: dict[str, Any] = {"version": np.array(VERSION), "features": self.features}
         if self.weights is not None:
             arrays["weights"] = self.weights
         if "moments" in self.__dict__:

@@ -7,7 +7,7 @@ exactly. Precision, recall, density and coverage are defined by n and k, so thei
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -27,7 +27,7 @@ class Case:
 
     name: str
     draw: Callable[[np.random.Generator], dict[str, Estimate]]
-    truth: dict[str, float | None]
+    truth: Mapping[str, float | None]
     band: str = "core"
     edge: tuple[str, ...] = ()  # metrics whose truth is the least or greatest possible: never missed on one side
 
@@ -117,7 +117,7 @@ def share_case(p: float, accuracy: float, n: int = 2000, held_out: int = 500) ->
         right = rng.binomial(held_out, accuracy, 2)
         confusion = np.array([[right[0], held_out - right[0]], [held_out - right[1], right[1]]])
         ones = rng.binomial(n, p * accuracy + (1 - p) * (1 - accuracy))
-        return {"share": metrics.share([n - ones, ones], confusion)}
+        return {"share": metrics.share(np.array([n - ones, ones]), confusion)}
 
     return Case(f"p={p:g}, judge {accuracy:g} on {held_out}", draw, {"share": p})
 
@@ -183,7 +183,9 @@ def identity_case(images: int) -> Case:
     def draw(rng: np.random.Generator) -> dict[str, Estimate]:
         similarity = rng.normal(0.5, 0.1, images)
         curve = metrics.identity_curve(similarity, np.full(images, 0.5), np.array([0.0, 1.0]))
-        return {"identity in a bin": curve.means[0]}
+        (mean,) = curve.means
+        assert mean is not None  # all images lie in the one bin
+        return {"identity in a bin": mean}
 
     return Case(f"{images} images", draw, {"identity in a bin": 0.5})
 

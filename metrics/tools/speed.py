@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -132,7 +133,7 @@ RUNS = {
 }
 
 
-def measure(what: str, n: int, d: int) -> dict[str, float]:
+def measure(what: str, n: int, d: int) -> dict[str, Any]:
     """One cell, in this process: seconds, CPU seconds, extra peak in MB."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(os.environ.get("OMP_NUM_THREADS", "1"))])
@@ -146,7 +147,7 @@ def measure(what: str, n: int, d: int) -> dict[str, float]:
     return spent | {"values": {name: float(value) for name, value in values.items()}}
 
 
-def cell(what: str, n: int, d: int) -> dict[str, float]:
+def cell(what: str, n: int, d: int) -> dict[str, Any]:
     """The same in a process of its own."""
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
