@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retouch.benchmark.notebook import load as load
 
-_HOME = {"load": "retouch.benchmark.notebook"}
+_HOME = {"check_generator": "retouch.benchmark.laws.check", "load": "retouch.benchmark.notebook"}
 __all__ = sorted(_HOME)
 
 

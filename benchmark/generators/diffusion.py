@@ -1,5 +1,6 @@
 """Diffusion: diffusers' UNet2DModel and DDIM scheduler, saved in diffusers' own format."""
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,6 +65,12 @@ class Diffusion(Generator):
         t = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(x),)).to(self.device)
         noise = torch.randn(x.shape).to(self.device)
         return F.mse_loss(self.module(self.scheduler.add_noise(x, noise, t), t).sample, noise)
+
+    def copy(self) -> Self:
+        """An independent generator with the same weights and noise schedule, on the same device."""
+        twin = super().copy()
+        twin.scheduler = deepcopy(self.scheduler)
+        return twin
 
     def save(self, folder: Path, half: bool = True) -> None:
         """Write what diffusers' DDIMPipeline.from_pretrained reads: model_index.json, unet/ and scheduler/."""
