@@ -21,6 +21,8 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "benchmark/judges": "generators weights",
     "benchmark/budget": "generators",
     "benchmark/features": "metrics",
+    "benchmark/spec": "",
+    "benchmark/laws": "spec",
     "benchmark/tracks": "records submission",
     "benchmark/data": "support",
     "benchmark/task": "submission generators weights judges joint",
@@ -40,7 +42,7 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "leaderboard/views": "records support look read rank draw",
     "leaderboard/serve": "support look read rank draw views",
     "leaderboard/tools": "records read rank serve",
-    "retouch": "notebook",
+    "retouch": "support laws submit notebook read rank",
 }
 AGAINST = {  # arrows that still run the other way; one that is gone has to go here, too
     ("benchmark/worker", "benchmark/run"),

@@ -1,0 +1,77 @@
+"""Records as pandas frames, for notebooks and papers."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retouch.benchmark.support.places import submissions_folder
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def load_results(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """All records as a frame with one row a run.
+
+    Columns: submission, point, track, instance, task, family, seed, status, reason, stale, tuning; goal, quality and
+    every raw `metric.NAME`, each with the ends of its 95% interval in `..._low` and `..._high`; score; `cost.NAME`;
+    params (JSON), access (words), paper, method; claim, time. A number that a run does not have is NaN.
+
+    Args:
+        folder: submissions, or one of them; default: ./submissions, else those that come with the package.
+
+    Raises:
+        ValueError: no record there, or pandas is not installed.
+    """
+    from retouch.benchmark.submit.export import table
+
+    frame, rejected = table(Path(folder) if folder else submissions_folder())
+    for file, reason in rejected.items():
+        brief = reason.splitlines()[0].removeprefix(f"{file}: ")
+        warnings.warn(f"left out {file}: {brief}", stacklevel=2)
+    return frame
+
+
+def compare(a: str, b: str, *, track: str = "tiny", folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
+    """a - b, paired: on the instances and seeds that both ran.
+
+    Columns: task, family, instance, axis (goal or quality), value (mean difference over the seeds), low, high (its 95%
+    interval; NaN from a single seed), seeds. An interval that leaves out 0 is a difference.
+
+    Args:
+        a, b: a submission's name, for another operating point than "default" with it: "rejection:strict".
+        folder: as in `load_results`.
+
+    Raises:
+        ValueError: a submission or point without records, with those there are; or pandas is not installed.
+    """
+    try:
+        import pandas as pd
+
+        from retouch.leaderboard.rank import paired
+        from retouch.leaderboard.read import load
+    except ImportError as error:
+        raise ValueError(f"compare needs {error.name}: pip install 'retouch-bench[board]'") from None
+    runs = load.read_folder(Path(folder) if folder else submissions_folder()).runs
+    rows = [_row(runs, name) for name in (a, b)]
+    tasks = sorted(runs["task"].astype(str).unique())
+    axes = ("goal", "quality")
+    return pd.concat([paired.pairs(runs, track, *rows, axis, tasks) for axis in axes], ignore_index=True)
+
+
+def _row(runs: pd.DataFrame, name: str) -> tuple[str, str]:
+    """Submission and operating point of a name; a ValueError names those there are."""
+    submission, _, point = name.partition(":")
+    known = runs[["submission", "point"]].astype(str).drop_duplicates()
+    names = sorted(known["submission"].unique())
+    if submission not in names:
+        near = get_close_matches(submission, names, n=3) or names
+        raise ValueError(f"no records of {submission!r}; did you mean {', '.join(near)}?")
+    points = sorted(known.loc[known["submission"] == submission, "point"])
+    if (point or "default") not in points:
+        raise ValueError(f"{submission} has no records of point {point or 'default'!r}; it has {', '.join(points)}")
+    return submission, point or "default"
