@@ -1,4 +1,4 @@
-"""Judges score, guides are revealed: classifiers and recognisers of two architectures, one loading path."""
+"""Judges score, guides are revealed: classifiers and recognisers of several architectures, one loading path."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,56 +10,24 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retouch.benchmark import trunks
 from retouch.benchmark.generators.gan import to_float
 
 BATCH = 125  # images that a judge looks at at a time: more leave the processor's cache and take twice as long
-
-
-class Residual(nn.Module):
-    """Two 3x3 convolutions with batch norm beside a shortcut, optionally halving the image."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(),
-            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs),
-        )  # fmt: skip
-        self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.body(x) + self.shortcut(x))
-
-
-def resnet(channels: int, size: int, width: int, features: int) -> nn.Sequential:
-    """The judges' trunk: three residual blocks, average pooling, a linear embedding."""
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(),
-        Residual(width, width, 1), Residual(width, 2 * width, 2), Residual(2 * width, 4 * width, 2),
-        nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16 * width, features),
-    )  # fmt: skip
-
-
-def plain(channels: int, size: int, width: int, features: int) -> nn.Sequential:
-    """The guides' trunk: strided convolutions without normalisation, two fully connected layers."""
-    last = -(-size // 4)  # two halvings, rounded up
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 5, 2, 2), nn.ELU(), nn.Conv2d(width, 2 * width, 3, 2, 1), nn.ELU(),
-        nn.Flatten(), nn.Linear(2 * width * last**2, features), nn.ELU(), nn.Linear(features, features),
-    )  # fmt: skip
 
 
 class Classifier(nn.Module):
     """A trunk with one linear head for each attribute; an "identity" head compares by cosine.
 
     Args:
-        trunk: "resnet" or "plain"; heads: number of classes for each attribute.
+        trunk: a name of `trunks.TRUNKS`; heads: number of classes for each attribute.
     """
 
     def __init__(
         self, trunk: str, channels: int, size: int, heads: dict[str, int], width: int = 24, features: int = 64
     ) -> None:
         super().__init__()
-        self.trunk = {"resnet": resnet, "plain": plain}[trunk](channels, size, width, features)
+        self.trunk = trunks.trunk(trunk, channels, size, width, features)
         self.heads = nn.ModuleDict({name: nn.Linear(features, n, bias=name != "identity") for name, n in heads.items()})
 
     def logits(self, features: Tensor) -> dict[str, Tensor]:

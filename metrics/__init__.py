@@ -63,6 +63,7 @@ _HOME = {
     "vendi_score": ("vendi", "weighted_vendi", "vendi_gradient"),
     "vendi_weights": ("Optimum", "diversity_objective", "effective_sample_size", "optimal_vendi_weights"),
     "judged_shares": ("Shares", "identity_share", "invalidity", "share", "shares"),
+    "classification": ("auc", "balanced_accuracy"),
     "mix_distances": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
     "likelihood_drop": ("quantile_drop", "quantiles"),
     "identity_similarity": ("Curve", "identity_curve"),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
-LOW = "support records submission generators weights judges joint"  # of benchmark: what everything else stands on
+# of benchmark: what everything else stands on
+LOW = "support records submission generators weights trunks purify judges ensemble encoders joint"
 ROOMS = {  # room: the rooms whose modules its own may import; from the ground upwards
     "metrics": "",
     "metrics/tools": "metrics",
@@ -18,7 +19,11 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "benchmark/records": "support",
     "benchmark/submission": "support records",
     "benchmark/weights": "generators",
-    "benchmark/judges": "generators weights",
+    "benchmark/trunks": "",
+    "benchmark/purify": "",
+    "benchmark/judges": "generators weights trunks",
+    "benchmark/ensemble": "generators weights purify judges",
+    "benchmark/encoders": "generators weights trunks",
     "benchmark/budget": "generators",
     "benchmark/features": "metrics",
     "benchmark/spec": "",

@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="retouch", description=__doc__.split(":")[0] + " of Retouch, a benchmark for "
                                      "changing what a trained image generator produces.")  # fmt: skip
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_tasks, submitting.new, _run, _status, *submitting.REST, _export, _board, _pretrain):
+    for add in (_tasks, submitting.new, _run, _status, *submitting.REST, _export, _board, _pretrain, _measure):
         add(verbs)
     return parser
 
@@ -168,6 +168,25 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
             overwrite=asked.overwrite,
         )  # fmt: skip
         print(f"weights and card are in {folder}")
+
+    parser.set_defaults(verb=verb)
+
+
+def _measure(verbs: argparse._SubParsersAction) -> None:
+    parser = verbs.add_parser("measure", help="measure weights again and write it into their card; trains nothing")
+    parser.add_argument("weights", nargs="+", help="names of weights of the package, or folders")
+    parser.add_argument("--device", default="cpu")
+
+    def verb(args: argparse.Namespace) -> None:
+        from retouch.benchmark import weights
+        from retouch.benchmark.support import machine
+        from retouch.benchmark.train.measure import remeasure
+
+        device = machine.usable(args.device)
+        for name in args.weights:
+            folder = Path(name) if (Path(name) / "card.json").is_file() else weights.folder(name)
+            remeasure(folder, device)
+            print(f"{folder / 'card.json'} is up to date", flush=True)
 
     parser.set_defaults(verb=verb)
 

@@ -14,7 +14,7 @@ import numpy as np
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.support.cache import cache_folder
 
-SPLITS = {"train": (0, 40_000), "guide": (40_000, 50_000), "judge": (50_000, 60_000), "heldout": (0, 10_000)}
+SPLITS = {"train": (0, 30_000), "guide": (30_000, 40_000), "judge": (40_000, 60_000), "heldout": (0, 10_000)}
 ALLOW = "--download for `retouch pretrain`, RETOUCH_DOWNLOAD=1 elsewhere"
 FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from retouch import metrics
-from retouch.benchmark import joint, judges, tasks, tracks, weights
+from retouch.benchmark import joint, judges, tasks, tracks, trunks, weights
 from retouch.benchmark.judges import Judge, Verdict
 from retouch.benchmark.records import Measured, Scaled, harmonic
 from retouch.benchmark.run.scale import DIGITS, on_scale, relative_quality
@@ -63,7 +63,7 @@ def reference(instance: Instance) -> tuple[metrics.Reference, Verdict]:
     with _lock:
         if key not in _references:
             judged_by, images = _judge(instance.judge), tasks.module(instance.task).reference(instance).images
-            content = content_key(f"{judged_by.card['sha256']} {code_key(judges)} {torch.__version__}", images)
+            content = content_key(f"{judged_by.card['sha256']} {code_key(judges, trunks)} {torch.__version__}", images)
             if content not in _references:
                 _references[content] = _seen(judged_by, images, cache_folder() / "references" / f"{content}.npz")
             _references[key] = _references[content]

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from retouch.benchmark import purify
+
 
 def warp(images: Tensor) -> Tensor:
     """uint8 images, each turned by up to 8 degrees, scaled by up to 8% and shifted by up to half a pixel."""
@@ -36,3 +38,32 @@ def perturb(x: Tensor) -> Tensor:
     contrast = 1 + 0.2 * (torch.rand(len(x), 1, 1, 1) - 0.5).to(x.device)
     noise = 0.1 * torch.rand(len(x), 1, 1, 1).to(x.device) * torch.randn(x.shape).to(x.device)
     return x * contrast + noise
+
+
+def blurred(x: Tensor, share: float) -> Tensor:
+    """Images (N, C, H, W), about `share` of them blurred by the binomial filter 1-2-1 in both directions."""
+    chosen = (torch.rand(len(x), 1, 1, 1) < share).to(x.device)
+    return torch.where(chosen, purify.blur(x), x)
+
+
+def view(x: Tensor, *, turn: float, scale: float, shift: float, colour: float, noise: float, flip: bool) -> Tensor:
+    """One random view of each image (N, C, H, W) in [-1, 1]: what a contrastive encoder shall see through.
+
+    Args:
+        turn: up to so many degrees; scale: size by up to this share; shift: up to this share of the width.
+        colour: brightness, contrast and, in colour images, each channel by up to this share.
+        noise: standard deviation up to this; flip: left and right exchanged in half of the images.
+    """
+    n, channels = x.shape[:2]
+    angle = math.radians(turn) * _within(n)
+    x = affine(x, angle, 1 + scale * (_within(n, 1) + 0.3 * _within(n, 2)), 2 * shift * _within(n, 2))
+    if flip:
+        x = torch.where((torch.rand(n, 1, 1, 1) < 0.5).to(x.device), x.flip(3), x)
+    gain, level = 1 + colour * (_within(n, 1, 1, 1) + 0.5 * _within(n, channels, 1, 1)), colour * _within(n, 1, 1, 1)
+    x = x * gain.to(x.device) + level.to(x.device)
+    return x + (noise * torch.rand(n, 1, 1, 1) * torch.randn(x.shape)).to(x.device)
+
+
+def _within(*shape: int) -> Tensor:
+    """Uniform in [-1, 1)."""
+    return 2 * torch.rand(shape) - 1

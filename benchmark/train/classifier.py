@@ -4,21 +4,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from retouch.benchmark import data
 from retouch.benchmark.data.images import Images, concat
-from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.judges import Classifier, Judge
-from retouch.benchmark.train.augment import perturb
-from retouch.benchmark.train.measure import measure_judge
+from retouch.benchmark.train.augment import blurred, perturb
+from retouch.benchmark.train.learner import NetworkLearner
 
 
-class ClassifierLearner:
-    """Trains a `Classifier` by cross-entropy on all its heads at once."""
+class ClassifierLearner(NetworkLearner):
+    """Trains a `Classifier` by cross-entropy on all its heads at once.
+
+    The recipe may ask for `blur`, the share of images that are blurred, and `adversary`, in levels of 255: the size of
+    an adversarial step that each batch makes first (fast adversarial training, Wong et al., arXiv 2001.03994).
+    """
 
     def __init__(self, plan: dict[str, Any]) -> None:
-        self.plan = plan
         known = data.load(plan["data"], plan["split"])
         if plan.get("extra"):  # people beside those of the data set, so that the recogniser learns faces, not a list
             known = _together(known, data.load(plan["extra"]["data"], plan["extra"]["split"]))
@@ -28,49 +31,35 @@ class ClassifierLearner:
         heads = {head: int(labels.max()) + 1 for head, labels in self.labels.items()}
         self.config = {"trunk": plan["trunk"], "channels": channels, "size": size, "heads": heads}
         self.config |= {key: plan[key] for key in ("width", "features") if key in plan}
-        self.network = Classifier(**self.config)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), plan["lr"], weight_decay=1e-2)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, plan["lr"], total_steps=plan["steps"])
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.network.parameters()).device
-
-    def to(self, device: str) -> None:
-        """Move the network."""
-        self.network.to(device)
+        super().__init__(plan, Classifier(**self.config))
 
     def step(self) -> None:
         """One step on a random batch."""
+        self.network.train()
         rows = torch.randint(len(self.images), (self.plan["batch"],))
-        logits = self.network.train()(perturb(to_float(self.images[rows].to(self.device))))
-        loss = sum(F.cross_entropy(logits[head], labels[rows].to(self.device), label_smoothing=0.05)
-                   for head, labels in self.labels.items())  # fmt: skip
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        self.schedule.step()
+        labels = {head: labels[rows].to(self.device) for head, labels in self.labels.items()}
+        x = perturb(self.floats(self.images[rows]))
+        if share := self.plan.get("blur"):
+            x = blurred(x, share)
+        if levels := self.plan.get("adversary"):
+            x = self._adversarial(x, labels, levels / 127.5)
+        self.update(self._loss(x, labels))
 
-    def state(self) -> dict[str, Any]:
-        """All that a resumed training needs."""
-        return {part: getattr(self, part).state_dict() for part in ("network", "optimizer", "schedule")}
+    def _loss(self, x: Tensor, labels: dict[str, Tensor]) -> Tensor:
+        with self.half():
+            logits = self.network(x)
+        return sum(F.cross_entropy(logits[head].float(), truth, label_smoothing=0.05) for head, truth in labels.items())
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` gave."""
-        for part in ("network", "optimizer", "schedule"):
-            getattr(self, part).load_state_dict(state[part])
-
-    def picture(self) -> None:
-        """A classifier has nothing to show."""
+    def _adversarial(self, x: Tensor, labels: dict[str, Tensor], radius: float) -> Tensor:
+        """x moved within a box of `radius` around it: a random start and one signed gradient step up the loss."""
+        start = radius * (2 * torch.rand(x.shape) - 1).to(x.device)
+        start.requires_grad_()
+        (gradient,) = torch.autograd.grad(self._loss(x + start, labels), start)
+        return x + (start.detach() + 1.25 * radius * gradient.sign()).clamp(-radius, radius)
 
     def save(self, folder: Path) -> None:
         """Write the weights."""
         Judge(self.network, {}).save(folder)
-
-    def measure(self, folder: Path) -> dict[str, Any]:
-        """What the card says of the weights in FOLDER."""
-        return measure_judge(Judge.load(folder), self.plan)
 
 
 def _together(known: Images, strangers: Images) -> Images:

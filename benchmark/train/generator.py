@@ -7,12 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from retouch.benchmark import data, weights
+from retouch.benchmark import data
 from retouch.benchmark.generators import family
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.support.pictures import sheet
 from retouch.benchmark.train.augment import warp
-from retouch.benchmark.train.measure import measure_base
 
 EMA = 0.999  # decay of the average, unless the recipe has another `ema`
 
@@ -82,10 +81,6 @@ class GeneratorLearner:
         for part in set(self.live.parts) - {"module"}:
             getattr(self.average, part).load_state_dict(getattr(self.live, part).state_dict())
         self.average.save(folder)
-
-    def measure(self, folder: Path) -> dict[str, Any]:
-        """What the card says of the weights in FOLDER."""
-        return measure_base(weights.load(folder, str(self.device)), self.plan)
 
 
 @torch.no_grad()

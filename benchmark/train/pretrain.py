@@ -14,12 +14,16 @@ from retouch.benchmark import tracks, weights
 from retouch.benchmark.support.files import write_atomically, write_json
 from retouch.benchmark.train import checkpoint
 from retouch.benchmark.train.classifier import ClassifierLearner
+from retouch.benchmark.train.encoder import EncoderLearner
+from retouch.benchmark.train.ensemble import EnsembleLearner
 from retouch.benchmark.train.generator import GeneratorLearner
+from retouch.benchmark.train.measure import measure
 from retouch.benchmark.versions import digest
 
 CHECKPOINT = 250  # steps between checkpoints and sample sheets
-LEARNERS = {"classifier": ClassifierLearner}  # by a recipe's kind; the others are families of generators
-Learner = ClassifierLearner | GeneratorLearner
+# by a recipe's kind; the others are families of generators
+LEARNERS = {"classifier": ClassifierLearner, "encoder": EncoderLearner, "ensemble": EnsembleLearner}
+Learner = ClassifierLearner | EncoderLearner | EnsembleLearner | GeneratorLearner
 
 
 def recipe(name: str) -> dict[str, Any]:
@@ -80,7 +84,7 @@ def pretrain(
         "sha256": weights.sha256(folder),
     }
     write_json(folder / "card.json", card)
-    write_json(folder / "card.json", {**card, "measured": learner.measure(folder)})
+    write_json(folder / "card.json", {**card, "measured": measure(folder, device)})
     return folder
 
 
@@ -107,8 +111,9 @@ def _train(learner: Learner, plan: dict[str, Any], seed: int, folder: Path, name
 
 def _check_before(plan: dict[str, Any], folder: Path) -> None:
     """What would only fail after the training."""
-    if "judge" in plan:
-        weights.card(weights.folder(plan["judge"]))
+    for name in ("judge", "encoder", "guide"):
+        if name in plan:
+            weights.card(weights.folder(plan[name]))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomically(folder / ".writable", b"")

@@ -28,9 +28,9 @@ def folder(name: str) -> Path:
 
 
 def sha256(path: Path) -> str:
-    """Hash of a folder's safetensors files, names included, or of one file."""
+    """Hash of a folder's safetensors files and of the list of an ensemble's members, names included, or of one file."""
     digest = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(path.rglob("*.safetensors")):
+    for file in [path] if path.is_file() else sorted([*path.rglob("*.safetensors"), *path.glob("ensemble.json")]):
         digest.update(file.relative_to(path).as_posix().encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()
 

@@ -6,13 +6,13 @@ import shutil
 import numpy as np
 import pytest
 
-from retouch.benchmark import data, tracks, weights
+from retouch.benchmark import data, tracks, versions, weights
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.judges import Judge
-from retouch.benchmark.train import measure, pretrain
+from retouch.benchmark.train import measure_base, pretrain
 
 CARDS = {p.parent.name: json.loads(p.read_text()) for p in sorted(weights.ROOT.glob("*/card.json"))}
-GENERATORS = {name: card for name, card in CARDS.items() if card["family"] != "classifier"}
+GENERATORS = {name: card for name, card in CARDS.items() if card["family"] in ("flow", "gan", "diffusion")}
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -24,9 +24,18 @@ def test_cards_match_weights_and_recipes(name):
         assert card["config"] == recipe["config"]
 
 
-def test_every_recipe_on_data_that_ship_has_its_weights():
-    names = tracks.recipes()
-    assert {name for name in names if "mnist" not in pretrain.recipe(name)["data"]["name"]} == set(CARDS)
+def test_all_that_instances_and_cards_name_has_its_weights():
+    instances = [one for track in tracks.names() for one in tracks.load(track).instances]
+    wanted = {getattr(one, part) for one in instances for part in versions.WEIGHTS} - {None}
+    for recipe in (card["recipe"] for card in CARDS.values()):
+        wanted |= {recipe[part] for part in ("judge", "encoder", "guide") if part in recipe}
+        wanted |= set(recipe.get("members", []))
+    assert wanted <= set(CARDS)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_weights_are_small(name):
+    assert sum(file.stat().st_size for file in weights.folder(name).rglob("*.safetensors")) <= 3_000_000
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -55,10 +64,10 @@ def test_a_damaged_checkpoint_is_named(tmp_path, monkeypatch):
 
 def test_held_out_images_weigh_as_much_as_an_uneven_training_set_has_of_them():
     held = data.load({"name": "digits"}, "heldout")
-    weight = measure._to_counts(held, [100, 77, 60, 46, 36, 28, 21, 17, 13, 10])
+    weight = measure_base._to_counts(held, [100, 77, 60, 46, 36, 28, 21, 17, 13, 10])
     shares = np.bincount(held.labels["category"], weight)
     assert shares == pytest.approx(np.array([100, 77, 60, 46, 36, 28, 21, 17, 13, 10]) / 408)
-    assert measure._to_counts(held, None) == pytest.approx(1 / len(held))
+    assert measure_base._to_counts(held, None) == pytest.approx(1 / len(held))
 
 
 @pytest.mark.parametrize("name", sorted({instance.base for instance in tracks.load("tiny").instances}))
@@ -130,12 +139,15 @@ def test_shipped_weights_are_replaced_on_request_alone_also_where_they_are_damag
 
 
 @pytest.mark.parametrize(
-    ("name", "decay"), [("digits-gan", 0), ("digits-gan", 3), ("digits-guide", 0)], ids=["gan", "decay", "guide"]
+    ("name", "decay"),
+    [("digits-gan", 0), ("digits-gan", 3), ("digits-guide", 0), ("digits-encoder-a", 0), ("digits-judge-b", 0)],
+    ids=["gan", "decay", "guide", "encoder", "adversary"],
 )
 def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monkeypatch, name, decay):
     monkeypatch.setattr(pretrain, "CHECKPOINT", 2)
-    kind = pretrain.ClassifierLearner if name == "digits-guide" else pretrain.GeneratorLearner
-    recipe, step, calls = pretrain.recipe, kind.step, []
+    recipe, calls = pretrain.recipe, []
+    kind = pretrain.LEARNERS.get(recipe(name)["kind"], pretrain.GeneratorLearner)
+    step = kind.step
     monkeypatch.setattr(pretrain, "recipe", lambda name: recipe(name) | {"decay": decay})
     whole = pretrain.pretrain(name, folder=tmp_path / "whole", steps=4)
 
@@ -156,5 +168,7 @@ def test_training_that_is_interrupted_equals_training_that_is_not(tmp_path, monk
     if name == "digits-gan":
         assert len(list((parts / "training").glob("*/*.png"))) == 2
         assert np.isfinite(card["measured"]["fd"]["value"])
+    elif name == "digits-encoder-a":
+        assert card["measured"]["neighbours"]["category"]["value"] > 0.1
     else:
         assert 0 <= card["measured"]["accuracy"]["category"] <= 1

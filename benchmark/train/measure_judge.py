@@ -1,0 +1,68 @@
+"""What a judge's card says: its confusion, balanced accuracy and AUC on held-out images, a recogniser's threshold."""
+
+from typing import Any
+
+import numpy as np
+
+from retouch import metrics
+from retouch.benchmark.judges import Judge, Verdict
+from retouch.benchmark.train.card import HELD_OUT, drawn, rounded
+
+FALSE_ACCEPTS = 0.001
+
+
+def measure_judge(judge: Judge, plan: dict[str, Any]) -> dict[str, Any]:
+    """Accuracy, confusion counts, balanced accuracy and AUC of every head on held-out images.
+
+    For identities the recogniser's threshold: it lets 0.1% of held-out images of other people of the data pass as any
+    one person; `accepts` counts, for each person, (2, 2): rows other / this person, columns refused / accepted.
+    """
+    held = drawn(plan["data"], "heldout", HELD_OUT)
+    view = judge.look(held.images)
+    found: dict[str, Any] = {"accuracy": {}, "confusion": {}, "balanced_accuracy": {}, "auc": {}, "images": len(held)}
+    for head, assigned in view.labels.items():
+        if head == "identity":
+            continue
+        truth = held.labels[head]
+        table = confusion(truth, assigned, judge.sizes[head], judge.sizes[head])
+        found["accuracy"][head] = round(float((assigned == truth).mean()), 5)
+        found["confusion"][head] = table.tolist()
+        found["balanced_accuracy"][head] = rounded(metrics.balanced_accuracy(table), 5)
+        found["auc"][head] = rounded(lowest_auc(judge.probs(view, head), truth), 5)
+    if view.identities is not None:
+        found |= _verification(view, held.labels["identity"], len(held.names["identity"]), judge, plan)
+    return found
+
+
+def confusion(truth: np.ndarray, assigned: np.ndarray, classes: int, columns: int) -> np.ndarray:
+    """Counts int64 (classes, columns): rows = truth, columns = assigned."""
+    return np.bincount(truth * columns + assigned, minlength=classes * columns).reshape(classes, columns)
+
+
+def lowest_auc(probs: np.ndarray, truth: np.ndarray) -> metrics.Estimate:
+    """Of probabilities (N, K), the AUC of the class that is told from the rest least well."""
+    classes = [1] if probs.shape[1] == 2 else range(probs.shape[1])
+    return min((metrics.auc(probs[:, k], truth == k) for k in classes), key=lambda one: one.value)
+
+
+def threshold(similarity: np.ndarray, same: np.ndarray) -> float:
+    """The cosine that lets FALSE_ACCEPTS of the pairs pass that are not `same`; similarity and same (N, P)."""
+    return float(np.quantile(similarity[~same], 1 - FALSE_ACCEPTS))
+
+
+def _verification(view: Verdict, who: np.ndarray, people: int, judge: Judge, plan: dict[str, Any]) -> dict[str, Any]:
+    same = who[:, None] == np.arange(people)
+    similarity = view.identities[:, :people]
+    limit = threshold(similarity, same)
+    accepted = similarity >= limit
+    strangers = judge.look(drawn(plan["data"], "strangers", HELD_OUT, start=20_000).images)
+    return {
+        "threshold": round(limit, 6),
+        "true_accepts": round(float(accepted[same].mean()), 5),
+        "false_accepts": round(float(accepted[~same].mean()), 6),
+        "false_accepts_strangers": round(float((strangers.identities[:, :people] >= limit).mean()), 6),
+        "nearest_is_right": round(float((similarity.argmax(1) == who).mean()), 5),
+        "accepts": [
+            confusion(same[:, p].astype(int), accepted[:, p].astype(int), 2, 2).tolist() for p in range(people)
+        ],
+    }
