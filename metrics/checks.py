@@ -104,7 +104,7 @@ def _small_enough(array: np.ndarray, name: str) -> np.ndarray:
 
 
 def _finite(array: np.ndarray, name: str) -> np.ndarray:
-    if not np.isfinite(array.sum()):  # one pass without a mask; overflow of huge finite values is caught below
+    if not np.isfinite(array.sum()):  # a sum needs no mask; where huge finite values overflow, the next lines see none
         bad = np.argwhere(~np.isfinite(array))
         if len(bad):
             where = tuple(int(i) for i in bad[0])

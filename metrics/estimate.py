@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value and its 95% interval (unless a function was asked for another level)."""
+    """A measured value and its interval, of 95% unless a function's `level` says otherwise."""
 
     value: float
     low: float
@@ -66,10 +66,10 @@ def wilson(p: float, n: float, level: float = 0.95, quantile: float | None = Non
 
 
 def score_interval(value: float, first: float, second: float, z: float) -> tuple[float, float]:
-    """Interval of a squared distance: all t with |value - t| <= z se(t), se(t)^2 = second + first * max(t, 0) / value,
-    as Wilson's interval for a share.
+    """Interval of a squared distance: all t with |value - t| <= z se(t), as Wilson's interval for a share.
 
-    Variance of the first order goes with the distance itself, and is gone where both sides agree.
+    se(t)^2 = second + first * max(t, 0) / value: the first-order part of the variance is proportional to the distance
+    itself and vanishes where both sides agree; the second-order part stays.
     """
     slope = first / max(value, np.sqrt(second), np.finfo(float).tiny)
     middle = value + z * z * slope / 2
@@ -81,8 +81,8 @@ def score_interval(value: float, first: float, second: float, z: float) -> tuple
 def over_images(values: np.ndarray, rng: np.random.Generator, draws: int, level: float = 0.95) -> Estimate:
     """Mean of values (n,) in [-1, 1], interval by bootstrap over the n images; one image has none.
 
-    Draws are too narrow by sqrt((n - 1)/n), and with few images a normal quantile is too small: both are mended by a
-    factor each; without the second two images cover 61% instead of 95%.
+    A bootstrap's spread is too small by sqrt((n - 1)/n), and with few images its quantiles are the normal ones where
+    Student's hold. One factor mends each; without the second, intervals of two images cover 61% instead of 95%.
     """
     n, value = len(values), float(values.mean())
     if n == 1:

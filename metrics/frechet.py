@@ -2,7 +2,7 @@
 
 FD = |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2) (Dowson and Landau 1982; FID: Heusel et al. 2017). Its plain
 value is too large by about c/N, c unknown, so values at different N cannot be compared. Up to width 512 a block
-jackknife over both samples removes that bias; wider features see `wide`.
+jackknife over both samples removes that bias; for wider features see `engine.fd_wide`.
 Known difference to the peers: `plain` equals theirs; `value` is lower, and can be slightly negative where both agree.
 """
 
@@ -34,7 +34,7 @@ def fd(
     weights = None
     if generated_weights is not None:
         weights = as_weights(generated_weights, len(generated), "generated_weights")
-        generated, weights = generated[weights > 0], weights[weights > 0]  # a block of none has no moments
+        generated, weights = generated[weights > 0], weights[weights > 0]  # a block without weight has no moments
     _enough(generated, weights, "generated")
     _enough(reference.features, reference.weights, "reference")
     return from_moments(moments(generated, weights), reference.moments, generated, reference, weights, level)
@@ -55,7 +55,7 @@ def from_moments(
     weights: np.ndarray | None = None,
     level: float = 0.95,
 ) -> Estimate:
-    """FD from block sums that are already there (the one-pass suite's way in)."""
+    """FD from block sums that the caller has: the one-pass suite computes them once for several metrics."""
     if generated.shape[1] > WIDE:
         y, dof = reference.features, np.inf
         plain, bias, variance, s = plain_and_corrections(
@@ -76,11 +76,11 @@ def distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.nd
 
 def _narrow(a: Moments, b: Moments) -> tuple[float, float, float, float, np.ndarray]:
     """(plain, bias, variance, degrees of freedom, spectrum) by leaving out each block of either sample."""
-    one, two = a.mean_and_covariance(), b.mean_and_covariance()
-    root1, root2 = root(one[1]), root(two[1])
-    plain, s = _with_root(*one, *two, root2)
-    without_a = [_with_root(*a.mean_and_covariance(i), *two, root2)[0] for i in range(len(a.sizes))]
-    without_b = [_with_root(*b.mean_and_covariance(i), *one, root1)[0] for i in range(len(b.sizes))]
+    first, second = a.mean_and_covariance(), b.mean_and_covariance()
+    root1, root2 = root(first[1]), root(second[1])
+    plain, s = _with_root(*first, *second, root2)
+    without_a = [_with_root(*a.mean_and_covariance(i), *second, root2)[0] for i in range(len(a.sizes))]
+    without_b = [_with_root(*b.mean_and_covariance(i), *first, root1)[0] for i in range(len(b.sizes))]
     value_a, var_a = jackknife(plain, np.array(without_a), a.sizes)
     value_b, var_b = jackknife(plain, np.array(without_b), b.sizes)
     dof = (var_a + var_b) ** 2 / max(var_a**2 / (len(a.sizes) - 1) + var_b**2 / (len(b.sizes) - 1), 1e-300)
@@ -89,7 +89,7 @@ def _narrow(a: Moments, b: Moments) -> tuple[float, float, float, float, np.ndar
 
 def _degenerate_variance(s: np.ndarray, size: float) -> float:
     """Variance of FD's second-order part for Gaussians that agree, spectrum s of (S1 S2)^(1/2), size = 1/n + 1/m."""
-    harmonic = sum(np.sum((one * s / np.maximum(one + s, 1e-300)) ** 2) for one in s)
+    harmonic = sum(np.sum((s_i * s / np.maximum(s_i + s, 1e-300)) ** 2) for s_i in s)
     return float(size**2 * (harmonic + 2.25 * np.sum(s**2)))
 
 
@@ -109,11 +109,11 @@ def rows_worth(n: int, weights: np.ndarray | None) -> int:
 
 def _enough(features: np.ndarray, weights: np.ndarray | None, name: str) -> None:
     (n, d), worth = features.shape, rows_worth(len(features), weights)
-    found = f"{name}: found {n} rows of width {d}" + ("" if weights is None else f", by their weights worth {worth}")
+    rows = f"{name}: found {n} rows of width {d}" + ("" if weights is None else f", by their weights worth {worth}")
     if worth < 4:
-        raise ValueError(f"{found}, wanted at least 4 for an interval")
+        raise ValueError(f"{rows}, wanted at least 4 for an interval")
     if worth < d:
         raise ValueError(
-            f"{found}, wanted at least {d} rows: below that FD's bias cannot be removed; use "
+            f"{rows}, wanted at least {d} rows: below that FD's bias cannot be removed; use "
             "kd, which is unbiased at every n"
         )

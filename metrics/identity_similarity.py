@@ -28,7 +28,7 @@ def identity_curve(
 ) -> Curve:
     """similarity, change: (n,), of the edited image to its original. bins: a number, or increasing edges.
 
-    A change outside the given edges belongs to no bin. Interval of each mean: bootstrap over the images of the bin.
+    A change outside the edges belongs to no bin. Interval of each mean: bootstrap over the images of the bin.
     """
     similarity, change = as_vector(similarity, "similarity"), as_vector(change, "change")
     if len(similarity) != len(change):

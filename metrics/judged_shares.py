@@ -56,7 +56,7 @@ def share(judged: np.ndarray, confusion: np.ndarray | None = None, *, level: flo
     a0, a1, var0, var1 = _judge(confusion)
     gain = a1 + a0 - 1  # dq/dp
     p = float(np.clip((q + a0 - 1) / gain, 0, 1))
-    possible = np.clip(q, 1 - a0, a1)  # a share no p explains is taken as the nearest that one does: no empty interval
+    possible = np.clip(q, 1 - a0, a1)  # the nearest share that some p explains, so that the interval is not empty
     low, high = _score_interval(possible, n, a0, a1, var0, var1, z_value(level))
     se = np.sqrt(q * (1 - q) / n + p * p * var1 + (1 - p) ** 2 * var0) / gain
     return Estimate(p, min(low, p), max(high, p), int(n), plain=float(q), se=float(se))
@@ -93,10 +93,10 @@ def shares(
         values = unmix(counts / n, rows)
         sampled = unmix(assigned, _row_draws(table, draws, rng))
     if classes == 2:
-        one = share(counts, confusion, level=level)
+        second = share(counts, confusion, level=level)
         plain = float(counts[0] / n)
-        zero = Estimate(1 - one.value, 1 - one.high, 1 - one.low, one.n, plain, se=one.se)
-        return Shares([zero, one], sampled, int(n))
+        first = Estimate(1 - second.value, 1 - second.high, 1 - second.low, second.n, plain, se=second.se)
+        return Shares([first, second], sampled, int(n))
     estimates = [
         _class_estimate(values[c], sampled[:, c], counts[c] / n, n, confusion is None, level) for c in range(classes)
     ]
@@ -124,10 +124,10 @@ def unmix(assigned: np.ndarray, rows: np.ndarray, steps: int = 2000, tolerance: 
     return p[0] if shape == (1,) else p
 
 
-def _class_estimate(value: float, drawn: np.ndarray, raw: float, n: float, perfect: bool, level: float) -> Estimate:
-    low, high = wilson(raw, n, level) if perfect else percentiles(drawn, level)
+def _class_estimate(value: float, draws: np.ndarray, raw: float, n: float, perfect: bool, level: float) -> Estimate:
+    low, high = wilson(raw, n, level) if perfect else percentiles(draws, level)
     return Estimate(
-        float(value), min(low, float(value)), max(high, float(value)), int(n), plain=float(raw), se=float(drawn.std())
+        float(value), min(low, float(value)), max(high, float(value)), int(n), plain=float(raw), se=float(draws.std())
     )
 
 

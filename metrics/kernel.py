@@ -33,7 +33,7 @@ def kd(
 def from_rows(
     generated: np.ndarray, x: Own, reference: np.ndarray, y: Own, cross: Cross, level: float = 0.95
 ) -> Estimate:
-    """Kernel distance from the mean kernel values of each point (the one-pass suite's way in)."""
+    """Kernel distance from each point's mean kernel values, which the one-pass suite computes once."""
     n, m = len(generated), len(reference)
     value = x.kernel.mean() + y.kernel.mean() - cross.kernel_x.mean() - cross.kernel_y.mean()
     vxx, vyy, vxy = _second_order(generated, reference)

@@ -330,16 +330,16 @@ def page() -> str:
         "texts. First what every record is summed up in, then the raw metrics. Every value but score and costs "
         "has a 95% interval.\n"
     )
-    return head + "".join(_section(name, found) for name, found in MEANING.items())
+    return head + "".join(_section(name, meaning) for name, meaning in MEANING.items())
 
 
-def _section(name: str, found: Meaning) -> str:
-    also = "; ".join(f"`{key}` ({title})" for key, title in found.also)
+def _section(name: str, meaning: Meaning) -> str:
+    also = "; ".join(f"`{key}` ({title})" for key, title in meaning.also)
     return (
-        f"\n## {found.title}\n\n`{name}`. {found.text}\n\n"
+        f"\n## {meaning.title}\n\n`{name}`. {meaning.text}\n\n"
         + (f"- In records also: {also}.\n" if also else "")
-        + f"- Better: {found.direction}. Range: {found.range}.\n- When not to trust it: {found.distrust}\n"
-        f"- Source: {found.source}.\n"
+        + f"- Better: {meaning.direction}. Range: {meaning.range}.\n- When not to trust it: {meaning.distrust}\n"
+        f"- Source: {meaning.source}.\n"
     )
 
 

@@ -59,9 +59,9 @@ def kl_to_target(
         raise ValueError(
             "target: found a class with probability 0, wanted all positive: the divergence would be infinite"
         )
-    plain, drawn = _kl(mix.values, target), _kl(mix.draws, target)
+    plain, draws = _kl(mix.values, target), _kl(mix.draws, target)
     noise = _kl(mix.draws, mix.draws.mean(0))  # never infinite, as it would be to an estimate with an empty class
-    low, high = _interval(plain - noise.mean(), drawn, noise, level)
+    low, high = _interval(plain - noise.mean(), draws, noise, level)
     value = max(0.0, plain - noise.mean())
     high = min(max(high, value), -float(np.log(target.min())))  # all in the rarest class
     return Estimate(value, min(low, value), high, mix.n, plain=float(plain), floor=noise.mean())
@@ -77,25 +77,25 @@ def entropy(judged: Mix, confusion: np.ndarray | None = None, *, level: float = 
 
 
 def _above_floor(
-    gap: np.ndarray, drawn: np.ndarray, noise: np.ndarray, norm: Callable, n: int, level: float
+    gap: np.ndarray, draws: np.ndarray, noise: np.ndarray, norm: Callable, n: int, level: float
 ) -> Estimate:
-    """Distance minus noise floor, in squares."""
+    """Norm of the gap (C,) less that of its noise, in squares; (draws, C): draws of the gap, and their errors."""
     plain, floor2 = float(norm(gap)), float(np.mean(norm(noise) ** 2))
     square = plain**2 - floor2
-    ends = np.sqrt(_interval(square, norm(drawn) ** 2, norm(noise) ** 2, level))
+    ends = np.sqrt(_interval(square, norm(draws) ** 2, norm(noise) ** 2, level))
     value = float(np.sqrt(max(0.0, square)))
     return Estimate(
         value, float(min(ends[0], value)), float(max(ends[1], value)), n, plain=plain, floor=float(np.sqrt(floor2))
     )
 
 
-def _interval(value: float, drawn: np.ndarray, noise: np.ndarray, level: float) -> tuple[float, float]:
-    """Of a squared distance freed of its floor: from its draws, and from the draws' own squared distance to the data.
+def _interval(value: float, draws: np.ndarray, noise: np.ndarray, level: float) -> tuple[float, float]:
+    """Interval of a squared distance without its floor; `draws` of it, `noise`: their squared distances to the data.
 
     Its noise grows with the distance, so a mirrored bootstrap would miss on one side (86% instead of 95% measured).
     """
     second = float(np.var(noise))
-    low, high = score_interval(value, max(float(np.var(drawn)) - second, 0.0), second, z_value(level))
+    low, high = score_interval(value, max(float(np.var(draws)) - second, 0.0), second, z_value(level))
     return max(low, 0.0), max(high, 0.0)
 
 

@@ -1,7 +1,7 @@
 """Precision, recall, density and coverage from balls around k nearest neighbours.
 
 Precision and recall: Kynkäänniemi et al. 2019; density and coverage: Naeem et al. 2020. All four depend on k and on
-both sample sizes, and none is 1 (density: has to be 1) for a perfect generator; `same` says what it would be.
+both sample sizes, and none but density is 1 for a perfect generator; `same` is what a perfect one would have.
 Known difference to prdc: balls are closed (distance <= radius), so exact copies of the reference count as precise;
 `closed=False` gives prdc's open balls, where a duplicated point has a ball of radius 0 that holds nothing.
 
@@ -38,7 +38,7 @@ def prdc(
 
 
 def from_passes(x: Own, y: Own, cross: Cross, k: int, level: float = 0.95) -> dict[str, Estimate]:
-    """The four estimates from passes that are already done (the one-pass suite's way in)."""
+    """The four estimates from passes over the pairs that the caller has made."""
     n, m = len(x.nearest), len(y.nearest)
     forth, back = cross.forth, cross.back
     size = min(n, m)

@@ -1,8 +1,8 @@
 """From many runs to a row of a table: instances × seeds, their mean, paired differences, and ties shown as ties.
 
-The instances of a track are fixed, the seeds are a sample: seeds are drawn anew within each instance (stratified
-bootstrap, Agarwal et al. 2021). With S seeds such draws are too narrow by sqrt((S - 1)/S), and with few seeds a normal
-quantile is too small: both are mended by one factor, without which three seeds cover 80% instead of 95%.
+The instances of a track are fixed, the seeds are a sample: the bootstrap draws seeds anew within each instance
+(stratified, Agarwal et al. 2021). With S seeds such draws are too narrow by sqrt((S - 1)/S), and with few seeds a
+normal quantile is too small: one factor mends both, without which three seeds cover 80% instead of 95%.
 """
 
 from collections.abc import Mapping
@@ -17,9 +17,7 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Aggregate:
-    """A method's scores on a track in two numbers: the mean, and the mean of the middle half (robust against one
-    outlier).
-    """
+    """A method's scores on a track: their mean, and the mean of the middle half, which an outlier does not move."""
 
     mean: Estimate
     iqm: Estimate
@@ -28,9 +26,9 @@ class Aggregate:
 def aggregate(scores: np.ndarray, *, level: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Aggregate:
     """scores: (instances, seeds); (instances,) means one seed each. n is the number of runs."""
     scores = _scores(scores, "scores")
-    drawn, widen, note = _resample(scores, draws, level, seed)
-    mean = _estimate(float(scores.mean()), drawn.mean(1), widen, scores, level, note)
-    iqm = _estimate(float(_middle(scores.reshape(1, -1))[0]), _middle(drawn), widen, scores, level, note)
+    draws, widen, note = _resample(scores, draws, level, seed)
+    mean = _estimate(float(scores.mean()), draws.mean(1), widen, scores, level, note)
+    iqm = _estimate(float(_middle(scores.reshape(1, -1))[0]), _middle(draws), widen, scores, level, note)
     return Aggregate(mean, iqm)
 
 
@@ -45,33 +43,34 @@ def paired_difference(
 
 
 def ranks(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, int]:
-    """Rank of each method (higher scores are better): 1 + how many methods are better by a difference that excludes 0.
+    """Rank of each method, 1 for the best; scores (instances, seeds), higher is better.
 
-    Two methods whose paired interval covers 0 therefore share a rank, unless a third one tells them apart. None stands
-    above one with a higher mean: what varies more is harder to beat surely, and is not the better for it.
+    A method's rank is 1 plus the number of methods that beat it: those whose paired difference to it has an interval
+    above 0. Methods that cannot be told apart share a rank. A method whose scores vary widely is hard to beat in this
+    sense; so that it does not stand above methods with a higher mean, it gets at least the rank of each of these.
     """
     if not table:
         return {}
-    arrays = _alike(table)
-    values, drawn, widen, _ = _drawn_means(arrays, level)
-    found = np.array([1 + _better(values, drawn, widen, i, level) for i in range(len(values))])
-    best_first = np.lexsort((found, -values))
-    found[best_first] = np.maximum.accumulate(found[best_first])
-    return dict(zip(table, found.tolist(), strict=True))
+    arrays = _same_shapes(table)
+    values, draws, widen, _ = _means_of_draws(arrays, level)
+    places = np.array([1 + _better(values, draws, widen, i, level) for i in range(len(values))])
+    best_first = np.lexsort((places, -values))
+    places[best_first] = np.maximum.accumulate(places[best_first])
+    return dict(zip(table, places.tolist(), strict=True))
 
 
 def means(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, Estimate]:
     """`aggregate(...).mean` of every method of a table (same instances and seeds for all), all at once."""
     if not table:
         return {}
-    arrays = _alike(table)
-    values, drawn, widen, note = _drawn_means(arrays, level)
+    arrays = _same_shapes(table)
+    values, draws, widen, note = _means_of_draws(arrays, level)
     if np.isinf(widen):
         return {
             name: Estimate(float(v), -np.inf, np.inf, arrays[0].size, note=note)
             for name, v in zip(table, values, strict=True)
         }
-    spread = (drawn - drawn.mean(1, keepdims=True)) * widen
+    spread = (draws - draws.mean(1, keepdims=True)) * widen
     low, high = np.quantile(values[:, None] + spread, [0.5 - level / 2, 0.5 + level / 2], axis=1)
     se = spread.std(1) * z_value(level) / t_value(_dof(arrays[0]), level)
     return {
@@ -80,7 +79,7 @@ def means(table: Mapping[str, np.ndarray], *, level: float = 0.95) -> dict[str, 
     }
 
 
-def _alike(table: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+def _same_shapes(table: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     arrays = [_scores(scores, name) for name, scores in table.items()]
     for name, array in zip(table, arrays, strict=True):
         if array.shape != arrays[0].shape:
@@ -88,53 +87,53 @@ def _alike(table: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     return arrays
 
 
-def _drawn_means(arrays: list[np.ndarray], level: float) -> tuple[np.ndarray, np.ndarray, float, str]:
+def _means_of_draws(arrays: list[np.ndarray], level: float) -> tuple[np.ndarray, np.ndarray, float, str]:
     """Means (M,), the means of the same draws for all (M, draws), the factor that mends their width, and the note."""
     index, widen, note = _index(arrays[0].shape, DRAWS, 0)
-    drawn = np.stack([array.reshape(-1)[index].mean(1) for array in arrays])
+    draws = np.stack([array.reshape(-1)[index].mean(1) for array in arrays])
     heavy = 1.0 if np.isinf(widen) else t_value(_dof(arrays[0]), level) / z_value(level)
-    return np.array([array.mean() for array in arrays]), drawn, widen * heavy, note
+    return np.array([array.mean() for array in arrays]), draws, widen * heavy, note
 
 
-def _better(values: np.ndarray, drawn: np.ndarray, widen: float, i: int, level: float) -> int:
+def _better(values: np.ndarray, draws: np.ndarray, widen: float, i: int, level: float) -> int:
     """How many methods' paired difference to method `i` excludes 0: as `paired_difference`, all at once."""
     ahead = np.flatnonzero(values > values[i])
     if np.isinf(widen) or not len(ahead):
         return 0
     gaps = values[ahead] - values[i]
-    spread = (drawn[ahead] - drawn[i]) - (drawn[ahead] - drawn[i]).mean(1, keepdims=True)
+    spread = (draws[ahead] - draws[i]) - (draws[ahead] - draws[i]).mean(1, keepdims=True)
     sure = gaps + spread.min(1) * widen > 0  # every draw is above 0, so its quantile is too
     low = np.quantile(spread[~sure], 0.5 - level / 2, axis=1) if (~sure).any() else np.empty(0)
     return int(sure.sum() + (gaps[~sure] + low * widen > 0).sum())
 
 
 def smallest_difference(table: Mapping[str, np.ndarray], *, level: float = 0.95, power: float = 0.8) -> float:
-    """The true difference that this table's instances and seeds show, as an interval without 0, in `power` of all
-    cases.
+    """Smallest true difference of two methods that these instances and seeds show with probability `power`.
 
-    (t + z_power) × the standard error of a paired difference, pooled over all pairs of methods: of M numbers, the mean
-    squared difference of two is twice their variance.
+    Shown means that the interval of the paired difference excludes 0. The value is (t + z_power) times the standard
+    error of a paired difference, pooled over all pairs of methods: of M numbers, the mean squared difference of two is
+    twice their variance.
     """
-    arrays = _alike(table)
+    arrays = _same_shapes(table)
     if len(arrays) < 2:
         raise ValueError(f"table: found {len(arrays)} methods, wanted at least two")
     index, widen, _ = _index(arrays[0].shape, DRAWS, 0)
     if np.isinf(widen):
         raise ValueError("table: found a single run of each method, wanted several seeds or instances")
-    drawn = np.stack([array.reshape(-1)[index].mean(1) for array in arrays])
-    spread = drawn - drawn.mean(1, keepdims=True)
+    draws = np.stack([array.reshape(-1)[index].mean(1) for array in arrays])
+    spread = draws - draws.mean(1, keepdims=True)
     pooled = widen * np.sqrt(2 * spread.var(0, ddof=1).mean())
     return float(pooled * (t_value(_dof(arrays[0]), level) + z_value(2 * power - 1)))
 
 
 def _resample(scores: np.ndarray, draws: int, level: float, seed: int) -> tuple[np.ndarray, float, str]:
-    """Draws (draws, runs), the factor that mends their width, and a note on what was drawn."""
+    """Draws (draws, runs), the factor that mends their width, and a note on what they range over."""
     index, widen, note = _index(scores.shape, draws, seed)
     return scores.reshape(-1)[index], widen, note
 
 
 def _index(shape: tuple[int, int], draws: int, seed: int) -> tuple[np.ndarray, float, str]:
-    """Which runs are drawn, (draws, runs); a function of the shape and the seed alone, so that methods share draws."""
+    """Row numbers of runs (draws, runs): a function of the shape and the seed alone, so that methods share draws."""
     rng = np.random.default_rng(seed)
     instances, seeds = shape
     if seeds > 1:
@@ -147,12 +146,12 @@ def _index(shape: tuple[int, int], draws: int, seed: int) -> tuple[np.ndarray, f
     return index, float(np.sqrt(instances / (instances - 1))), "one seed: over instances"
 
 
-def _estimate(value: float, drawn: np.ndarray, widen: float, scores: np.ndarray, level: float, note: str) -> Estimate:
+def _estimate(value: float, draws: np.ndarray, widen: float, scores: np.ndarray, level: float, note: str) -> Estimate:
     if np.isinf(widen):
         return Estimate(value, -np.inf, np.inf, scores.size, note=note)
     heavy = t_value(_dof(scores), level) / z_value(level)  # few seeds: Student's quantile in place of the normal one
-    low, high = percentiles(value + (drawn - drawn.mean()) * widen * heavy, level)
-    return Estimate(value, min(low, value), max(high, value), scores.size, note=note, se=float(drawn.std() * widen))
+    low, high = percentiles(value + (draws - draws.mean()) * widen * heavy, level)
+    return Estimate(value, min(low, value), max(high, value), scores.size, note=note, se=float(draws.std() * widen))
 
 
 def _middle(scores: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ def vendis(
     *,
     level: float = 0.95,
 ) -> dict[float, Estimate]:
-    """All orders from one spectrum."""
+    """Vendi scores of all orders from one spectrum."""
     for order in orders:
         if not order > 0:
             raise ValueError(f"order: found {order}, wanted a number above 0 (infinity is allowed)")
@@ -51,9 +51,7 @@ def weighted_vendi(features: np.ndarray, weights: np.ndarray, order: float = 1) 
 
 
 def vendi_gradient(features: np.ndarray, weights: np.ndarray) -> tuple[float, np.ndarray]:
-    """ln VS (order 1) and its gradient in the weights (n,): d ln VS / d p_i = -x_i^T (ln S + I) x_i, S = X^T diag(p)
-    X.
-    """
+    """ln VS (order 1) and its gradient in the weights (n,): d ln VS / d p_i = -x_i^T (ln S + I) x_i."""
     x = normalised(features).astype(np.float64)
     values, vectors = np.linalg.eigh(second_moment(x, as_weights(weights, len(x))))
     logs = np.log(np.maximum(values, TINY * values[-1]))
@@ -97,7 +95,7 @@ def log_vendi(values: np.ndarray, order: float) -> float:
 
 
 def _narrow(x: np.ndarray) -> np.ndarray:
-    """Fewer rows than columns: the same inner products in n columns."""
+    """Features with the same inner products in n columns, where there are fewer rows than columns."""
     if len(x) >= x.shape[1]:
         return x
     x = normalised(x)
@@ -122,8 +120,10 @@ def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list
 
 
 def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple[float, float, float, float]]:
-    """The same in closed form: for g = tr f(S), influence f'(l).y^2, bias 1/2n sum f'[l_i, l_j] Var(y_i y_j), y = V^T
-    x.
+    """The same in closed form, for g = tr f(S), S = V diag(l) V^T, y = V^T x.
+
+    (1) influence of a row: psi = sum_i f'(l_i) y_i^2, less its mean; variance = sum p^2 psi^2
+    (2) bias = 1/2 sum p^2 sum_ij f'[l_i, l_j] Var(y_i y_j), divided differences f'[a, b] = (f'(a) - f'(b)) / (a - b)
     """
     inverse = 1 / _lengths(x) ** 2  # rows are normalised where they are used: no copy of all features
     values, vectors = eigh(second_moment(x, p * inverse))
@@ -134,15 +134,15 @@ def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple
     spread, psi = np.zeros((len(values),) * 2, x.dtype), np.empty((len(x), len(orders)))
     for start in range(0, len(x), ROWS):
         y2 = np.square(x[start : start + ROWS] @ basis) * inverse[start : start + ROWS, None].astype(x.dtype)
-        psi[start : start + ROWS] = y2 @ slopes
+        psi[start : start + ROWS] = y2 @ slopes  # (1)
         y2 *= np.sqrt(p[start : start + ROWS, None]).astype(x.dtype)
         spread += y2.T @ y2
-    spread[np.diag_indices(len(values))] -= (values**2).astype(x.dtype)
+    spread[np.diag_indices(len(values))] -= (values**2).astype(x.dtype)  # Var(y_i y_j): E y_i y_j is l_i where i = j
     psi -= p @ psi
     bands = [slice(start, start + BAND) for start in range(0, len(values), BAND)]
     parts = []
     for order, influence in zip(orders, psi.T, strict=True):
-        bend = sum(np.vdot(_bend(values, order, rows), spread[rows]) for rows in bands)
+        bend = sum(np.vdot(_bend(values, order, rows), spread[rows]) for rows in bands)  # (2)
         plain = log_vendi(values, order)
         bias, variance = _on_log_scale(values, order, 0.5 * float(p @ p) * float(bend), float(p * p @ influence**2))
         parts.append((plain, plain - bias, variance, np.inf))
@@ -150,11 +150,14 @@ def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple
 
 
 def _on_log_scale(values: np.ndarray, order: float, bias: float, variance: float) -> tuple[float, float]:
-    """Bias and variance of ln VS from those of g: the entropy itself (order 1), the largest eigenvalue, or sum l^q."""
+    """Bias and variance of ln VS from those of g: the entropy itself (order 1), the largest eigenvalue, or sum l^q.
+
+    Where ln VS = outer ln g, the delta method gives outer (bias / g - variance / 2 g^2) and outer^2 variance / g^2.
+    """
     if order == 1:
         return bias, variance
     g, outer = (values[-1], -1.0) if np.isinf(order) else (np.sum(values**order), 1 / (1 - order))
-    return outer * (bias / g - variance / g**2 / 2), outer**2 * variance / g**2  # ln VS = outer * ln g
+    return outer * (bias / g - variance / g**2 / 2), outer**2 * variance / g**2
 
 
 def _slope(values: np.ndarray, order: float) -> np.ndarray:

@@ -1,9 +1,9 @@
 """The weights under which a data set is most diverse, with a proof of how close they are.
 
-ln VS(p) is concave in p, so with s_i = -x_i^T ln(S) x_i no weights at all reach more than ln VS(p) + max_i s_i - ln
-VS(p): the certificate. The multiplicative update p_i <- p_i exp(step * s_i) / Z needs no tuning and never leaves the
-simplex. The paper's own objective b * VS + (1 - b) * entropy (Berns et al. 2023) is below; its Adam optimiser is the
-method's.
+ln VS(p) is concave in p, and its slope towards image i is s_i - ln VS(p) with s_i = -x_i^T ln(S) x_i. So no weights
+have a ln VS above max_i s_i: the certificate. The multiplicative update p_i <- p_i exp(s_i) / Z needs no step size and
+never leaves the simplex. The paper's own objective b * VS + (1 - b) * entropy (Berns et al. 2023) is here,
+too; its Adam optimiser belongs to the method.
 """
 
 from dataclasses import dataclass, field
@@ -16,11 +16,11 @@ from retouch.metrics.vendi_score import TINY, log_vendi, normalised, second_mome
 
 @dataclass(frozen=True)
 class Optimum:
-    """Weights (n,) that sum to 1, their plain Vendi score, and the most that any weights could reach."""
+    """Weights (n,) that sum to 1, their plain Vendi score, and an upper bound on that of any weights."""
 
     weights: np.ndarray = field(repr=False)
     value: float
-    bound: float  # proven: no weights give a Vendi score above this
+    bound: float  # no weights give a Vendi score above this (proven)
     steps: int
 
     @property

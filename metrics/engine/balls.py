@@ -1,8 +1,14 @@
-"""Which points lie in which k-NN balls, kept so that leaving out any one point can be worked out afterwards.
+"""Which points lie in which k-NN balls, so that leaving out any one point can be worked out afterwards.
 
-Besides the balls themselves (radius r_k) their shells are kept (up to r_{k+1}): without point j, exactly the balls that
-have j among their k nearest grow to r_{k+1}. Points in two balls or more stay covered whichever point is left out, so
-only the others need their shells remembered: a short list.
+Symbols. r_k(j): distance of ball j's centre to its k-th nearest other centre; n points, m balls. Without centre l,
+exactly the balls that have l among their k nearest grow from r_k to r_{k+1}, and ball l is gone. So besides the balls
+their shells r_k < distance <= r_{k+1} are recorded. A point in two balls or more stays covered whichever centre is left
+out: only the others need their shells, a short list.
+
+(1)  variance of a share p of n points = p (1 - p) / n                  over the points, the balls given
+(2)  variance over the balls = sum_l (D_l - mean D)^2 / n^2             D_l: points lost minus gained without centre l
+     jackknife of Efron and Stein 1981, less the part of D_l that is the points' own counting noise, a Poisson variance
+     of (lost + gained)
 """
 
 import numpy as np
@@ -11,7 +17,7 @@ PAIRS = 200_000  # numbers held at a time when pairs are decided in float64: the
 
 
 class Covering:
-    """Points (n) against balls (m): counts on both sides, and the shells of barely covered points."""
+    """Points (n) against balls (m): counts on both sides, and the shells around points in at most one ball."""
 
     def __init__(self, points: int, balls: int) -> None:
         self.count = np.zeros(points, np.int64)  # balls that hold the point
@@ -33,32 +39,31 @@ class Covering:
         self.shell = shell[:, self.count[shell[0]] <= 1]
 
     def share_variance(self, nearest: np.ndarray) -> float:
-        """Variance of the share of points in any ball: over points, and over balls by leaving one out.
-        nearest: (m, k).
-        """
+        """Variance of the share of points in any ball, (1) + (2). nearest (m, k): each centre's nearest others."""
         n, m = len(self.count), len(nearest)
         p = float(np.mean(self.count > 0))
         point, ball = self.shell
-        once = self.count[point] == 1  # a point's only ball goes: does another grow over it?
+        once = self.count[point] == 1  # the point's only ball may go; does a ball beside it grow over the point?
         grows = (nearest[ball[once]] == self.only[point[once]][:, None]).any(1)
         saved = np.zeros(n, bool)
         saved[point[once][grows]] = True
         lost = np.bincount(self.only[(self.count == 1) & ~saved], minlength=m)
-        never = ~once
-        # (point, left-out) that become covered
-        pairs = np.unique((point[never, None] * m + nearest[ball[never]]).ravel())
+        never = ~once  # points in no ball become covered where a ball beside them grows
+        pairs = np.unique(
+            (point[never, None] * m + nearest[ball[never]]).ravel()
+        )  # (point, centre left out), once each
         gained = np.bincount(pairs % m, minlength=m)
-        return p * (1 - p) / n + left_out_variance(lost - gained, lost + gained) / n**2
+        return p * (1 - p) / n + left_out_variance(lost - gained, lost + gained) / n**2  # (1) + (2)
 
     def density_variance(self, nearest: np.ndarray) -> float:
-        """Variance of the mean number of balls around a point."""
+        """Variance of the mean number of balls around a point: over points, and over balls as (2)."""
         n, m = len(self.count), len(nearest)
         shells = np.repeat(self.wide - self.held, nearest.shape[1])
         gained = np.bincount(nearest.ravel(), weights=shells, minlength=m)
         return float(np.var(self.count) / n + left_out_variance(self.held - gained, self.held + gained) / n**2)
 
     def coverage_variance(self, nearest: np.ndarray) -> float:
-        """Variance of the share of balls that hold a point."""
+        """Variance of the share of balls that hold a point: over the balls as (2), and over the points as (2)."""
         n, m = len(self.count), len(nearest)
         covered = self.held > 0
         would = np.repeat(~covered & (self.wide > 0), nearest.shape[1])
@@ -69,7 +74,7 @@ class Covering:
 
 
 def left_out_variance(change: np.ndarray, noise: np.ndarray) -> float:
-    """Jackknife sum of squares of what leaving each one out changes, less the counting noise of the other sample."""
+    """sum (D - mean D)^2 of the changes D that leaving out each point makes, less the other sample's counting noise."""
     return float(max(0.0, np.sum((change - change.mean()) ** 2) - noise.sum()))
 
 

@@ -1,9 +1,21 @@
-"""FD's bias and variance for features too wide to jackknife (2,048 of Inception): 40 spectra become 2.
+"""Bias and variance of FD for wide features (2,048 of Inception), where a jackknife over 20 blocks costs too much.
 
-With L^T S1 L = V s^2 V^T (L L^T = S2), rows c = x - m1 and z = c L V s^(-1/2), so that z has covariance diag(s):
-- influence of a row: psi = 2 (m1 - m2).c + |c|^2 - |z|^2, which gives the variance;
-- second order of FD in a change F of z's covariance: 1/2 sum_ij F_ij^2 / (s_i + s_j), which gives the bias's main part;
-- what is left of the block jackknife's bias after these two is so even over the blocks that one block shows it.
+The block jackknife of `frechet` needs a spectrum for each block left out, 40 in all; the formulas below need two, and
+one more for each sample. They are the delta method: FD as a function of the samples' moments, expanded to second order.
+
+Symbols. m1, m2, S1, S2: means and covariances. g = m1 - m2. L: S2 = L L^T. s, V: L^T S1 L = V diag(s)^2 V^T, so that
+s is the spectrum of (S1 S2)^(1/2). For a row x of weight w (sum w = 1): c = x - m1 and z = diag(s)^(-1/2) V^T L^T c,
+which has the covariance diag(s). In these coordinates a change of S1 changes cov(z) = diag(s) by a matrix F, and
+
+(1)  FD = |g|^2 + tr S1 + tr S2 - 2 sum_i s_i                               (Dowson and Landau 1982)
+(2)  psi = 2 g.c + |c|^2 - |z|^2, less its mean: a row's influence on FD    (first derivative of (1))
+(3)  var FD = sum w^2 psi^2                                                 (Hampel 1974)
+(4)  q(h, F) = |h|^2 + 1/2 sum_ij F_ij^2 / (s_i + s_j): second-order part of FD for a change h of m1 and F of cov(z)
+(5)  E q = sum w^2 (E|c|^2 + 1/2 sum_ij E z_i^2 z_j^2 / (s_i + s_j) - 1/4 sum_i s_i): the bias to second order
+(6)  what the bias has beyond (5): one block is left out, FD computed in full, its terms (2) and (4) taken off, and the
+     remainder scaled as the block jackknife scales it. It varies so little that one block is enough.
+
+The same holds for the second sample with both samples' roles exchanged.
 """
 
 from collections.abc import Iterator
@@ -18,11 +30,23 @@ SMALL = 1e-6  # spectrum below this share of the largest counts as 0
 
 
 @dataclass(frozen=True)
-class Geometry:
-    """What both samples' corrections share."""
+class Spectrum:
+    """What the corrections of both samples share."""
 
-    s: np.ndarray  # (r,) spectrum of (S1 S2)^(1/2), the small ones left out
+    s: np.ndarray  # (r,) spectrum of (S1 S2)^(1/2), without its zeros
     factor: np.ndarray  # (r, nodes) with factor factor^T = 1 / (s_i + s_j)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sample and its way into the coordinates z."""
+
+    rows: np.ndarray  # (n, d)
+    weights: np.ndarray  # (n,), sum 1
+    mean: np.ndarray  # (d,)
+    trace: float  # of its covariance
+    gap: np.ndarray  # (d,) its mean minus the other sample's
+    basis: np.ndarray  # (d, r) with z = basis^T c
 
 
 def plain_and_corrections(
@@ -30,92 +54,87 @@ def plain_and_corrections(
 ) -> tuple[float, float, float, np.ndarray]:
     """(plain FD, bias, variance, spectrum). Weights (n,), (m,) sum to 1; root (d, d): L L^T = covariance of y."""
     (m1, s1), (m2, _) = a.mean_and_covariance(), b.mean_and_covariance()
-    squared, vectors = eigh(sandwich(root, s1))
+    squared, vectors = eigh(sandwich(root, s1))  # L^T S1 L = V s^2 V^T
     s = np.sqrt(np.maximum(squared, 0))
-    plain = float((m1 - m2) @ (m1 - m2) + a.trace + b.trace - 2 * s.sum())
+    plain = float((m1 - m2) @ (m1 - m2) + a.trace + b.trace - 2 * s.sum())  # (1)
     first = np.searchsorted(s, SMALL * s[-1], side="right")
     used = s[first:]
-    geometry = Geometry(used, harmonic_factor(used))
+    spectrum = Spectrum(used, harmonic_factor(used))
     vectors = times_root(root, vectors)[:, first:]
-    vectors /= np.sqrt(used)
+    vectors /= np.sqrt(used)  # L V s^(-1/2): z of x
     basis_x = vectors.astype(x.dtype)
     vectors = s1 @ vectors
-    vectors /= used
+    vectors /= used  # S1 L V s^(-3/2): z of y, also with covariance diag(s)
     basis_y = vectors.astype(y.dtype)
     del vectors
-    bias_x, var_x = _side(x, wx, m1, basis_x, m1 - m2, geometry, a.trace)
-    bias_y, var_y = _side(y, wy, m2, basis_y, m2 - m1, geometry, b.trace)
+    bias_x, var_x = _corrections(Sample(x, wx, m1, a.trace, m1 - m2, basis_x), spectrum)
+    bias_y, var_y = _corrections(Sample(y, wy, m2, b.trace, m2 - m1, basis_y), spectrum)
     return plain, bias_x + bias_y, var_x + var_y, s
 
 
 def harmonic_factor(s: np.ndarray, step: float = 0.5) -> np.ndarray:
-    """E (r, nodes) with E E^T = 1 / (s_i + s_j), from 1/a = integral of exp(u - a exp(u)) du, a trapezoid sum (error
-    3e-9).
+    """E (r, nodes) with E E^T = 1 / (s_i + s_j): 1/a = integral of exp(u - a exp(u)) du as a trapezoid sum, error 3e-9.
+
+    With it sum_ij z_i^2 z_j^2 / (s_i + s_j) = |E^T z^2|^2: products with a few dozen nodes in the place of r^2 terms.
     """
     t = np.exp(np.arange(np.log(1e-8 / s.max()), np.log(20 / s.min()), step))
     return np.exp(-np.outer(s, t)) * np.sqrt(step * t)
 
 
-def _side(
-    x: np.ndarray, w: np.ndarray, mean: np.ndarray, basis: np.ndarray, gap: np.ndarray, geometry: Geometry, trace: float
-) -> tuple[float, float]:
-    """What one sample adds to bias and variance."""
+def _corrections(sample: Sample, spectrum: Spectrum) -> tuple[float, float]:
+    """What one sample adds to FD's bias and to its variance."""
+    x, w = sample.rows, sample.weights
     psi, bend = np.empty(len(x)), 0.0
-    factor = geometry.factor.astype(x.dtype)
-    for rows, c in _rows(x, mean):
-        z2 = np.square(c @ basis)
+    factor = spectrum.factor.astype(x.dtype)
+    for rows, c in _centred(x, sample.mean):
+        z2 = np.square(c @ sample.basis)
         length = np.einsum("ij,ij->i", c, c)
-        psi[rows] = 2 * c @ gap.astype(x.dtype) + length - z2.sum(1)
-        bend += float(w[rows] @ (length + np.square(z2 @ factor).sum(1) / 2))
+        psi[rows] = 2 * c @ sample.gap.astype(x.dtype) + length - z2.sum(1)  # (2)
+        bend += float(w[rows] @ (length + np.square(z2 @ factor).sum(1) / 2))  # (5), what the rows add
     psi -= w @ psi
-    second = float(w @ w) * (bend - geometry.s.sum() / 4)  # sum_i s_i^2 / (2 s_i) / 2
-    rest = _rest(x, w, psi, mean, basis, gap, geometry.s, trace)
-    return second + rest, float(w * w @ psi**2)
+    second = float(w @ w) * (bend - spectrum.s.sum() / 4)  # (5); sum_i s_i / 4 = 1/2 sum_i (E z_i^2)^2 / (s_i + s_i)
+    return second + _beyond_second_order(sample, psi, spectrum.s), float(w * w @ psi**2)  # (3)
 
 
-def _rest(
-    x: np.ndarray,
-    w: np.ndarray,
-    psi: np.ndarray,
-    mean: np.ndarray,
-    basis: np.ndarray,
-    gap: np.ndarray,
-    s: np.ndarray,
-    trace: float,
-) -> float:
-    """(B - 1)(FD without a block - FD - linear part - second order)."""
-    rows = blocks(len(x))[0]
-    part, out = w[rows], w[rows].sum()
-    c = x[rows] - mean
-    z = (c.astype(x.dtype) @ basis).astype(np.float64)
-    shift, z_shift = (part @ c) / (1 - out), (part @ z) / (1 - out)
-    size = w @ w
+def _beyond_second_order(sample: Sample, psi: np.ndarray, s: np.ndarray) -> float:
+    """(6): (B - 1) (FD without a block - FD - its linear part - its second-order part)."""
+    rows = blocks(len(sample.rows))[0]
+    part, out = sample.weights[rows], sample.weights[rows].sum()  # the block's weights and their sum, 1/B
+    c = sample.rows[rows] - sample.mean
+    z = (c.astype(sample.rows.dtype) @ sample.basis).astype(np.float64)
+    shift, z_shift = (part @ c) / (1 - out), (part @ z) / (1 - out)  # mean - mean without the block
+    size = (
+        sample.weights @ sample.weights
+    )  # sum w^2, of which the unbiased covariance knows: S = sum w c c^T / (1 - size)
     size_left = (size - part @ part) / (1 - out) ** 2
     root_part = np.vstack([z * np.sqrt(part)[:, None], z_shift * np.sqrt(1 - out)])
     left = root_part.T @ root_part
     left /= (out - 1) * (1 - size_left)
-    left[np.diag_indices(len(s))] += (1 - size) / (1 - out) / (1 - size_left) * s  # covariance of z without the block
-    trace_left = (((1 - size) * trace - part @ np.square(c).sum(1)) / (1 - out) - shift @ shift) / (1 - size_left)
-    second = shift @ shift + 0.5 * _second_order(left, s)
-    change = shift @ shift - 2 * gap @ shift + trace_left - trace - 2 * (_spectrum_sum(left, s) - s.sum())
-    linear = -(part @ psi[rows]) / (1 - out)
+    left[np.diag_indices(len(s))] += (1 - size) / (1 - out) / (1 - size_left) * s  # cov(z) without the block
+    kept = (1 - size) * sample.trace - part @ np.square(c).sum(1)
+    trace_left = (kept / (1 - out) - shift @ shift) / (1 - size_left)
+    second = shift @ shift + 0.5 * _harmonic_square(left, s)  # (4)
+    moved = shift @ shift - 2 * sample.gap @ shift  # |g - shift|^2 - |g|^2
+    change = moved + trace_left - sample.trace - 2 * (_root_sum(left, s) - s.sum())  # (1) without the block, less (1)
+    linear = -(part @ psi[rows]) / (1 - out)  # (2), mean over the rows that stay
     return float((1 - out) / out * (change - linear - second))
 
 
-def _second_order(covariance: np.ndarray, s: np.ndarray) -> float:
+def _harmonic_square(covariance: np.ndarray, s: np.ndarray) -> float:
     """sum_ij F_ij^2 / (s_i + s_j), F = covariance - diag(s); row by row, in the cache."""
-    squares = sum(row @ (row / (one + s)) for row, one in zip(covariance, s, strict=True))
+    squares = sum(row @ (row / (s_i + s)) for row, s_i in zip(covariance, s, strict=True))
     return float(squares - np.trace(covariance) + s.sum() / 2)
 
 
-def _spectrum_sum(covariance: np.ndarray, s: np.ndarray) -> float:
-    """Sum of the spectrum of (diag(s)^1/2 covariance diag(s)^1/2)^1/2; overwrites the covariance."""
+def _root_sum(covariance: np.ndarray, s: np.ndarray) -> float:
+    """tr (diag(s)^(1/2) covariance diag(s)^(1/2))^(1/2); overwrites the covariance."""
     covariance *= np.sqrt(s)
     covariance *= np.sqrt(s)[:, None]
     return float(np.sqrt(np.maximum(eigvalsh(covariance), 0)).sum())
 
 
-def _rows(x: np.ndarray, mean: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+def _centred(x: np.ndarray, mean: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """The rows minus their mean, some at a time."""
     mean = mean.astype(x.dtype)
     for start in range(0, len(x), ROWS):
         rows = slice(start, min(start + ROWS, len(x)))

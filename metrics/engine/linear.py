@@ -1,18 +1,15 @@
-"""A few pieces of linear algebra that spare time and memory (in place, half the work) and survive singular
-covariances.
-"""
+"""Linear algebra that FD and Vendi scores need often: symmetric, in place, and safe for singular covariances."""
 
 import numpy as np
 
 
 def root(covariance: np.ndarray) -> np.ndarray:
-    """Lower triangular L with L L^T = covariance (d, d): Cholesky, or by eigenvalues where the covariance is
-    singular.
-    """
+    """Lower triangular L with L L^T = covariance (d, d): Cholesky, or by eigenvalues where it is singular."""
     try:
         return np.linalg.cholesky(covariance)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(covariance)
+        # C = (V l^(1/2)) (V l^(1/2))^T and (V l^(1/2))^T = Q R, so C = R^T R
         upper = np.asarray(np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0))).T, mode="r"))
         return np.ascontiguousarray(upper.T)
 
@@ -36,16 +33,16 @@ def eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues (rising) and vectors of a symmetric matrix, in place: a copy is 34 MB at d = 2,048."""
     from scipy.linalg import eigh as solve
 
-    return solve(_columns(matrix), overwrite_a=True, check_finite=False, driver="evd")
+    return solve(_by_columns(matrix), overwrite_a=True, check_finite=False, driver="evd")
 
 
 def eigvalsh(matrix: np.ndarray) -> np.ndarray:
     """Eigenvalues (rising) of a symmetric matrix, in place."""
     from scipy.linalg import eigvalsh as solve
 
-    return solve(_columns(matrix), overwrite_a=True, check_finite=False)
+    return solve(_by_columns(matrix), overwrite_a=True, check_finite=False)
 
 
-def _columns(matrix: np.ndarray) -> np.ndarray:
+def _by_columns(matrix: np.ndarray) -> np.ndarray:
     """A symmetric matrix in LAPACK's order, so that it can work in place."""
     return matrix if matrix.flags.f_contiguous else matrix.T

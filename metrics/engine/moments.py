@@ -1,8 +1,13 @@
-"""Means and second moments of features, by block, so that one pass serves the value, its bias and its interval.
+"""Means and covariances of features from sums over blocks of rows: one pass serves value, bias and interval of FD.
 
-Sums are taken about a centre near the mean: float32 features with a large offset would cancel otherwise. For features
-wider than `WIDE` only the total is kept (20 blocks of 2,048 x 2,048 would fill 670 MB); see `wide` for what replaces
-them.
+Symbols. w_i: weights; W = sum w_i, Q = sum w_i^2; a: a centre near the mean; u_i = x_i - a; t = sum w_i u_i,
+T = sum w_i u_i u_i^T. W, Q, t and T add up over blocks, and
+
+(1)  mean = a + t / W
+(2)  covariance = (T - t t^T / W) / (W - Q / W)      unbiased; numpy.cov(aweights=w)
+
+Sums are taken about the centre a since float32 features with a large offset would cancel otherwise. Of features wider
+than `WIDE` only the total is kept (20 blocks of 2,048 x 2,048 would fill 670 MB); `fd_wide` does without blocks.
 """
 
 from dataclasses import dataclass
@@ -16,24 +21,23 @@ ROWS = 2000  # rows worked on at a time
 
 @dataclass(frozen=True)
 class Moments:
-    """Weighted sums about `centre` over B blocks of n rows of width d, all float64."""
+    """Sums of n rows of width d over B blocks, float64. If B = 1, `centre` is the mean and `squares` the covariance."""
 
     n: int
     sizes: np.ndarray  # (B,) rows
-    mass: np.ndarray  # (B,) sum of weights
-    mass2: np.ndarray  # (B,) sum of squared weights
-    centre: np.ndarray  # (d,)
-    sums: np.ndarray  # (B, d) sum of w (x - centre)
-    # (B, d, d) sum of w (x - centre)(x - centre)^T; if B = 1: centre is the mean, this the covariance
-    squares: np.ndarray
+    mass: np.ndarray  # (B,) W
+    mass2: np.ndarray  # (B,) Q
+    centre: np.ndarray  # (d,) a
+    sums: np.ndarray  # (B, d) t
+    squares: np.ndarray  # (B, d, d) T
 
     @property
     def inverse_size(self) -> float:
-        """1/n, or the sum of squared weights: the variance of a weighted mean."""
+        """Q / W^2, 1/n for equal weights: the variance of a weighted mean in units of a row's."""
         return float(self.mass2.sum() / self.mass.sum() ** 2)
 
     def mean_and_covariance(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Mean (d,) and unbiased covariance (d, d), as numpy.cov(aweights=w); `without` leaves one block out."""
+        """Mean (d,) and unbiased covariance (d, d); `without` leaves one block out."""
         if len(self.sizes) == 1:
             return self.centre, self.squares[0]
         parts = (self.mass, self.mass2, self.sums, self.squares)
@@ -49,7 +53,8 @@ class Moments:
     def _finish(
         self, mass: float, mass2: float, sums: np.ndarray, squares: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        return self.centre + sums / mass, (squares - np.outer(sums, sums) / mass) / (mass - mass2 / mass)
+        mean = self.centre + sums / mass  # (1)
+        return mean, (squares - np.outer(sums, sums) / mass) / (mass - mass2 / mass)  # (2)
 
 
 def blocks(n: int, count: int = BLOCKS) -> list[np.ndarray]:
@@ -69,35 +74,37 @@ def moments(features: np.ndarray, weights: np.ndarray | None = None) -> Moments:
     return Moments(n, np.array([len(rows) for rows in blocks(n)]), mass, mass2, centre, sums, squares)
 
 
-def _sums(part: np.ndarray, w: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
-    root_part = part * np.sqrt(w)[:, None]
-    return w.sum(), w @ w, w @ part, root_part.T @ root_part  # numpy takes the symmetric product, half the work
+def _sums(u: np.ndarray, w: np.ndarray) -> tuple[float, float, np.ndarray, np.ndarray]:
+    """W, Q, t, T of one block."""
+    root_part = u * np.sqrt(w)[:, None]
+    return w.sum(), w @ w, w @ u, root_part.T @ root_part  # numpy takes the symmetric product, half the work
 
 
 def _total(features: np.ndarray, w: np.ndarray, weights: np.ndarray | None) -> Moments:
-    """Mean and covariance in the fields of one block: products of 1,000 rows in the input's precision, added in
-    float64.
-    """
+    """Mean and covariance as a single block: products of `ROWS` rows in the input's precision, added in float64."""
     n, d = features.shape
     mean = np.average(features, 0, weights) if weights is not None else features.mean(0, dtype=np.float64)
-    shift = mean.astype(features.dtype)
-    square, left = np.zeros((d, d)), np.zeros(d)
+    shift = mean.astype(features.dtype)  # a, the mean as the input's precision has it
+    square, rounding = np.zeros((d, d)), np.zeros(d)
     for start in range(0, n, ROWS):
         rows, part = features[start : start + ROWS] - shift, w[start : start + ROWS]
-        left += part @ rows  # what the mean's rounding left over
+        rounding += part @ rows  # t: what the mean's rounding has left over
         if weights is not None:
             rows *= np.sqrt(part)[:, None].astype(rows.dtype)
         square += rows.T @ rows
     mass, mass2 = w.sum(), w @ w
-    for row, value in zip(square, left / mass, strict=True):
-        row -= value * left
+    for row, value in zip(square, rounding / mass, strict=True):  # (2), row by row: no second (d, d) matrix
+        row -= value * rounding
     square /= mass - mass2 / mass
     return Moments(n, np.array([n]), np.array([mass]), np.array([mass2]), mean, np.zeros((1, d)), square[None])
 
 
 def jackknife(full: float, without: np.ndarray, sizes: np.ndarray) -> tuple[float, float]:
-    """Bias-free value and its variance from leave-one-block-out values (B,), blocks of any sizes (Busing et al.
-    1999).
+    """Bias-free value and its variance from leave-one-block-out values (B,), blocks of any sizes (Busing et al. 1999).
+
+    With v the value of all n rows, v_b without block b of n_b rows, and h_b = n / n_b:
+    value = B v - sum_b (1 - 1/h_b) v_b; pseudo-values p_b = h_b v - (h_b - 1) v_b;
+    variance = 1/B sum_b (p_b - value)^2 / (h_b - 1).
     """
     n, count = sizes.sum(), len(sizes)
     h = n / sizes

@@ -1,13 +1,22 @@
-"""The two passes over all pairs that every kernel and neighbour metric reads: a set among itself, and one against
-another.
+"""The two passes over all pairs that every kernel and neighbour metric reads: a set among itself, and two sets.
 
-Tiles of t = u.v / d about one centre (float32 products are accurate there) are computed once, and from each tile come
-- the polynomial kernel (x.y/d + 1)^3 = (t + c_i + c_j)^3: the powers t^2, t^3 from the tile, all else in closed form
-  and float64, so that a large offset c does not drown the difference that kernel distance is;
-- squared distances d (2 h_i + 2 h_j - 2 t), h = |u|^2 / 2d: float32 finds the candidates, float64 decides.
+Symbols. a: one centre for both sets; u_i = x_i - a; and of each pair or point
+
+(1)  t_ij = u_i.u_j / d                         products in float32, accurate about the centre
+(2)  h_i = |u_i|^2 / 2d,  c_i = 1/2 + (u_i.a + |a|^2 / 2) / d             float64
+(3)  |x_i - x_j|^2 = 2d (h_i + h_j - t_ij)      squared distance
+(4)  x_i.x_j / d + 1 = t_ij + c_i + c_j         base of the kernel
+(5)  sum_j (t_ij + c_i + c_j)^3 = sum_j t_ij^3 + 3 (c_i sum_j t_ij^2 + sum_j t_ij^2 c_j) + r_i   (polynomial kernel)
+(6)  r_i = 3 (c_i^2 u_i.P_0 + 2 c_i u_i.P_1 + u_i.P_2) + sum_j (c_i + c_j)^3,  P_p = sum_j u_j c_j^p / d
+
+Tiles of t are computed once, and each metric takes its share of every tile. Of the kernel's sums (5) only the powers
+t^2 and t^3 come from tiles; r is float64 in closed form, so that a large c does not drown the difference of three
+means that kernel distance is. Of the distances (3), float32 finds the candidates and float64 decides.
 The tie rule: a point on the surface of a ball is inside (<=, as in Kynkäänniemi et al. 2019 and torch-fidelity; prdc
 has <).
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,8 +30,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TILE = 1000
-SPARE = 2  # candidates kept beyond k + 1, in case float32 has swapped near-ties
-HITS = 64  # more newcomers than this in one row: sort it the plain way
+SPARE = 2  # candidates beyond k + 1, in case float32 has swapped near-ties
+HITS = 64  # more candidates than this in one row of a tile: sort the tile
 
 
 @dataclass(frozen=True)
@@ -56,16 +65,16 @@ class Side:
         self.points, self.centre, self.device = points, centre, device
         self.n, self.d = points.shape
         shift, scale = float(centre @ centre), 1 / self.d
-        self.half, self.level = np.empty(self.n), np.empty(self.n)
-        self.powers = np.zeros((self.d, 3))  # sum_j u_j c_j^p / d for p = 0, 1, 2
+        self.half, self.level = np.empty(self.n), np.empty(self.n)  # h and c of (2)
+        self.powers = np.zeros((self.d, 3))  # P_0, P_1, P_2 of (6)
         for rows in self.slices():
             u = points[rows] - centre
             self.half[rows] = np.einsum("ij,ij->i", u, u) * scale / 2
-            self.level[rows] = 0.5 + (u @ centre + shift / 2) * scale  # c_i; c_i + c_j = 1 + the centre's part of x.y/d
+            self.level[rows] = 0.5 + (u @ centre + shift / 2) * scale
             self.powers += u.T @ np.vander(self.level[rows], 3, increasing=True) * scale
 
     @staticmethod
-    def of(points: "np.ndarray | Side", centre: np.ndarray, device: str) -> "Side":
+    def of(points: np.ndarray | Side, centre: np.ndarray, device: str) -> Side:
         """A Side as it is, an array as a new Side."""
         return points if isinstance(points, Side) else Side(points, centre, device)
 
@@ -73,7 +82,7 @@ class Side:
         """Row ranges of one tile each."""
         return (slice(start, min(start + TILE, self.n)) for start in range(0, self.n, TILE))
 
-    def tile(self, rows: slice) -> "Tensor":
+    def tile(self, rows: slice) -> Tensor:
         """u / sqrt(d) as a float32 (or float64, as the input) tensor on the device."""
         import torch
 
@@ -81,22 +90,24 @@ class Side:
         u = u - torch.from_numpy(self.centre.astype(self.points.dtype)).to(self.device)
         return u.mul_(self.d**-0.5)
 
-    def known_part(self, other: "Side") -> np.ndarray:
-        """sum_j 3 t_ij (c_i + c_j)^2 + (c_i + c_j)^3 over all points j of the other side, float64 (n,)."""
+    def known_part(self, other: Side) -> np.ndarray:
+        """r of (6) over all points of the other side, float64 (n,): sum_j 3 t_ij (c_i + c_j)^2 + (c_i + c_j)^3."""
         c, sums = self.level, [np.sum(other.level**p) for p in range(4)]
-        t = np.concatenate([(self.points[rows] - self.centre) @ other.powers for rows in self.slices()])  # (n, 3)
-        linear = 3 * (c * c * t[:, 0] + 2 * c * t[:, 1] + t[:, 2])
+        up = np.concatenate(
+            [(self.points[rows] - self.centre) @ other.powers for rows in self.slices()]
+        )  # u_i.P (n, 3)
+        linear = 3 * (c * c * up[:, 0] + 2 * c * up[:, 1] + up[:, 2])
         return linear + c**3 * sums[0] + 3 * c * c * sums[1] + 3 * c * sums[2] + sums[3]
 
 
 class KernelSums:
-    """Row sums of t^2, t^2 c_j and t^3, collected over the tiles."""
+    """Row sums of t^2, t^2 c_j and t^3, added up over the tiles."""
 
     def __init__(self, side: Side) -> None:
         self.side, self.total = side, np.zeros((side.n, 3))
 
-    def add(self, rows: slice, square: "Tensor", cube: "Tensor", other_level: np.ndarray, axis: int) -> None:
-        """Adds a tile's t^2 and t^3 to the sums of its rows (axis 1) or of its columns (axis 0)."""
+    def add(self, rows: slice, square: Tensor, cube: Tensor, other_level: np.ndarray, axis: int) -> None:
+        """Add a tile's t^2 and t^3 to the sums of its rows (axis 1) or of its columns (axis 0)."""
         import torch
 
         level = torch.from_numpy(other_level).to(square.device, square.dtype)
@@ -104,17 +115,17 @@ class KernelSums:
         self.total[rows] += torch.stack(sums, 1).cpu().numpy()
 
     def means(self, other: Side, own: bool) -> np.ndarray:
-        """Mean kernel value of each point to the other side's points; `own` leaves the point itself out."""
+        """Mean kernel value of each point to the other side's points; `own`: to all points but itself."""
         c = self.side.level
-        total = self.side.known_part(other) + 3 * (c * self.total[:, 0] + self.total[:, 1]) + self.total[:, 2]
+        total = self.side.known_part(other) + 3 * (c * self.total[:, 0] + self.total[:, 1]) + self.total[:, 2]  # (5)
         if not own:
             return total / other.n
-        t = 2 * self.side.half  # t_ii; its square and cube are left out of the tiles already
+        t = 2 * self.side.half  # t_ii; the tiles have no square and cube of it
         return (total - 3 * t * (2 * c) ** 2 - (2 * c) ** 3) / (other.n - 1)
 
 
 def own_pass(points: np.ndarray | Side, centre: np.ndarray, k: int, name: str, device: str = "cpu") -> Own:
-    """One pass over the upper triangle of all pairs of (n, d) points."""
+    """Pass over the upper triangle of all pairs of (n, d) points."""
     import torch
 
     side = Side.of(points, centre, device)
@@ -132,7 +143,7 @@ def own_pass(points: np.ndarray | Side, centre: np.ndarray, k: int, name: str, d
             t = _square(left) if diagonal else left @ side.tile(columns).T
             if diagonal:
                 t.fill_diagonal_(-torch.inf)
-            _keep_nearest(best, index, rows, columns, t - half[columns], axis=1)
+            _keep_nearest(best, index, rows, columns, t - half[columns], axis=1)  # (3): nearer is larger
             if diagonal:
                 t.fill_diagonal_(0)
             else:
@@ -151,7 +162,7 @@ def cross_pass(
     closed: bool = True,
     device: str = "cpu",
 ) -> Cross:
-    """One pass over all pairs of generated x (n, d) and reference y (m, d), with the squared radii (n, 2), (m, 2)."""
+    """Pass over all pairs of generated x (n, d) and reference y (m, d), with the squared radii (n, 2), (m, 2)."""
     a, b = Side.of(x, centre, device), Side.of(y, centre, device)
     sums_x, sums_y = KernelSums(a), KernelSums(b)
     forth, back = Covering(a.n, b.n), Covering(b.n, a.n)
@@ -168,18 +179,16 @@ def cross_pass(
 
 
 def inside(
-    t: "Tensor", a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool, closed: bool
+    t: Tensor, a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool, closed: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs (i, j) of the tile within the wider ball of the row's (or column's) point, and whether within the inner
-    one.
-    """
+    """Pairs (i, j) of the tile that are within the wider ball of the row's (or column's) point; which in the inner."""
     slack = np.finfo(a.points.dtype).eps * (8 + 2 * a.d**0.5)  # rounding of a product of d terms, generously
     hi, hj = a.half[rows], b.half[columns]
     reach = np.minimum(radii2[:, 1], 8 * a.d * max(hi.max(), hj.max())) / (2 * a.d)  # an infinite radius holds all
     low_i, low_j = hi * (1 - slack), hj * (1 - slack)
     low_i, low_j = (low_i - reach, low_j) if around_rows else (low_i, low_j - reach)
-    i, j, value = _above(t, low_i, low_j)
-    distance2 = 2 * a.d * (hi[i] + hj[j] - value)
+    i, j, value = _above(t, low_i, low_j)  # (3): within the ball where t_ij >= h_i + h_j - radius^2 / 2d
+    distance2 = 2 * a.d * (hi[i] + hj[j] - value)  # (3)
     limits = radii2[i if around_rows else j]
     unsure = np.flatnonzero((np.abs(distance2[:, None] - limits) <= 2 * a.d * slack * (hi[i] + hj[j])[:, None]).any(1))
     i, j = i + rows.start, j + columns.start
@@ -189,7 +198,7 @@ def inside(
     return i[keep], j[keep], within[keep, 0]
 
 
-def _above(t: "Tensor", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _above(t: Tensor, low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where t_ij >= low_i + low_j: few entries of many."""
     import torch
 
@@ -199,39 +208,36 @@ def _above(t: "Tensor", low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarra
     return i, j, t.flatten()[torch.from_numpy(flat).to(t.device)].cpu().numpy().astype(np.float64)
 
 
-def _places(score: "Tensor", least: "Tensor") -> np.ndarray:
+def _places(score: Tensor, least: Tensor) -> np.ndarray:
     """Flat places of the few scores >= least (broadcast); on the CPU numpy compares and looks three times faster."""
     if score.device.type == "cpu":
         return np.flatnonzero(score.numpy() >= least.numpy())
     return (score >= least).flatten().nonzero()[:, 0].cpu().numpy()
 
 
-def _square(left: "Tensor") -> "Tensor":
+def _square(left: Tensor) -> Tensor:
     """left left^T; on the CPU numpy takes the symmetric product, half the work."""
     import torch
 
     return torch.from_numpy(left.numpy() @ left.numpy().T) if left.device.type == "cpu" else left @ left.T
 
 
-def _keep_nearest(best: "Tensor", index: "Tensor", owners: slice, others: slice, score: "Tensor", axis: int) -> None:
-    """Merges a tile's nearest points into their owners' lists (along `axis`); the score t - h_j grows as distance
-    shrinks.
-    """
+def _keep_nearest(best: Tensor, index: Tensor, owners: slice, others: slice, score: Tensor, axis: int) -> None:
+    """Merge a tile's nearest points into their owners' lists (along `axis`), by the score t - h_j."""
     import torch
 
     width = best.shape[1]
-    known = best[owners]
-    found = None if torch.isinf(known[:, -1]).any() else _newcomers(score, known[:, -1], axis)
-    if found is None:
+    current = best[owners]
+    candidates = None if torch.isinf(current[:, -1]).any() else _candidates(score, current[:, -1], axis)
+    if candidates is None:
         score = score if axis == 1 else score.T.contiguous()
-        value, where = score.topk(min(width, score.shape[1]), dim=1)
-    else:
-        value, where = found
-    value, order = torch.cat([known, value], 1).topk(width, dim=1)
+        candidates = score.topk(min(width, score.shape[1]), dim=1)
+    value, where = candidates
+    value, order = torch.cat([current, value], 1).topk(width, dim=1)
     best[owners], index[owners] = value, torch.cat([index[owners], where + others.start], 1).gather(1, order)
 
 
-def _newcomers(score: "Tensor", least: "Tensor", axis: int) -> "tuple[Tensor, Tensor] | None":
+def _candidates(score: Tensor, least: Tensor, axis: int) -> tuple[Tensor, Tensor] | None:
     """Scores and places of the few that are as near as their owner's worst neighbour, padded; None if not few."""
     import torch
 
@@ -253,7 +259,8 @@ def _newcomers(score: "Tensor", least: "Tensor", axis: int) -> "tuple[Tensor, Te
     return values, places
 
 
-def _add_kernel(t: "Tensor", row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice) -> None:
+def _add_kernel(t: Tensor, row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice) -> None:
+    """Add the tile's powers to the sums of its rows, and of its columns unless these are the same points."""
     square = t * t
     cube = t.mul_(square)  # the tile is used up here
     other = column_sums or row_sums

@@ -21,9 +21,7 @@ WANTED = {"core": (0.92, 0.98), "wide": (0.90, 0.99), "edge": (0.92, 1.0)}
 
 @dataclass(frozen=True)
 class Case:
-    """One row of the table: what is drawn, its truth (None: the mean over the draws), and the band that is asked
-    for.
-    """
+    """What is drawn, its truth (None: the mean over the draws), and the band in which coverage must lie."""
 
     name: str
     draw: Callable[[np.random.Generator], dict[str, Estimate]]
@@ -34,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Row:
-    """How often the interval held the truth, how far the mean value is off, and the mean width."""
+    """Share of intervals that hold the truth, bias of the mean value, and mean width."""
 
     name: str
     covered: float
@@ -45,16 +43,16 @@ class Row:
 
     @property
     def within(self) -> bool:
-        """Is the share of intervals that hold the truth in the band asked for?"""
+        """Whether the share of intervals that hold the truth lies in the band."""
         low, high = WANTED[self.band]
         return low <= self.covered <= high
 
 
 def run(case: Case, draws: int, seed: int = 0) -> list[Row]:
-    """Draws anew `draws` times; one row for each metric of the case."""
-    found = [case.draw(rng) for rng in np.random.default_rng(seed).spawn(draws)]
+    """Draw the case `draws` times; one row for each of its metrics."""
+    estimates = [case.draw(rng) for rng in np.random.default_rng(seed).spawn(draws)]
     return [
-        _row(f"{case.name}: {name}", [f[name] for f in found], truth, "edge" if name in case.edge else case.band)
+        _row(f"{case.name}: {name}", [e[name] for e in estimates], truth, "edge" if name in case.edge else case.band)
         for name, truth in case.truth.items()
     ]
 
@@ -94,8 +92,8 @@ def vendi_case(n: int, d: int) -> Case:
     truth = {order: e.plain for order, e in vendis(a).items()}
 
     def draw(rng: np.random.Generator) -> dict[str, Estimate]:
-        found = vendis(a[rng.integers(0, len(a), n)])
-        return {f"vendi_{order:g}": e for order, e in found.items()}
+        scores = vendis(a[rng.integers(0, len(a), n)])
+        return {f"vendi_{order:g}": e for order, e in scores.items()}
 
     return Case(f"n={n}, d={d}", draw, {f"vendi_{order:g}": value for order, value in truth.items()}, "wide")
 
@@ -140,16 +138,16 @@ def mix_case(shares: np.ndarray, accuracy: float, n: int = 2000, held_out: int =
 
     def draw(rng: np.random.Generator) -> dict[str, Estimate]:
         confusion = np.array([rng.multinomial(held_out, row) for row in rows])
-        found = metrics.shares(rng.multinomial(n, shares @ rows), confusion, seed=int(rng.integers(1 << 30)))
-        made = [
-            found[0],
-            found[-1],
-            metrics.fairness_discrepancy(found, None, even),
-            metrics.total_variation(found, even),
-            metrics.kl_to_target(found, None, even),
-            metrics.entropy(found),
+        mix = metrics.shares(rng.multinomial(n, shares @ rows), confusion, seed=int(rng.integers(1 << 30)))
+        estimates = [
+            mix[0],
+            mix[-1],
+            metrics.fairness_discrepancy(mix, None, even),
+            metrics.total_variation(mix, even),
+            metrics.kl_to_target(mix, None, even),
+            metrics.entropy(mix),
         ]
-        return dict(zip(truth, made, strict=True))
+        return dict(zip(truth, estimates, strict=True))
 
     edge = tuple(truth)[2:] if np.allclose(shares, even) else ()
     return Case(f"{classes} classes from {shares[0]:g} to {shares[-1]:g}, judge {accuracy:g}", draw, truth, edge=edge)
@@ -191,7 +189,7 @@ def identity_case(images: int) -> Case:
 
 
 def cases() -> Iterator[Case]:
-    """Everything that the table shows."""
+    """All cases of the table."""
     yield feature_case("shifted", 1000, 32, 0.5)
     yield feature_case("equal", 1000, 32, 0.0)
     yield feature_case("shifted", 512, 128, 0.3)
@@ -224,7 +222,7 @@ def _kd_truth(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--only", default="", help="only cases whose name contains this")

@@ -1,9 +1,9 @@
 """Time and memory, side by side: the one-pass suite with intervals, and the four peers one after another without them.
 
 `python -m retouch.metrics.tools.speed` runs every cell in a process of its own (peak memory cannot be measured
-otherwise), on as many cores as OMP_NUM_THREADS says (1 unless set): prdc starts eight threads whatever is asked.
+otherwise), on as many cores as OMP_NUM_THREADS says (1 unless set): prdc starts eight threads whatever it says.
 Peers take their own fast paths: vendi-score's d x d one, both KIDs with 100 subsets of 1,000. "extra" is the peak
-beyond what the process held once libraries and features were loaded. Goals are for the suite that has to compute
+beyond what the process held once libraries and features were loaded. The goals hold for the suite that computes
 everything; "cached" is beside it because runs share a reference, and the peers could keep of theirs no more than FD's
 mean and covariance.
 """
@@ -61,10 +61,10 @@ def torch_fidelity(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     from torch_fidelity.metric_prc import prc_features_to_metric
 
     a, b = torch.from_numpy(x), torch.from_numpy(y)
-    found = fid_statistics_to_metric(fid_features_to_statistics(a), fid_features_to_statistics(b), False)
+    values = fid_statistics_to_metric(fid_features_to_statistics(a), fid_features_to_statistics(b), False)
     size = min(1000, len(x))
-    found |= kid_features_to_metric(a, b, kid_subsets=100, kid_subset_size=size, verbose=False)
-    return found | prc_features_to_metric(a, b, prc_neighborhood=5, save_cpu_ram=True, verbose=False)
+    values |= kid_features_to_metric(a, b, kid_subsets=100, kid_subset_size=size, verbose=False)
+    return values | prc_features_to_metric(a, b, prc_neighborhood=5, save_cpu_ram=True, verbose=False)
 
 
 def clean_fid(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -91,8 +91,8 @@ def vendi_score(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
 
 def optimum(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     """Certified 1% weighted-Vendi optimum."""
-    found = metrics.optimal_vendi_weights(x, 0.01)
-    return {"value": found.value, "gap": found.gap, "steps": found.steps}
+    best = metrics.optimal_vendi_weights(x, 0.01)
+    return {"value": best.value, "gap": best.gap, "steps": best.steps}
 
 
 def bound(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -103,22 +103,22 @@ def bound(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
     rate = 2 * len(tile) ** 2 * d / _best_of(lambda: tile @ y[:TILE].T)
     square = np.cov(x[: 4 * d], rowvar=False)
     values_only = _best_of(lambda: eigvalsh(square.copy()))
-    found = {"rate": rate / 1e9, "pairs": 4 * n * n * d / rate}  # two triangles and one full square of pairs
+    limits = {"rate": rate / 1e9, "pairs": 4 * n * n * d / rate}  # two triangles and one full square of pairs
     if d <= WIDE:
-        return found | {"spectra": (3 * BLOCKS + 2) * values_only}  # FD without each block of either side, Vendi
-    found["products"] = 10 * n * d * d / rate  # four second moments (n d^2 each), three rotations (2 n d^2 each)
-    return found | {"spectra": 2 * values_only + 2 * _best_of(lambda: eigh(square.copy()), 2)}
+        return limits | {"spectra": (3 * BLOCKS + 2) * values_only}  # FD without each block of either side, Vendi
+    limits["products"] = 10 * n * d * d / rate  # four second moments (n d^2 each), three rotations (2 n d^2 each)
+    return limits | {"spectra": 2 * values_only + 2 * _best_of(lambda: eigh(square.copy()), 2)}
 
 
 def _best_of(work: Callable[[], object], times: int = 3) -> float:
     """The shortest of a few runs, in seconds."""
 
-    def once() -> float:
+    def seconds() -> float:
         start = time.perf_counter()
         work()
         return time.perf_counter() - start
 
-    return min(once() for _ in range(times))
+    return min(seconds() for _ in range(times))
 
 
 RUNS = {
@@ -134,7 +134,7 @@ RUNS = {
 
 
 def measure(what: str, n: int, d: int) -> dict[str, Any]:
-    """One cell, in this process: seconds, CPU seconds, extra peak in MB."""
+    """Measure a cell in this process: seconds, CPU seconds, extra peak in MB."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(os.environ.get("OMP_NUM_THREADS", "1"))])
     x, y = features(n, d, 1), features(n, d, 0)
@@ -148,7 +148,7 @@ def measure(what: str, n: int, d: int) -> dict[str, Any]:
 
 
 def cell(what: str, n: int, d: int) -> dict[str, Any]:
-    """The same in a process of its own."""
+    """Measure a cell in a process of its own."""
     threads = os.environ.get("OMP_NUM_THREADS", "1")
     env = os.environ | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     command = [
@@ -157,21 +157,21 @@ def cell(what: str, n: int, d: int) -> dict[str, Any]:
         "ignore",
         "-m",
         "retouch.metrics.tools.speed",
-        "--one",
+        "--cell",
         what,
         "--n",
         str(n),
         "--d",
         str(d),
     ]
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{what}, n={n}, d={d}: {done.stderr[-800:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, env=env, capture_output=True, text=True)
+    if process.returncode:
+        raise RuntimeError(f"{what}, n={n}, d={d}: {process.stderr[-800:]}")
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 def _reset_peak() -> float:
-    """Sets the process's peak memory back to what it holds now (Linux); returns that, in MB."""
+    """Set the process's peak memory back to what it holds now (Linux); returns that, in MB."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return _peak()
@@ -230,15 +230,15 @@ def optima(n: int, widths: list[int]) -> None:
 
 
 def main() -> None:
-    """Prints all tables, or measures one cell (--one)."""
+    """Print all tables, or measure a single cell (--cell)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--one", choices=RUNS, help=argparse.SUPPRESS)
+    parser.add_argument("--cell", choices=RUNS, help=argparse.SUPPRESS)
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--d", type=int, nargs="*", default=[64, 256, 2048])
     parser.add_argument("--tables", nargs="*", choices=TABLES, default=TABLES)
     options = parser.parse_args()
-    if options.one:
-        print(json.dumps(measure(options.one, options.n, options.d[0])))
+    if options.cell:
+        print(json.dumps(measure(options.cell, options.n, options.d[0])))
         return
     if "peers" in options.tables:
         side_by_side(options.n, options.d)

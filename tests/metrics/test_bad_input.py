@@ -108,11 +108,11 @@ def test_bad_images(images, message):
 def test_any_array_gives_an_error_or_a_finite_number(array):
     for call in (metrics.fd, metrics.kd):
         try:
-            found = call(array, array)
+            estimate = call(array, array)
         except ValueError as error:
             assert "found" in str(error) and "wanted" in str(error)
         else:
-            assert np.isfinite([found.value, found.low, found.high]).all()
+            assert np.isfinite([estimate.value, estimate.low, estimate.high]).all()
 
 
 @settings(max_examples=25, deadline=None)
@@ -141,5 +141,5 @@ def test_any_counts_give_ordered_shares(counts, right):
     judge = np.full((len(counts),) * 2, 2) + np.eye(len(counts), dtype=int) * right
     for e in metrics.shares(counts, judge, draws=50):
         assert 0 <= e.low <= e.value <= e.high <= 1
-    found = metrics.fairness_discrepancy(counts, judge, np.full(len(counts), 1 / len(counts)))
-    assert 0 <= found.low <= found.value <= found.high and found.floor > 0
+    estimate = metrics.fairness_discrepancy(counts, judge, np.full(len(counts), 1 / len(counts)))
+    assert 0 <= estimate.low <= estimate.value <= estimate.high and estimate.floor > 0

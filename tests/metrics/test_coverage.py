@@ -30,14 +30,14 @@ def within(row: interval_coverage.Row, draws: int) -> bool:
         (interval_coverage.paired_case(4, 3), 600),
         (interval_coverage.mix_case(np.array([0.27, 0.23, 0.26, 0.24]), 0.9), 200),
     ],
-    ids=lambda one: getattr(one, "name", None),
+    ids=lambda value: getattr(value, "name", None),
 )
-def test_intervals_hold_the_truth_and_are_as_wide_as_they_must_be(case, draws):
-    drawn = []
-    rows = interval_coverage.run(replace(case, draw=lambda rng: drawn.append(case.draw(rng)) or drawn[-1]), draws)
+def test_intervals_hold_the_truth_at_no_more_than_their_width(case, draws):
+    history = []
+    rows = interval_coverage.run(replace(case, draw=lambda rng: history.append(case.draw(rng)) or history[-1]), draws)
     assert all(within(row, draws) for row in rows), rows
     for name, row in zip(case.truth, rows, strict=True):
-        needed = 3.92 * np.std([one[name].value for one in drawn])
+        needed = 3.92 * np.std([estimates[name].value for estimates in history])
         assert 0.75 * needed < row.width < WIDTHS.get(name, 1.5) * needed, (row, needed)
 
 

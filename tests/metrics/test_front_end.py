@@ -70,7 +70,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 def test_registered_extractor_gives_our_numbers():
     fidelity.register_feature_extractor("tiny-features", TinyFeatures)
     a, b = digits()
-    found = fidelity.calculate_metrics(
+    peer = fidelity.calculate_metrics(
         input1=Images(a),
         input2=Images(b),
         feature_extractor="tiny-features",
@@ -92,7 +92,7 @@ def test_registered_extractor_gives_our_numbers():
     with torch.no_grad():
         x, y = (extractor(torch.from_numpy(images))["pooled"].numpy() for images in (a, b))
     ours = metrics.suite(x, y)
-    assert ours["fd"].plain == pytest.approx(found["frechet_inception_distance"], rel=5e-6)
-    assert ours["kd"].value == pytest.approx(found["kernel_inception_distance_mean"], abs=5e-6)
-    assert ours["precision"].value == pytest.approx(found["precision"], abs=1e-6)
-    assert ours["recall"].value == pytest.approx(found["recall"], abs=1e-6)
+    assert ours["fd"].plain == pytest.approx(peer["frechet_inception_distance"], rel=5e-6)
+    assert ours["kd"].value == pytest.approx(peer["kernel_inception_distance_mean"], abs=5e-6)
+    assert ours["precision"].value == pytest.approx(peer["precision"], abs=1e-6)
+    assert ours["recall"].value == pytest.approx(peer["recall"], abs=1e-6)

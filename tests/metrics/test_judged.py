@@ -11,16 +11,18 @@ JUDGE = np.array([[450, 50], [50, 450]])  # right nine times in ten
 
 def test_correction_by_hand():
     """q = 0.18, a0 = a1 = 0.9: p = (0.18 - 0.1) / 0.8 = 0.1, while the raw share is 8 points too high."""
-    found = metrics.share([1640, 360], JUDGE)
-    assert found.value == pytest.approx(0.1) and found.plain == pytest.approx(0.18) and found.n == 2000
-    assert found.low < 0.1 < found.high
+    estimate = metrics.share([1640, 360], JUDGE)
+    assert estimate.value == pytest.approx(0.1) and estimate.plain == pytest.approx(0.18) and estimate.n == 2000
+    assert estimate.low < 0.1 < estimate.high
 
 
 def test_perfect_judge_is_wilson():
-    found = metrics.share([95, 5])
-    assert (found.value, found.low, found.high) == pytest.approx((0.05, 0.02154, 0.11175), abs=1e-4)  # Wilson 1927
+    estimate = metrics.share([95, 5])
+    assert (estimate.value, estimate.low, estimate.high) == pytest.approx(
+        (0.05, 0.02154, 0.11175), abs=1e-4
+    )  # Wilson 1927
     sure = metrics.share([95, 5], np.diag([10**9, 10**9]))
-    assert (sure.low, sure.high) == pytest.approx((found.low, found.high), abs=1e-4)
+    assert (sure.low, sure.high) == pytest.approx((estimate.low, estimate.high), abs=1e-4)
 
 
 def test_labels_are_counts():
@@ -32,8 +34,8 @@ def test_labels_are_counts():
 @pytest.mark.parametrize(("counts", "edge"), [([2000, 0], 0.0), ([0, 2000], 1.0)])
 @pytest.mark.parametrize("judge", [None, JUDGE])
 def test_edges_keep_an_interval(counts, edge, judge):
-    found = metrics.share(counts, judge)
-    assert found.value == edge and 0 <= found.low <= found.high <= 1 and found.high > found.low
+    estimate = metrics.share(counts, judge)
+    assert estimate.value == edge and 0 <= estimate.low <= estimate.high <= 1 and estimate.high > estimate.low
 
 
 def test_a_less_tested_judge_widens_the_interval():
@@ -65,63 +67,63 @@ def test_em_never_leaves_the_simplex():
 
 
 def test_shares_of_many_classes():
-    found = metrics.shares([500, 300, 200, 0], np.eye(4) * 96 + 1)
-    assert found.values.sum() == pytest.approx(1) and len(found) == 4
-    assert found.draws.sum(1) == pytest.approx(np.ones(1000))
-    assert found.covariance.shape == (4, 4) and found.covariance[0, 1] < 0
-    assert all(e.low <= e.value <= e.high for e in found)
-    assert found[3].value < 0.01
+    estimates = metrics.shares([500, 300, 200, 0], np.eye(4) * 96 + 1)
+    assert estimates.values.sum() == pytest.approx(1) and len(estimates) == 4
+    assert estimates.draws.sum(1) == pytest.approx(np.ones(1000))
+    assert estimates.covariance.shape == (4, 4) and estimates.covariance[0, 1] < 0
+    assert all(e.low <= e.value <= e.high for e in estimates)
+    assert estimates[3].value < 0.01
 
 
 def test_two_classes_of_shares_are_share():
-    one = metrics.share([1640, 360], JUDGE)
-    assert metrics.shares([1640, 360], JUDGE)[1] == one
+    second = metrics.share([1640, 360], JUDGE)
+    assert metrics.shares([1640, 360], JUDGE)[1] == second
     assert metrics.shares([1640, 360], JUDGE)[0].value == pytest.approx(0.9)
 
 
 def test_fairness_discrepancy_by_hand():
-    found = metrics.fairness_discrepancy([300_000, 700_000], None, [0.5, 0.5])
-    assert found.value == pytest.approx(0.2 * 2**0.5, abs=2e-3)
-    assert found.plain == pytest.approx(0.2 * 2**0.5, abs=1e-9)
+    estimate = metrics.fairness_discrepancy([300_000, 700_000], None, [0.5, 0.5])
+    assert estimate.value == pytest.approx(0.2 * 2**0.5, abs=2e-3)
+    assert estimate.plain == pytest.approx(0.2 * 2**0.5, abs=1e-9)
 
 
 def test_noise_floor_is_what_chance_shows():
     rng = np.random.default_rng(0)
-    found = [
+    estimates = [
         metrics.fairness_discrepancy(rng.multinomial(500, np.full(4, 0.25)), None, np.full(4, 0.25)) for _ in range(100)
     ]
-    plain, floor, value = (np.mean([getattr(e, part) for e in found]) for part in ("plain", "floor", "value"))
+    plain, floor, value = (np.mean([getattr(e, part) for e in estimates]) for part in ("plain", "floor", "value"))
     assert plain == pytest.approx(floor, rel=0.15)
-    assert value < 0.5 * plain and all(e.low == 0 for e in found if e.value == 0)
+    assert value < 0.5 * plain and all(e.low == 0 for e in estimates if e.value == 0)
 
 
 def test_kl_and_entropy_by_hand():
     shares = np.array([0.8, 0.2])
-    found = metrics.kl_to_target([800_000, 200_000], None, [0.5, 0.5])
-    assert found.value == pytest.approx(float(np.sum(shares * np.log(shares / 0.5))), abs=1e-4)
+    estimate = metrics.kl_to_target([800_000, 200_000], None, [0.5, 0.5])
+    assert estimate.value == pytest.approx(float(np.sum(shares * np.log(shares / 0.5))), abs=1e-4)
     assert metrics.entropy([250_000] * 4).value == pytest.approx(np.log(4), abs=1e-4)
     assert metrics.entropy([10, 0, 0]).plain == 0
 
 
 def test_entropy_bias_is_taken_out():
     rng = np.random.default_rng(0)
-    found = [metrics.entropy(rng.multinomial(200, np.full(10, 0.1)), seed=i) for i in range(40)]
-    plain, value = (np.mean([getattr(e, part) for e in found]) for part in ("plain", "value"))
+    estimates = [metrics.entropy(rng.multinomial(200, np.full(10, 0.1)), seed=i) for i in range(40)]
+    plain, value = (np.mean([getattr(e, part) for e in estimates]) for part in ("plain", "value"))
     assert abs(value - np.log(10)) < 0.5 * abs(plain - np.log(10))
 
 
 def test_total_variation_without_the_redacted_category():
     base, edited = np.array([100_000, 300_000, 600_000]), np.array([0, 500_000, 500_000])
-    found = metrics.total_variation(edited, base, drop=(0,))
-    assert found.value == pytest.approx(1 / 6, abs=2e-3)
+    estimate = metrics.total_variation(edited, base, drop=(0,))
+    assert estimate.value == pytest.approx(1 / 6, abs=2e-3)
     assert metrics.total_variation(edited, np.array([0.1, 0.3, 0.6]), drop=(0,)).value == pytest.approx(1 / 6, abs=2e-3)
     assert metrics.total_variation(base, base).value < 0.005
 
 
 def test_functions_of_shares_take_shares():
     counts, judge = [500, 300, 200], np.eye(3) * 96 + 1
-    found = metrics.shares(counts, judge)
-    assert metrics.fairness_discrepancy(found, None, [1 / 3] * 3) == metrics.fairness_discrepancy(
+    estimates = metrics.shares(counts, judge)
+    assert metrics.fairness_discrepancy(estimates, None, [1 / 3] * 3) == metrics.fairness_discrepancy(
         counts, judge, [1 / 3] * 3
     )
 
@@ -150,7 +152,7 @@ def test_bad_input(call, message):
         call()
 
 
-def test_a_generator_without_a_class_is_far_from_an_even_mix():
+def test_an_empty_class_is_far_from_an_even_mix():
     even = np.full(3, 1 / 3)
     one, two = (metrics.kl_to_target(counts, None, even) for counts in ([1000, 0, 0], [500, 500, 0]))
     assert one.value == pytest.approx(np.log(3), abs=0.01) and one.high <= np.log(3) + 1e-12

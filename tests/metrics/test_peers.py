@@ -69,7 +69,7 @@ def test_plain_fd_on_float32(kind, n, d):
     assert ours == pytest.approx(cleanfid.fid_from_feats(x, y), rel=5e-6)
 
 
-def test_fd_with_a_large_float32_offset_is_exact_here_and_not_in_torch_fidelity():
+def test_fd_is_exact_at_a_large_float32_offset():
     x, y = pair("normal", 3000, 16, np.float32)
     x, y = x + np.float32(3000), y + np.float32(3000)
     exact = torch_fd(x.astype(np.float64), y.astype(np.float64))
@@ -79,8 +79,8 @@ def test_fd_with_a_large_float32_offset_is_exact_here_and_not_in_torch_fidelity(
 
 def test_fd_value_differs_from_the_peers_by_its_bias():
     x, y = pair("normal", 400, 64)
-    found = metrics.fd(x, y)
-    assert found.value < found.plain - 1
+    estimate = metrics.fd(x, y)
+    assert estimate.value < estimate.plain - 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -108,22 +108,22 @@ def test_kd_interval_is_not_the_spread_over_subsets():
     peer = fidelity_kid.kid_features_to_metric(
         torch.from_numpy(x), torch.from_numpy(y), kid_subset_size=100, verbose=False
     )
-    found = metrics.kd(x, y)
-    assert peer["kernel_inception_distance_std"] > 3 * found.se
-    assert found.low < peer["kernel_inception_distance_mean"] < found.high
+    estimate = metrics.kd(x, y)
+    assert peer["kernel_inception_distance_std"] > 3 * estimate.se
+    assert estimate.low < peer["kernel_inception_distance_mean"] < estimate.high
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("n", "d", "k"), [(200, 4, 3), (1100, 32, 5)])
 def test_neighbours_are_prdc_and_torch_fidelity(kind, n, d, k):
     x, y = pair(kind, n, d)
-    found, peer = metrics.prdc(x, y, k=k), quiet_prdc(y, x, k)
-    assert {name: e.value for name, e in found.items()} == pytest.approx(peer, abs=1e-12)
+    estimates, peer = metrics.prdc(x, y, k=k), quiet_prdc(y, x, k)
+    assert {name: e.value for name, e in estimates.items()} == pytest.approx(peer, abs=1e-12)
     other = fidelity_prc.prc_features_to_metric(
         torch.from_numpy(x), torch.from_numpy(y), prc_neighborhood=k, verbose=False
     )
-    assert found["precision"].value == pytest.approx(other["precision"], abs=1e-6)
-    assert found["recall"].value == pytest.approx(other["recall"], abs=1e-6)
+    assert estimates["precision"].value == pytest.approx(other["precision"], abs=1e-6)
+    assert estimates["recall"].value == pytest.approx(other["recall"], abs=1e-6)
 
 
 @pytest.mark.parametrize("kind", ("normal", "relu", "clusters"))
@@ -172,7 +172,7 @@ def _open_prdc(real: np.ndarray, fake: np.ndarray, k: int) -> dict[str, float]:
     }
 
 
-def test_exact_copies_are_precise_here_and_worthless_in_prdc():
+def test_exact_copies_are_precise_here_but_not_in_prdc():
     # every point 8 times: radii are 0 for k = 5
     y = np.repeat(np.random.default_rng(0).normal(size=(40, 6)), 8, axis=0)
     assert quiet_prdc(y, y.copy(), 5)["precision"] == 0
@@ -209,7 +209,7 @@ def test_weighted_vendi_is_the_weighted_kernel():
     assert metrics.vendi(x, 1, p).plain == pytest.approx(metrics.weighted_vendi(x, p), rel=1e-12)
 
 
-def test_not_a_number_is_an_error_here_and_a_plausible_precision_there():
+def test_not_a_number_is_an_error_here():
     x, y = pair("normal", 200, 8, np.float32)
     x[3, 2] = np.nan
     peer = fidelity_prc.prc_features_to_metric(torch.from_numpy(x), torch.from_numpy(y), verbose=False)
@@ -230,12 +230,12 @@ def test_tiles_of_any_size_give_the_same(monkeypatch):
 
 def test_one_pass_is_the_single_functions():
     x, y = pair("relu", 400, 16)
-    found = metrics.suite(x, y)
+    estimates = metrics.suite(x, y)
     alone = {"fd": metrics.fd(x, y), "kd": metrics.kd(x, y), **metrics.prdc(x, y)}
     for name, e in alone.items():
-        assert found[name].value == pytest.approx(e.value, rel=1e-12)
-    assert found["vendi_2"] == metrics.vendi(x, 2)
-    assert list(found) == [*alone, "vendi_0.5", "vendi", "vendi_2", "vendi_inf"]
+        assert estimates[name].value == pytest.approx(e.value, rel=1e-12)
+    assert estimates["vendi_2"] == metrics.vendi(x, 2)
+    assert list(estimates) == [*alone, "vendi_0.5", "vendi", "vendi_2", "vendi_inf"]
 
 
 def test_order_of_rows_does_not_matter():

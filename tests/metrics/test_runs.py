@@ -15,8 +15,8 @@ from retouch.metrics.tools import interval_coverage
 
 def test_quantile_drop_by_hand():
     """NLL at the mean before (q = 0.5), one sigma above after (q = 0.1587)."""
-    found = metrics.quantile_drop(np.full(6, 3.0), np.full(6, 5.0), (3, 1), (4, 1))
-    assert found.value == pytest.approx(0.5 - 0.158655, abs=1e-6) and found.n == 6
+    estimate = metrics.quantile_drop(np.full(6, 3.0), np.full(6, 5.0), (3, 1), (4, 1))
+    assert estimate.value == pytest.approx(0.5 - 0.158655, abs=1e-6) and estimate.n == 6
     assert metrics.quantiles(np.array([3.0]), (3, 2))[0] == 0.5
 
 
@@ -29,8 +29,8 @@ def test_noise_draws_are_averaged_first():
 
 
 def test_one_image_has_no_interval():
-    found = metrics.quantile_drop([3.0], [5.0], (3, 1), (3, 1))
-    assert (found.low, found.high, found.n) == (-1, 1, 1) and "no interval" in found.note
+    estimate = metrics.quantile_drop([3.0], [5.0], (3, 1), (3, 1))
+    assert (estimate.low, estimate.high, estimate.n) == (-1, 1, 1) and "no interval" in estimate.note
 
 
 @pytest.mark.parametrize(
@@ -50,20 +50,20 @@ def test_identity_curve():
 
 def test_interquartile_mean_leaves_out_an_outlier():
     scores = np.array([[0.1, 0.2, 0.3, 0.4], [0.2, 0.3, 0.4, 50.0]])
-    found = metrics.aggregate(scores)
-    assert found.mean.value == pytest.approx(scores.mean())
-    assert found.iqm.value == pytest.approx(np.mean([0.2, 0.3, 0.3, 0.4]))
-    assert found.iqm.n == 8
+    estimate = metrics.aggregate(scores)
+    assert estimate.mean.value == pytest.approx(scores.mean())
+    assert estimate.iqm.value == pytest.approx(np.mean([0.2, 0.3, 0.3, 0.4]))
+    assert estimate.iqm.n == 8
 
 
 def test_pairing_takes_the_difficulty_out():
     rng = np.random.default_rng(0)
     hard = rng.normal(0, 1, (5, 1))
     a, b = hard + rng.normal(0, 0.01, (5, 4)) + 0.1, hard + rng.normal(0, 0.01, (5, 4))
-    found = metrics.paired_difference(a, b)
-    assert found.low > 0.05 and found.value == pytest.approx(0.1, abs=0.02)
+    estimate = metrics.paired_difference(a, b)
+    assert estimate.low > 0.05 and estimate.value == pytest.approx(0.1, abs=0.02)
     reverse = metrics.paired_difference(b, a)
-    assert reverse.value == -found.value and reverse.high < 0
+    assert reverse.value == -estimate.value and reverse.high < 0
 
 
 def test_ties_share_a_rank():
@@ -72,7 +72,7 @@ def test_ties_share_a_rank():
     assert metrics.ranks(table) == {"best": 1, "tied": 1, "last": 3}
 
 
-def test_who_varies_more_does_not_stand_above_who_scores_more():
+def test_varying_scores_never_rank_above_higher_ones():
     steady, varying = np.array([[0.580, 0.578, 0.653]]), np.array([[0.373, 0.565, 0.573]])
     table = {"best": np.array([[0.810, 0.807, 0.830]]), "second": np.array([[0.766, 0.706, 0.736]])}
     assert metrics.ranks(table | {"steady": steady}) == {"best": 1, "second": 1, "steady": 3}
@@ -89,13 +89,13 @@ def test_a_table_resolves_what_it_says():
             for _ in range(40)
         ]
     )
-    found = np.mean(
+    power = np.mean(
         [
             metrics.paired_difference(rng.normal(size, 0.1, (6, 4)), rng.normal(0, 0.1, (6, 4))).low > 0
             for _ in range(150)
         ]
     )
-    assert 0.68 < found < 0.92
+    assert 0.68 < power < 0.92
 
 
 def test_resolution_is_the_pooled_error_of_all_pairs():

@@ -61,13 +61,13 @@ def test_objective_gradient(balance):
 @pytest.mark.parametrize("d", [5, 40])
 def test_optimum_keeps_its_certificate(d):
     x = population(d, 800)
-    found = metrics.optimal_vendi_weights(x, 0.01)
-    assert found.gap <= 0.01
-    assert found.weights.sum() == pytest.approx(1) and found.weights.min() >= 0
-    assert metrics.weighted_vendi(x, found.weights) == pytest.approx(found.value, rel=1e-10)
-    assert metrics.weighted_vendi(x, np.ones(800)) < found.value
+    optimum = metrics.optimal_vendi_weights(x, 0.01)
+    assert optimum.gap <= 0.01
+    assert optimum.weights.sum() == pytest.approx(1) and optimum.weights.min() >= 0
+    assert metrics.weighted_vendi(x, optimum.weights) == pytest.approx(optimum.value, rel=1e-10)
+    assert metrics.weighted_vendi(x, np.ones(800)) < optimum.value
     better = metrics.optimal_vendi_weights(x, 0.0005)
-    assert found.value <= better.value * (1 + 1e-12) <= found.bound * (1 + 1e-9)
+    assert optimum.value <= better.value * (1 + 1e-12) <= optimum.bound * (1 + 1e-9)
 
 
 def test_certificate_holds_against_any_weights():
@@ -80,8 +80,8 @@ def test_certificate_holds_against_any_weights():
 
 
 def test_steps_run_out_and_the_gap_says_so():
-    found = metrics.optimal_vendi_weights(population(40, 500), 1e-9, steps=3)
-    assert found.steps == 3 and found.gap > 1e-9
+    optimum = metrics.optimal_vendi_weights(population(40, 500), 1e-9, steps=3)
+    assert optimum.steps == 3 and optimum.gap > 1e-9
 
 
 def test_effective_sample_size():
@@ -93,8 +93,8 @@ def test_bias_is_smaller_than_the_plain_one():
     whole = population(64) - 1
     truth = metrics.vendi(whole).plain
     rng = np.random.default_rng(0)
-    found = [metrics.vendi(whole[rng.integers(0, len(whole), 300)]) for _ in range(30)]
-    plain, value = (np.mean([getattr(e, part) for e in found]) for part in ("plain", "value"))
+    estimates = [metrics.vendi(whole[rng.integers(0, len(whole), 300)]) for _ in range(30)]
+    plain, value = (np.mean([getattr(e, part) for e in estimates]) for part in ("plain", "value"))
     assert truth - plain > 0.5 and abs(value - truth) < 0.2 * (truth - plain)
 
 
