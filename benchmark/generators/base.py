@@ -34,6 +34,9 @@ class Generator:
         """Make the modules."""
         raise NotImplementedError
 
+    def prepare(self, images: Tensor) -> None:
+        """Take what is fixed before the first step from the uint8 training images (N, C, H, W): here nothing."""
+
     def latent(self, n: int, rng: torch.Generator) -> Tensor:
         """Noise for n images, drawn on the CPU so that every device sees the same."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Flow: Glow (Kingma and Dhariwal, arXiv 1807.03039) with learned priors, and its adapter.
+"""Flow: one adapter for two networks, and the first: Glow (Kingma and Dhariwal, arXiv 1807.03039) with learned priors.
 
 Each level squeezes 2x2 pixels into channels, runs K steps of actnorm, invertible 1x1 convolution and coupling, and
 gives half of its channels to a Gaussian prior whose mean and scale a convolution predicts from the other half.
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.generators.pca_flow import PcaFlow
 
 
 class ActNorm(nn.Module):
@@ -169,14 +170,29 @@ class Glow(nn.Module):
 
 
 class Flow(Generator):
-    """A Glow with its quantisation: `bits` per channel, uniform dequantisation noise, sampling `temperature`."""
+    """A flow with its quantisation: `bits` per channel, uniform dequantisation noise, sampling `temperature`.
+
+    The network is a `PcaFlow` where the config has `axes`, else a `Glow`. `detail_temperature` is that of the PCA
+    flow's last coupling alone.
+    """
 
     family = "flow"
 
-    def build(self, *, channels: int, size: int, bits: int = 5, temperature: float = 1.0, **glow: int | bool) -> None:
-        self.shape, self.bins, self.temperature = (channels, size, size), 2**bits, temperature
-        self.module = Glow(channels, size, **glow)
+    def build(
+        self, *, channels: int, size: int, bits: int = 5, temperature: float = 1.0,
+        detail_temperature: float | None = None, **network: int | bool,
+    ) -> None:  # fmt: skip
+        self.shape, self.bins = (channels, size, size), 2**bits
+        self.module = (PcaFlow if "axes" in network else Glow)(channels, size, **network)
         self.latent_dim = self.module.dim
+        self.temperature = torch.full((self.latent_dim,), temperature)
+        if detail_temperature is not None:
+            self.temperature[self.module.axes :] = detail_temperature
+
+    def prepare(self, images: Tensor) -> None:
+        """Give a PCA flow its coordinates: those of 20,000 training images at most."""
+        if isinstance(self.module, PcaFlow):
+            self.module.fit(self.dequantise(images[:20_000]))
 
     def dequantise(self, images: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """uint8 (N, C, H, W) to floats in [0, 1): the bin plus fresh U(0, 1) noise, over the number of bins."""

@@ -8,6 +8,8 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.generators.diffaugment import AUGMENTATIONS
+from retouch.benchmark.generators.residual import ResidualDiscriminator, ResidualSynthesis
 
 
 class Synthesis(nn.Module):
@@ -72,15 +74,26 @@ def to_uint8(x: Tensor) -> Tensor:
 
 
 class Gan(Generator):
-    """`module` is G, `discriminator` is D; both ship."""
+    """`module` is G, `discriminator` is D; both ship. They are residual networks where the config has `widths`.
+
+    `augment` names what `train_step` does to images before D sees them (see `diffaugment`).
+    """
 
     family = "gan"
     parts = ("module", "discriminator")
 
-    def build(self, *, channels: int, size: int, latent: int = 64, width: int = 128) -> None:
+    def build(
+        self, *, channels: int, size: int, latent: int = 64, width: int = 128, widths: list[int] | None = None,
+        patch: int = 1, augment: list[str] | tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
         self.shape, self.latent_dim = (channels, size, size), latent
-        self.module = Synthesis(channels, size, latent, width)
-        self.discriminator = Discriminator(channels, size, width)
+        self.augmentations = [AUGMENTATIONS[name] for name in augment]
+        if widths:
+            self.module = ResidualSynthesis(channels, size, latent, widths, patch)
+            self.discriminator = ResidualDiscriminator(channels, size, widths, patch)
+        else:
+            self.module = Synthesis(channels, size, latent, width)
+            self.discriminator = Discriminator(channels, size, width)
 
     def latent(self, n: int, rng: torch.Generator | None = None) -> Tensor:
         """Standard normal latents (n, Z)."""
@@ -89,6 +102,12 @@ class Gan(Generator):
     def decode(self, z: Tensor) -> Tensor:
         """uint8 images from latents (N, Z)."""
         return to_uint8(self.module(z.to(self.device)))
+
+    def judged(self, x: Tensor) -> Tensor:
+        """D's scores (N,) of augmented images."""
+        for augment in self.augmentations:
+            x = augment(x)
+        return self.discriminator(x)
 
     def train_step(self, images: Tensor) -> float:
         """One step of D and one of G, hinge loss; Adam (0, 0.9), D at twice G's step size. Returns D's loss."""
@@ -102,11 +121,11 @@ class Gan(Generator):
         self.module.train()
         real = to_float(images.to(self.device))
         fake = self.module(self.latent(len(real)).to(self.device))
-        d_loss = F.relu(1 - self.discriminator(real)).mean() + F.relu(1 + self.discriminator(fake.detach())).mean()
+        d_loss = F.relu(1 - self.judged(real)).mean() + F.relu(1 + self.judged(fake.detach())).mean()
         d_step.zero_grad()
         d_loss.backward()
         d_step.step()
-        g_loss = -self.discriminator(fake).mean()
+        g_loss = -self.judged(fake).mean()
         g_step.zero_grad()
         g_loss.backward()
         g_step.step()
