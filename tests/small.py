@@ -26,11 +26,20 @@ SMALL = {
     },
 }  # fmt: skip
 
+DESIGNS = {kind: (kind, config) for kind, config in SMALL.items()} | {
+    "pca flow": ("flow", {"channels": 1, "size": 8, "bits": 4, "axes": 7, "couplings": 3, "hidden": 8, "detail": 8,
+                          "detail_temperature": 0.5}),
+    "residual gan": ("gan", {"channels": 1, "size": 8, "latent": 8, "widths": [16, 8], "patch": 2,
+                             "augment": ["colour", "translation", "cutout"]}),
+    "patched diffusion": ("diffusion", SMALL["diffusion"] | {"patch": 2}),
+}  # fmt: skip
 
-def small(kind: str = "gan", lr: float = 1e-3) -> Generator:
-    """A generator of a family, untrained, the same on every call."""
+
+def small(design: str = "gan", lr: float = 1e-3) -> Generator:
+    """A generator of a family, or of another design, untrained, the same on every call."""
+    kind, config = DESIGNS[design]
     torch.manual_seed(0)
-    return family(kind)(SMALL[kind], lr)
+    return family(kind)(config, lr)
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -1,7 +1,7 @@
 """A flow in principal coordinates: a fixed rotation, affine couplings on its first K axes, a Gaussian on the others.
 
     x  --rotate-->  (a, b)      a: the K directions of largest variance; b: the D - K others
-    u = (a - mean) / scale      whitened by the training images' spectrum, shrunk (Ledoit and Wolf, 2004)
+    u = (a - mean) / scale      whitened; the spectrum of N images is shrunk to its mean by K / (K + N)
     z_a = couplings(u)          affine couplings (Dinh et al., 1605.08803) between fixed permutations
     z_b = (b - m(u)) / s(u)     one more coupling: what the eye calls edges follows from what the K axes show
 
@@ -12,7 +12,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class Rotation(nn.Module):
@@ -101,11 +100,11 @@ class PcaFlow(nn.Module):
         rows = x.flatten(1)
         self.mean.copy_(rows.mean(0))
         rows = rows - self.mean
-        spectrum, directions = torch.linalg.eigh((rows.T @ rows).double() / len(rows))
+        _, directions = torch.linalg.eigh((rows.T @ rows).double() / len(rows))
         self.rotation.fit(directions.flip(1)[:, : self.axes])
-        variance = self.rotation(rows).square().mean(0)
-        variance[self.axes :] = variance[self.axes :].mean()
-        self.log_scale.copy_((0.98 * variance + 0.02 * variance[: self.axes].mean()).log() / 2)
+        main, others = self.rotation(rows).square().mean(0).split([self.axes, self.dim - self.axes])
+        main = main.lerp(main.mean(), self.axes / (self.axes + len(rows)))
+        self.log_scale.copy_(torch.cat([main, others.mean().expand_as(others)]).log() / 2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Codes (N, D) and log p(x) in nats (N,)."""

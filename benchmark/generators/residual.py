@@ -1,4 +1,4 @@
-"""Residual generator and discriminator, after SNGAN's (Miyato et al., 1802.05957, appendix B.4), small enough for a CPU.
+"""Residual generator and discriminator, after SNGAN's (Miyato et al., 1802.05957), small enough for a CPU.
 
 `widths` are the channels at each resolution, the smallest image first. `patch` > 1 lets both networks work on images
 whose patches of pixels are stacked into channels: a quarter of the cost at 2.
@@ -6,7 +6,6 @@ whose patches of pixels are stacked into channels: a quarter of the cost at 2.
 
 from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm

@@ -1,11 +1,13 @@
 """Laws that every generator keeps, on small ones with random weights."""
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
-from diffusers import DDIMPipeline
-from small import SMALL, rng
+from diffusers import DDIMPipeline, DDIMScheduler
+from small import DESIGNS, SMALL, rng, small
+from torch.nn import functional as F
 
 from retouch.benchmark import weights
 from retouch.benchmark.generators import family
@@ -13,10 +15,10 @@ from retouch.benchmark.generators import family
 IMAGES = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
 
 
-@pytest.fixture(params=SMALL)
+@pytest.fixture(params=DESIGNS)
 def generator(request):
-    torch.manual_seed(0)
-    made = family(request.param)(SMALL[request.param])
+    made = small(request.param)
+    made.prepare(IMAGES)
     for _ in range(3):
         made.train_step(IMAGES)
     return made
@@ -112,6 +114,37 @@ def test_diffusers_own_pipeline_reads_shipped_weights_and_draws_the_same():
     theirs = pipeline(8, generator=rng(), num_inference_steps=base.sampling_steps, output_type="np").images
     ours = base.sample(8, rng()).permute(0, 2, 3, 1).numpy()
     assert abs(theirs * 255 - ours).max() < 1
+
+
+@pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
+def test_diffusion_learns_what_its_scheduler_says_is_predicted(kind):
+    """A module that knows the answer has loss 0, and DDIM from pure noise draws the image that it knows."""
+    model = family("diffusion")(SMALL["diffusion"])
+    model.scheduler = DDIMScheduler.from_config(model.scheduler.config, prediction_type=kind)
+    alphas, image = model.scheduler.alphas_cumprod, (IMAGES[:1].float() / 127.5 - 1)
+
+    def oracle(x_t, t):
+        a = alphas[t].reshape(-1, 1, 1, 1)
+        noise = (x_t - a.sqrt() * image) / (1 - a).sqrt()
+        answer = {"epsilon": noise, "sample": image, "v_prediction": a.sqrt() * noise - (1 - a).sqrt() * image}
+        return SimpleNamespace(sample=answer[kind].expand_as(x_t))
+
+    model.module.forward = oracle
+    assert model.loss(IMAGES[:1].repeat(8, 1, 1, 1)) < 1e-3
+    drawn = model.sample(3, rng())
+    assert (drawn.int() - IMAGES[:1].int()).abs().max() <= 1
+
+
+def test_a_patched_diffusion_is_diffusers_unet_on_stacked_pixels(tmp_path):
+    model = small("patched diffusion")
+    model.save(tmp_path, half=False)
+    pipeline = DDIMPipeline.from_pretrained(tmp_path, local_files_only=True, use_safetensors=True)
+    pipeline.set_progress_bar_config(disable=True)
+    torch.manual_seed(1)
+    x = torch.randn(2, 1, 8, 8)
+    theirs = pipeline.unet(F.pixel_unshuffle(x, 2), 10).sample
+    assert theirs.shape == (2, 4, 4, 4) and torch.allclose(model.module(x, 10).sample, F.pixel_shuffle(theirs, 2))
+    assert model.h_space(x, 10).shape == (2, 8, 2, 2)
 
 
 def test_unknown_family_is_named():
