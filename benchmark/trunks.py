@@ -3,6 +3,7 @@
 Judges, guides and encoders are built on them: whoever looks at the same images should not look in the same way.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -70,6 +71,13 @@ class Mix(nn.Module):
         return x + self.channels(x)
 
 
+class ChannelsLast(nn.Module):
+    """Lays images out with their channels together: convolutions of single channels take half the time then."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last)
+
+
 def mixer(channels: int, size: int, width: int, features: int) -> nn.Sequential:
     """Patches of an eighth of the image (of two pixels at least), mixed four times at that one resolution.
 
@@ -77,7 +85,7 @@ def mixer(channels: int, size: int, width: int, features: int) -> nn.Sequential:
     """
     patch = max(2, size // 8)
     return nn.Sequential(
-        nn.Conv2d(channels, 4 * width, patch, patch), nn.GELU(), nn.BatchNorm2d(4 * width),
+        ChannelsLast(), nn.Conv2d(channels, 4 * width, patch, patch), nn.GELU(), nn.BatchNorm2d(4 * width),
         *[Mix(4 * width) for _ in range(4)],
         nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16 * width, features),
     )  # fmt: skip

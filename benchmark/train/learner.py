@@ -12,14 +12,14 @@ class NetworkLearner:
     """Holds what changes from step to step; subclasses set `images` and `config` and define `step`.
 
     Args:
-        plan: the recipe: `lr`, `steps`, and `bf16` where convolutions are to be in half precision, channels last;
+        plan: the recipe: `lr`, `steps`, and `bfloat16` where convolutions are to be in half precision, channels last;
             network: all that is trained.
     """
 
     parts = ("network", "optimizer", "schedule")
 
     def __init__(self, plan: dict[str, Any], network: nn.Module) -> None:
-        self.layout = torch.channels_last if plan.get("bf16") else torch.contiguous_format
+        self.layout = torch.channels_last if plan.get("bfloat16") else torch.contiguous_format
         self.plan, self.network = plan, network.to(memory_format=self.layout)
         self.optimizer = torch.optim.AdamW(network.parameters(), plan["lr"], weight_decay=1e-2)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, plan["lr"], total_steps=plan["steps"])
@@ -39,7 +39,7 @@ class NetworkLearner:
 
     def half(self) -> torch.autocast:
         """The context in which losses are computed."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=bool(self.plan.get("bf16")))
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=bool(self.plan.get("bfloat16")))
 
     def update(self, loss: Tensor) -> None:
         """One step down the gradient of a scalar loss."""

@@ -24,7 +24,7 @@ def measure(folder: Path, device: str = "cpu") -> dict[str, Any]:
         return measure_ensemble(Judges.load(folder), plan)
     if plan["kind"] == "encoder":
         return measure_encoder(Encoder.read(folder, device), plan)
-    return measure_base(weights.load(folder, device), plan)
+    return measure_base(weights.load(folder, device), plan, folder)
 
 
 def remeasure(folder: Path, device: str = "cpu") -> dict[str, Any]:

@@ -1,65 +1,100 @@
-"""What a base's card says: its distance to held-out data and its shares."""
+"""What a base's card says: how its samples compare with held-out images, its shares, its likelihoods, its memory."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from retouch import metrics
-from retouch.benchmark import data, weights
+from retouch.benchmark import data, encoders, weights
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.generators.base import Generator
-from retouch.benchmark.judges import Judge
-from retouch.benchmark.train.card import HELD_OUT
+from retouch.benchmark.judges import Judge, Verdict
+from retouch.benchmark.support.files import write_atomically
+from retouch.benchmark.support.pictures import sheet
+from retouch.benchmark.train.card import HELD_OUT, drawn, rounded
+from retouch.benchmark.train.gaussians import mixture_samples
+from retouch.benchmark.train.memorising import memorising
 
 SAMPLES = 2000
+SHOWN = 64  # samples on the sheet, and as many held-out images
 
 
-def measure_base(generator: Generator, plan: dict[str, Any]) -> dict[str, Any]:
-    """FD to held-out data beside that of training images (the floor), and shares beside the data's, with intervals.
+def measure_base(generator: Generator, plan: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Measure 2,000 samples against held-out images, and write a sheet of 64 beside 64 of these into FOLDER.
 
-    Unevenly filled training sets are compared with held-out images weighted to the same counts.
+    "quality" holds FD, precision, recall, density and coverage in the features of the recipe's `encoder` (else its
+    judge's) of the samples, of training images and of a mixture of Gaussians; unevenly filled training sets are
+    compared with held-out images resampled to the same proportions. "memory": distances to the nearest training image.
     """
     judge = Judge.load(weights.folder(plan["judge"]))
-    spec = dict(plan["data"])
-    counts = spec.pop("counts", None)
-    held = data.load(spec | {"n": HELD_OUT} if "n" in spec else spec, "heldout")
-    train = data.load(plan["data"], "train")
+    held, train = held_out(plan["data"]), data.load(plan["data"], "train")
     began = time.perf_counter()
     samples = generator.sample(SAMPLES, torch.Generator().manual_seed(0)).numpy()
     seconds = time.perf_counter() - began
-    ours, theirs, real = judge.look(samples), judge.look(train.images[:SAMPLES]), judge.look(held.images)
+    write_atomically(folder / "sheet.png", beside(samples, held.images))
+    view = judge.look(samples)
     found: dict[str, Any] = {"samples": SAMPLES, "seconds_per_image": round(seconds / SAMPLES, 6)}
-    for name, one in (("fd", ours), ("fd_of_training_images", theirs)):
-        value = metrics.weighted_fd(one.features, real.features, _to_counts(held, counts))
-        found[name] = {"value": round(value.value, 4), "low": round(value.low, 4), "high": round(value.high, 4)}
-    found["shares"] = {
-        head: _shares(judge, head, ours, train.labels[head]) for head in judge.card["measured"]["confusion"]
-    }
-    if ours.identities is not None:
-        found["identities"] = _identities(judge, ours.identities, train.labels["identity"])
+    found["space"] = plan.get("encoder", plan["judge"])
+    found["quality"] = _quality(_features(plan, judge), samples, train.images, held.images)
+    heads = judge.card["measured"]["confusion"]
+    found["shares"] = {head: _shares(judge, head, view, train.labels[head]) for head in heads}
+    if view.identities is not None:
+        found["identities"] = _identities(judge, view.identities, train.labels["identity"])
+    found["memory"] = memorising(samples, train.images, held.images)
     if generator.family == "flow":
         found["bits_per_dim"] = {
-            name: _bits(generator, one.images) for name, one in (("train", train), ("heldout", held))
+            name: _bits(generator, images[:SAMPLES])
+            for name, images in (("train", train.images), ("heldout", held.images))
         }
     return found
 
 
-def _to_counts(held: Images, counts: list[int] | None) -> np.ndarray:
-    """Weights (N,), sum 1, that give held-out images the categories' proportions in `counts`; None: as they are."""
-    category = held.labels.get("category")
-    each = np.ones(len(held)) if counts is None else (np.array(counts) / np.bincount(category))[category]
-    return each / each.sum()
+def held_out(spec: dict[str, Any]) -> Images:
+    """Held-out images of a data set; of an unevenly filled one as many of each category as its `counts` allow."""
+    counts = spec.get("counts")
+    held = drawn({key: value for key, value in spec.items() if key != "counts"}, "heldout", HELD_OUT)
+    if counts is None:
+        return held
+    category, shares = held.labels["category"], np.array(counts) / max(counts)
+    most = np.min(np.bincount(category, minlength=len(counts)) / shares)
+    rows = [np.flatnonzero(category == k)[: int(most * share)] for k, share in enumerate(shares)]
+    return held[np.sort(np.concatenate(rows))]
 
 
-def _shares(judge: Judge, head: str, view: Any, truth: np.ndarray) -> dict[str, list[float]]:
+def beside(samples: np.ndarray, real: np.ndarray) -> bytes:
+    """PNG: 64 samples in eight columns on the left, 64 real images on the right, uint8 (N, C, H, W) each."""
+    halves = [images[:SHOWN].reshape(-1, 8, *images.shape[1:]) for images in (samples, real)]
+    rows = np.concatenate(halves, 1)
+    return sheet(rows.reshape(-1, *samples.shape[1:]), columns=16, zoom=2)
+
+
+def _features(plan: dict[str, Any], judge: Judge) -> Callable[[np.ndarray], np.ndarray]:
+    if "encoder" in plan:
+        return encoders.load(plan["encoder"]).features
+    return lambda images: judge.look(images).features
+
+
+def _quality(
+    features: Callable[[np.ndarray], np.ndarray], samples: np.ndarray, train: np.ndarray, held: np.ndarray
+) -> dict[str, dict[str, Any]]:
+    """The feature metrics of samples, training images and the mixture of Gaussians, all against held-out images."""
+    real, n = features(held), min(SAMPLES, len(held))  # neighbours are counted at equal numbers: coverage grows with n
+    sets = {"samples": samples, "training_images": train[:SAMPLES], "gaussians": mixture_samples(train, SAMPLES)}
+    seen = {name: features(images) for name, images in sets.items()}
+    found = {name: {"fd": metrics.fd(rows, real)} | metrics.prdc(rows[:n], real[:n]) for name, rows in seen.items()}
+    return {name: {key: rounded(one) for key, one in suite.items()} for name, suite in found.items()}
+
+
+def _shares(judge: Judge, head: str, view: Verdict, truth: np.ndarray) -> dict[str, list[float]]:
     confusion = np.array(judge.card["measured"]["confusion"][head])
     shares = metrics.shares(view.labels[head], confusion)
-    return _beside(np.bincount(truth, minlength=len(confusion)) / len(truth), shares.estimates)
+    return _by_class(np.bincount(truth, minlength=len(confusion)) / len(truth), shares.estimates)
 
 
 def _identities(judge: Judge, similarity: np.ndarray, truth: np.ndarray) -> dict[str, list[float]]:
@@ -68,20 +103,24 @@ def _identities(judge: Judge, similarity: np.ndarray, truth: np.ndarray) -> dict
     people = len(measured["accepts"])
     accepted = similarity[:, :people] >= measured["threshold"]
     shares = [metrics.identity_share(accepted[:, p], np.array(measured["accepts"][p])) for p in range(people)]
-    return _beside(np.bincount(truth, minlength=people) / len(truth), shares)
+    return _by_class(np.bincount(truth, minlength=people) / len(truth), shares)
 
 
-def _beside(data_shares: np.ndarray, shares: Iterable[metrics.Estimate]) -> dict[str, list[float]]:
-    """The data's shares beside the generated ones with their intervals."""
-    found = {"data": np.round(data_shares, 4).tolist()}
-    for key, end in (("generated", "value"), ("low", "low"), ("high", "high")):
-        found[key] = [round(getattr(one, end), 4) for one in shares]
-    return found
+def _by_class(data_shares: np.ndarray, shares: Iterable[metrics.Estimate]) -> dict[str, list[float]]:
+    """The data's shares beside the generated ones with their intervals, a list over classes each."""
+    estimates = [rounded(one) for one in shares]
+    columns = {"generated": "value", "low": "low", "high": "high"}
+    return {"data": np.round(data_shares, 4).tolist()} | {
+        name: [one[key] for one in estimates] for name, key in columns.items()
+    }
 
 
 @torch.no_grad()
-def _bits(flow: Any, images: np.ndarray) -> float:
+def _bits(flow: Any, images: np.ndarray) -> dict[str, float]:
+    """Mean bits per dimension of uint8 images (N, C, H, W), with its interval over images."""
     flow.module.eval()
     rng = torch.Generator().manual_seed(0)
-    parts = torch.from_numpy(images[:2000]).split(250)
-    return round(float(torch.cat([flow.bits_per_dim(part, rng) for part in parts]).mean()), 4)
+    bits = torch.cat([flow.bits_per_dim(part, rng) for part in torch.from_numpy(images).split(250)])
+    half = 1.96 * float(bits.std()) / len(bits) ** 0.5
+    value = float(bits.mean())
+    return {"value": round(value, 4), "low": round(value - half, 4), "high": round(value + half, 4)}
