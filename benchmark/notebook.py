@@ -1,6 +1,6 @@
 """The notebook form: a task with its generator, budget and scoring in one object, no worker, no files to write.
 
->>> import benchmark as retouch
+>>> import retouch
 >>> task = retouch.load("tiny/category_redaction/digits-gan")
 >>> edited = my_edit(task.generator, task, task.budget())
 >>> task.score(edited)
@@ -15,24 +15,26 @@ from typing import Any, get_args
 
 import numpy as np
 
-from retouch.benchmark import tracks
+from retouch.benchmark import generators, tasks, tracks
 from retouch.benchmark.budget import Budget, yardstick
 from retouch.benchmark.generators.base import Generator
-from retouch.benchmark.run import edit, grid, reveal, score
+from retouch.benchmark.question import answer
+from retouch.benchmark.run import reveal, score
+from retouch.benchmark.run.base_answers import base_answers
 from retouch.benchmark.run.plan import Run
-from retouch.benchmark.submission import Family, Need, Point, Submission
-from retouch.benchmark.submission import Task as TaskName
+from retouch.benchmark.run.resolve import Resolved
+from retouch.benchmark.submission import Need, Point, Submission
 from retouch.benchmark.task import Task
-from retouch.benchmark.worker import main
+from retouch.benchmark.tasks import look_up
 
 
 class Workbench(Task):
     """A `Task` that reveals all it can, with `generator`, `budget()`, `score(edited)` and `picture(edited)`."""
 
-    def __init__(self, plan: Run) -> None:
-        self._plan = plan
+    def __init__(self, resolved: Resolved) -> None:
+        self._resolved = resolved
         self._folder = tempfile.TemporaryDirectory(prefix="retouch-")
-        reveal.lay_out(plan, Path(self._folder.name) / "reveal")
+        reveal.lay_out(resolved, Path(self._folder.name) / "reveal")
         super().__init__(Path(self._folder.name) / "reveal")
 
     @property
@@ -53,15 +55,14 @@ class Workbench(Task):
         """Goal, quality, score and all raw metrics of an edited generator, or of any object with .sample.
 
         Raises:
-            RunFailed: it gave something else than it was asked for, say floats where uint8 images are due.
+            ValueError: it gave something else than it was asked for, say floats where uint8 images are due.
         """
-        arrays = {}
-        for question, about in reveal.questions(self._plan):
-            if (array := main.answer(edited, question, about)) is not None:
-                shape = edit.shape_of(self._plan, question, about)
-                arrays[question["name"]] = edit.fitting(question, array, shape)
-        base = grid.base_answers(self._plan, [name for name in arrays if name.startswith("log_prob")])
-        return score.score(self._plan.track.name, self._plan.instance, {**arrays, **base})
+        questions, arrays = reveal.questions(self._resolved), {}
+        for question in questions:
+            if (array := answer(edited, question.message(), question.arrays)) is not None:
+                arrays[question.name] = question.check(array)
+        base = base_answers(self._resolved.setup, [question for question in questions if question.name in arrays])
+        return score.score(self._resolved.setup, arrays | base)
 
     def picture(self, edited: Any, columns: int = 10) -> bytes:
         """PNG: the base's images above the edited generator's, from the same noise."""
@@ -69,7 +70,8 @@ class Workbench(Task):
 
         from retouch.benchmark.support.pictures import sheet
 
-        rows = [one.sample(columns, torch.Generator().manual_seed(0)).numpy() for one in (self.base(), edited)]
+        pair = (self.base(), edited)
+        rows = [generator.sample(columns, torch.Generator().manual_seed(0)).numpy() for generator in pair]
         return sheet(np.concatenate(rows), columns, zoom=max(1, 72 // rows[0].shape[-1]))
 
 
@@ -85,7 +87,8 @@ def load(name: str, *, seed: int = 0, device: str = "cpu") -> Workbench:
     track_name, _, instance = name.partition("/")
     track = tracks.load(track_name)
     plain = Submission(
-        title="notebook", authors=["you"], families=list(get_args(Family)), tasks=list(get_args(TaskName)),
+        title="notebook", authors=["you"], families=generators.names(), tasks=tasks.names(),
         entry="notebook:edit", access=list(get_args(Need)), points=[Point(name="default")],
     )  # fmt: skip
-    return Workbench(Run(Path(), plain, "default", track, track.instance(instance), seed, device))
+    run = Run(Path(), plain, "default", track, track.instance(instance), seed, device)
+    return Workbench(Resolved(run, look_up(track, run.instance), identity={}, key=""))

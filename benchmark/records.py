@@ -23,7 +23,6 @@ from retouch.benchmark.support.files import read_bytes, write_json
 SCHEMA = 1
 UNSANDBOXED = "unsandboxed"
 Status = Literal["ok", "over_budget", "below_floor", "failed", "samples_only"]
-TASKS = ("identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 InstanceName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from difflib import get_close_matches
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from retouch.benchmark.records import Name, Plain
+from retouch.benchmark.support import places
 from retouch.benchmark.support.files import read_bytes
 
-Family = Literal["flow", "gan", "diffusion"]
-Task = Literal["identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity"]
+
+def _known(kind: str, value: str) -> str:
+    """The name of a task or family as it is; a ValueError names those there are."""
+    names = import_module(f"retouch.benchmark.{kind}").names()  # imported late: a sandboxed worker sees no tasks
+    if value not in names:
+        raise ValueError(f"{value!r} is none of {', '.join(names)}")
+    return value
+
+
+Family = Annotated[str, AfterValidator(partial(_known, "generators"))]
+Task = Annotated[str, AfterValidator(partial(_known, "tasks"))]
 Need = Literal[
     "weights",
     "gradients",
@@ -94,10 +107,29 @@ def read(folder: Path) -> Submission:
 
 
 def find(name: str, root: Path) -> Path:
-    """The folder of a submission: a path to it, or its name below `root`; an error names the nearest."""
-    for folder in (Path(name), root / name):
+    """The folder of a submission: a path to it, or its name below `root`, else among those that come with the package.
+
+    Raises:
+        ValueError: no such submission, with the nearest names.
+    """
+    for folder in (Path(name), root / name, places.folder("submissions") / name):
         if (folder / "submission.toml").is_file():
             return folder.resolve()
-    known = sorted(p.parent.name for p in root.glob("*/submission.toml"))
+    roots = (root, places.folder("submissions"))
+    known = sorted({file.parent.name for above in roots for file in above.glob("*/submission.toml")})
     near = get_close_matches(name, known, n=3) or known
     raise ValueError(f"no submission {name!r} here or in {root}; did you mean {', '.join(near) or 'another folder'}?")
+
+
+def at_hand(folder: Path) -> Path:
+    """The folder itself, or a copy in ./submissions of one that comes with the package, whose records would lie there.
+
+    A copy that is there already stays as it is. In a checkout, ./submissions is the package's own.
+    """
+    here = Path("submissions", folder.name).resolve()
+    if folder.parent != places.folder("submissions").resolve() or folder == here:
+        return folder
+    if not (here / "submission.toml").exists():
+        shutil.copytree(folder, here, ignore=shutil.ignore_patterns("records", "__pycache__"), dirs_exist_ok=True)
+        print(f"{folder.name} comes with the package: its manifest is now in {here}, and its records go there")
+    return here

@@ -6,83 +6,57 @@ section, where a test wants them; say there, too, what has changed and why.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
-from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from retouch.benchmark import tracks, weights
+from retouch.benchmark import setup, tracks
 from retouch.benchmark.records import Record
-from retouch.benchmark.submission import NEEDS
+from retouch.benchmark.support.cache import json_key
 from retouch.benchmark.support.files import write_atomically
-from retouch.benchmark.tracks import Instance, Track
-
-WEIGHTS = ("base", "judge", "guide", "retrained")  # of an instance
-METRICS = "2"  # of the metrics and of the scale's form; a change makes older records stale
-
-
-def digest(value: Any) -> str:
-    """Hash of anything that JSON can hold."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def versions(track: Track, instance: Instance) -> dict[str, str]:
-    """The versions that a record of today names."""
-    return {"track": track.version, "instance": instance.version, "metrics": METRICS}
-
-
-def hashes(track: Track, instance: Instance, access: Collection[str] | None = None) -> dict[str, str]:
-    """The hashes that a record of today names, but for those of the data, the method and its answers.
-
-    access: the words of a submission's; of guide and retrained generator only what they reveal counts. None: both.
-    """
-    seen = [name for name in WEIGHTS if access is None or NEEDS.get(name) in (None, *access)]
-    return {
-        **{one: weights.card(weights.folder(of))["sha256"] for one in seen if (of := getattr(instance, one))},
-        "scale": digest(tracks.scale(track.name).get(instance.name)),
-        "instance": digest(instance.model_dump(mode="json") | {"budget": track.max_minutes}),
-    }
+from retouch.benchmark.tasks import look_up
 
 
 @cache
-def today(track: str, instance: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Versions and hashes as they are now, looked up once; a ValueError where track or instance is not known here."""
+def hashes(track: str, instance: str) -> dict[str, str]:
+    """An instance's hashes as they are now, looked up once; a ValueError where it is not known here."""
     known = tracks.load(track)
-    found = known.instance(instance)
-    return versions(known, found), hashes(known, found)
+    return look_up(known, known.instance(instance)).hashes()
 
 
 def moved(record: Record) -> list[str]:
-    """What has moved since the record was made, in words; none: it stands. What the record does not name is not held
-    against it, and neither is a track that is not known here.
+    """What has changed since the record was made, in words; nothing if it is current.
+
+    A version or hash that the record does not name does not count, nor does a track that is not known here.
     """
     try:
-        tracks.load(record.track)
+        track = tracks.load(record.track)
     except ValueError:
         return []
     try:
-        numbers, contents = today(record.track, record.instance)
+        versions = setup.current_versions(track, track.instance(record.instance))
+        contents = hashes(record.track, record.instance)
     except ValueError as gone:
         return [str(gone)]
-    numbers = numbers | {"metrics": METRICS}
-    said, hashed = record.provenance.versions, record.provenance.sha256
-    found = [f"{name} version {said[name]}, now {now}" for name, now in numbers.items() if said.get(name, now) != now]
-    return found + [f"another {name}" for name, now in contents.items() if hashed.get(name, now) != now]
+    named, hashed = record.provenance.versions, record.provenance.sha256
+    older = {name: now for name, now in versions.items() if named.get(name, now) != now}
+    changes = [f"{name} version {named[name]}, now {now}" for name, now in older.items()]
+    return changes + [f"another {name}" for name, now in contents.items() if hashed.get(name, now) != now]
 
 
 def fingerprint(name: str) -> str:
-    """Twelve digits of the hash of all that a track's scores rest on: its file, its scale, the weights, METRICS."""
+    """Twelve digits of the hash of all that a track's scores rest on: its file, scale, weights and METRICS."""
     track = tracks.load(name)
-    return digest([track.model_dump(mode="json"), METRICS, [hashes(track, one) for one in track.instances]])[:12]
+    hashes = [look_up(track, instance).hashes() for instance in track.instances]
+    return json_key([track.model_dump(mode="json"), setup.METRICS, hashes])[:12]
 
 
 def line(name: str) -> str:
     """The line with which CHANGELOG.md names a track's fingerprint."""
     version = tracks.load(name).version
-    return f"- Scores of `{name}`: version {version}, metrics version {METRICS}, fingerprint `{fingerprint(name)}`."
+    return (
+        f"- Scores of `{name}`: version {version}, metrics version {setup.METRICS}, fingerprint `{fingerprint(name)}`."
+    )
 
 
 def scaled() -> list[str]:
@@ -101,7 +75,7 @@ def written(changes: str) -> str:
     if "unreleased" not in newest.splitlines()[0]:
         raise ValueError("the newest section is released; begin one with `## VERSION (unreleased)` above it")
     heading, *rest = newest.splitlines()
-    kept = "\n".join(one for one in rest if not one.startswith("- Scores of `")).strip("\n")
+    kept = "\n".join(text for text in rest if not text.startswith("- Scores of `")).strip("\n")
     lines = "\n".join(line(name) for name in scaled())
     end = "\n" if newest.endswith("\n") else ""
     return changes.replace(newest, f"{heading}\n\n{lines}\n{kept}{end}")

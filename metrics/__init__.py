@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for editors and type checkers
     # isort: off
+    from retouch.metrics.classification import auc as auc, balanced_accuracy as balanced_accuracy
     from retouch.metrics.engine.reference import Reference as Reference
     from retouch.metrics.estimate import Estimate as Estimate, wilson as wilson
     from retouch.metrics.frechet import fd as fd, weighted_fd as weighted_fd

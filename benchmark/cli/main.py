@@ -71,11 +71,13 @@ def _run(verbs: argparse._SubParsersAction) -> None:
         from retouch.benchmark import submission, tracks
         from retouch.benchmark.cli import show
         from retouch.benchmark.run import plan
+        from retouch.benchmark.run.resolve import current_record
         from retouch.benchmark.support import machine
         from retouch.benchmark.worker import sandbox
 
         track = tracks.load(asked.track)
-        folders, unread = _readable([submission.find(name, submissions_folder()) for name in asked.names])
+        paths = [submission.find(name, submissions_folder()) for name in asked.names]
+        folders, unread = _readable([submission.at_hand(path) for path in paths])
         if not folders:
             return 2
         _known_tasks(asked.task or [], track)
@@ -93,7 +95,7 @@ def _run(verbs: argparse._SubParsersAction) -> None:
             )
         if asked.sandbox:
             sandbox.name()  # says here what is missing, before anything runs
-        missing = [run for run in runs if asked.again or run.record() is None]
+        missing = [run for run in runs if asked.again or current_record(run) is None]
         if asked.plan:
             failed = show.show_plan(runs, missing)
         else:

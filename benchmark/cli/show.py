@@ -9,31 +9,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
-from retouch.benchmark import tracks
+from retouch.benchmark import tasks, tracks
+from retouch.benchmark.support.console import console
 
 if TYPE_CHECKING:
     from retouch.benchmark.records import Record, Scaled
     from retouch.benchmark.run.plan import Run
-
-FAMILIES = {"flow": "flows", "gan": "GANs", "diffusion": "diffusion models"}
-console = Console(highlight=False)
-if not console.is_terminal:
-    console.width = 180  # a log or a pipe has room; 80 columns would cut every name
-REVEALS = {
-    "identity_removal": (
-        "a few images of the person, images of other people, the guide",
-        "samples; log-likelihoods from flows",
-    ),
-    "category_redaction": ("images of the category, all other images, the guide", "samples"),
-    "attribute_rebalancing": (
-        "training images, 1,000 labelled ones, the guide, the target",
-        "samples; edits of one image along the attribute from GANs",
-    ),
-    "output_diversity": ("training images, the guide", "samples"),
-}
 
 
 def show_tasks(name: str | None) -> None:
@@ -51,12 +34,10 @@ def _show_track(track: tracks.Track) -> None:
     for column in ("instance", "base", "target", "reveals", "asks", "budget"):
         table.add_column(column, overflow="fold", no_wrap=column == "instance")  # a name is there to be copied
     for one in track.instances:
-        reveals, asks = REVEALS[one.task]
-        asks = asks if f"from {FAMILIES[one.family]}" in asks else "samples"
+        task = tasks.module(one.task)
+        asks = "; ".join([f"{one.samples:,} samples", *filter(None, [task.ASKS.get(one.family)])])
         target = ", ".join(f"{key} {value}" for key, value in one.target.items())
-        table.add_row(
-            one.name, one.base, target, reveals, f"{one.samples:,} {asks}", f"{one.share:.0%} of pre-training"
-        )
+        table.add_row(one.name, one.base, target, task.REVEALS, asks, f"{one.share:.0%} of pre-training")
     console.print(table)
 
 
@@ -81,14 +62,19 @@ def show_plan(runs: list[Run], missing: list[Run]) -> int:
 
 def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: bool = False) -> int:
     """Run what is missing with one display for the whole grid, then show the results; 1 if a run failed."""
-    from retouch.benchmark.support.cache import cache_folder
+    from retouch.benchmark.run.plan import families
+    from retouch.benchmark.worker import fork
 
-    for one in missing if again else ():
+    fork.start(families(missing))
+    from retouch.benchmark.run.resolve import current_record, resolve  # imports torch, as the fork server does
+
+    for run in missing if again else ():
         with contextlib.suppress(ValueError):  # it cannot start, and will say so
-            (cache_folder() / "answers" / f"{one.key()}.npz").unlink(missing_ok=True)
+            resolve(run).answers_file.unlink(missing_ok=True)
     new = _watch(missing, workers)
     today = {record.label: record for record in new}
-    show_records([found for one in runs if (found := today.get(one.label) or one.record() or _any(one))])
+    every = [today.get(run.label) or current_record(run) or _any(run) for run in runs]
+    show_records([record for record in every if record])
     costs = [record.cost for record in new if record.cost]
     if costs:
         work = sum(c.work_seconds for c in costs)
@@ -101,26 +87,25 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
     """Work through the runs under one progress display; a line for each that is not ok, or for all into a log."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from retouch.benchmark.worker import fork
-
-    fork.start(missing)
-    from retouch.benchmark.run import grid as runner  # imports torch, as the fork server does meanwhile
+    from retouch.benchmark.run.grid import grid
+    from retouch.benchmark.run.resolve import resolve
+    from retouch.benchmark.run.status import Status
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    status, found, lines = runner.Status(missing), [], {}
-    by_label = {one.label: one for one in missing}
+    status, records, lines = Status(missing), [], {}
+    by_label = {run.label: run for run in missing}
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         whole = bar.add_task(f"{len(missing)} runs, {workers} at a time", total=len(missing))
 
-        def started(one: Run) -> None:
-            status.started(one)
-            lines[one.label] = bar.add_task(f"  {one.label}", total=None)
+        def started(run: Run) -> None:
+            status.started(run)
+            lines[run.label] = bar.add_task(f"  {run.label}", total=None)
 
-        def moved(one: Run, step: int, of: int) -> None:
-            bar.update(lines[one.label], completed=step, total=of)
+        def moved(run: Run, step: int, of: int) -> None:
+            bar.update(lines[run.label], completed=step, total=of)
 
-        for record in runner.grid(missing, workers, started, moved):
-            found.append(record)
+        for record in grid(missing, workers, started, moved):
+            records.append(record)
             status.finished(record)
             bar.advance(whole)
             bar.remove_task(lines.pop(record.label))
@@ -128,8 +113,8 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
                 line = f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {record.label} {record.reason}"
                 console.print(line, markup=False)
             with contextlib.suppress(ValueError):  # it could not start, and printed nothing
-                _show_printed(record, runner.log_file(by_label[record.label]))
-    return found
+                _show_printed(record, resolve(by_label[record.label]).log_file)
+    return records
 
 
 def _show_printed(record: Record, log: Path) -> None:

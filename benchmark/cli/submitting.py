@@ -13,10 +13,8 @@ def new(verbs: argparse._SubParsersAction) -> None:
     """`retouch new NAME`."""
     parser = verbs.add_parser("new", help="write a submission that already runs")
     parser.add_argument("name", metavar="NAME", help="for ./submissions/NAME, or a path")
-    families, tasks = ("flow", "gan", "diffusion"), (
-        "identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity")  # fmt: skip
-    parser.add_argument("--family", action="append", choices=families, help="repeatable; default: gan")
-    parser.add_argument("--task", default="category_redaction", choices=tasks, help="default: category_redaction")
+    parser.add_argument("--family", action="append", help="repeatable; `retouch tasks` has them; default: gan")
+    parser.add_argument("--task", default="category_redaction", help="default: category_redaction")
 
     def verb(asked: argparse.Namespace) -> None:
         from retouch.benchmark.submit.new import new
@@ -94,13 +92,15 @@ def score(verbs: argparse._SubParsersAction) -> None:
 
     def verb(asked: argparse.Namespace) -> None:
         from retouch.benchmark import submission
+        from retouch.benchmark.cli import show
         from retouch.benchmark.submit import score_images
 
         if asked.submission is None:
             return score_images.show_scores(asked.images, asked.track, asked.instance, asked.resize)
         folder = submission.find(asked.submission, submissions_folder())
         run = score_images.run_of(folder, asked.track, asked.instance, asked.point, asked.seed)
-        score_images.write_record(asked.images, run, asked.resize)
+        show.show_records([score_images.write_record(asked.images, run, asked.resize)])
+        show.console.print(f"the record is {run.record_path}", markup=False)
 
     parser.set_defaults(verb=verb)
 

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 from retouch.benchmark.generators.base import BATCH, Generator
 from retouch.benchmark.generators.gan import to_float, to_uint8
 
+TITLE = "Diffusion"
+
 
 class Patched(nn.Module):
     """A UNet on images whose patches of pixels are stacked into channels: a quarter of the cost at patch 2."""

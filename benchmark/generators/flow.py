@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.generators.pca_flow import PcaFlow
 
+TITLE = "Flows"
+
 
 class ActNorm(nn.Module):
     """Per-channel affine map, set on the first batch to zero mean and unit variance (Glow, section 3.1)."""

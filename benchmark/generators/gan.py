@@ -11,6 +11,8 @@ from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.generators.diffaugment import AUGMENTATIONS
 from retouch.benchmark.generators.residual import ResidualDiscriminator, ResidualSynthesis
 
+TITLE = "GANs"
+
 
 class Synthesis(nn.Module):
     """G: latent (N, Z) to images in [-1, 1]. `first` is the feature map that methods may condition, (N, W, s, s)."""

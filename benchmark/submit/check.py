@@ -11,6 +11,7 @@ from pathlib import Path
 
 from retouch.benchmark import records, submission, tracks
 from retouch.benchmark.run import plan
+from retouch.benchmark.run.method import method_sha256
 from retouch.benchmark.submission import Submission
 from retouch.benchmark.submit import check_code, check_record
 from retouch.benchmark.submit.check_record import Checked
@@ -50,7 +51,7 @@ def check(folder: Path) -> Checked:
         for level, where, what, remedy in check_code.findings(folder, found.manifest):
             found.add(level, where, what, remedy)
         try:
-            found.method_sha256 = plan.method_sha256(folder, found.manifest.entry)
+            found.method_sha256 = method_sha256(folder, found.manifest.entry)
         except (ValueError, OSError, SyntaxError, RecursionError):
             found.method_sha256 = ""  # said above
     _check_records(found, files)

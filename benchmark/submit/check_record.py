@@ -6,10 +6,11 @@ edited metrics are found by `retouch.benchmark.submit.verify`.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 from retouch.benchmark import records, tasks, tracks, versions, weights
@@ -125,8 +126,7 @@ def _check_picture(record: Record, file: Path, error: Say) -> None:
             error("names no picture's sha256", "`retouch run` writes record and picture together")
         return
     try:
-        read_bytes(picture)
-        same = not picture.is_symlink() and weights.sha256(picture) == said
+        same = not picture.is_symlink() and hashlib.sha256(read_bytes(picture)).hexdigest() == said
     except FileNotFoundError:
         error("its picture is missing", "add the .png beside it; `retouch run` writes both")
         return
@@ -195,7 +195,7 @@ def _check_cost(found: Checked, record: Record, track: Track, instance: Instance
     if cost is None:
         error("a run without its cost", "`retouch run` writes it")
         return
-    steps = _steps(instance.base)
+    steps = weights.find(instance.base).recipe["steps"]
     whole = cost.yardstick_seconds * steps
     slack = 0.02 + 6e-6 / max(cost.yardstick_seconds, 1e-6)  # the yardstick is recorded in five decimals
     if not math.isclose(cost.share * whole, cost.seconds, rel_tol=slack, abs_tol=0.01 + 1e-5 * whole):
@@ -203,8 +203,3 @@ def _check_cost(found: Checked, record: Record, track: Track, instance: Instance
     budget = min(whole * instance.share, track.max_minutes * 60)
     if cost.seconds > budget * (1 + slack) + 2.5 and not (found.manifest and found.manifest.control):
         error(f"{cost.seconds:.0f} s for a budget of {budget:.0f} s", "`retouch run` stops at the budget")
-
-
-@cache
-def _steps(base: str) -> int:
-    return tasks.pretrain_recipe(base)["steps"]

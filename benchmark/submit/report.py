@@ -8,9 +8,10 @@ from itertools import groupby
 import numpy as np
 
 from retouch import metrics
-from retouch.benchmark.cli.show import console
-from retouch.benchmark.records import TASKS, Record
+from retouch.benchmark import tasks
+from retouch.benchmark.records import Record
 from retouch.benchmark.submit.check_record import Checked, Finding
+from retouch.benchmark.support.console import console
 
 LISTED = 50  # findings in a comment
 NEAREST = 3  # methods beside the controls
@@ -106,7 +107,8 @@ def by_point(found: Iterable[Record]) -> dict[str, dict[tuple[str, str, str], Ce
         return r.submission, r.track, r.task, r.point
 
     out: dict[str, dict[tuple[str, str, str], Cells]] = {}
-    scored = sorted((r for r in found if r.goal is not None and r.task in TASKS), key=key)
+    known = tasks.names()
+    scored = sorted((r for r in found if r.goal is not None and r.task in known), key=key)
     for (name, *rest), group in groupby(scored, key):
         out.setdefault(name, {})[tuple(rest)] = {(r.instance, r.seed): r for r in group}
     return out

@@ -8,10 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from retouch.benchmark import records, submission, tracks, versions
-from retouch.benchmark.cli import show
 from retouch.benchmark.records import Claim, Record
-from retouch.benchmark.run import grid
+from retouch.benchmark.run.answers import cached
 from retouch.benchmark.run.plan import Run
+from retouch.benchmark.run.record import scored
+from retouch.benchmark.run.resolve import resolve
+from retouch.benchmark.run.reveal import questions
+from retouch.benchmark.support.console import console
 
 DEVICES = ("cpu", "cuda")  # where the answers may have been made
 
@@ -27,41 +30,42 @@ def stale(folder: Path) -> Iterator[tuple[Record, Run | None]]:
             continue
         try:
             track = tracks.load(record.track)
-            one = Run(folder, manifest, manifest.point(record.point).name, track, track.instance(record.instance),
+            run = Run(folder, manifest, manifest.point(record.point).name, track, track.instance(record.instance),
                       record.seed, sandboxed=record.provenance.sandbox != records.UNSANDBOXED)  # fmt: skip
-            yield record, one if one.params == record.params else None
+            yield record, run if run.params == record.params else None
         except ValueError:
             yield record, None
 
 
-def rescore(record: Record, one: Run | None) -> Record | None:
+def rescore(record: Record, run: Run | None) -> Record | None:
     """The record scored again and written, its cost and packages kept; None where no cached answers are its own."""
-    for device in DEVICES if one else ():
-        given = grid.cached(replace(one, device=device))
-        said = record.provenance.sha256.get("answers")
-        if given is None or (said and grid.digest(given.arrays) != said):
+    hashed = record.provenance.sha256.get("answers")
+    for device in DEVICES if run else ():
+        began, resolved = time.perf_counter(), resolve(replace(run, device=device))
+        answers = cached(resolved)
+        if answers is None or (hashed and answers.sha256 != hashed):
             continue
-        new = grid.scored(replace(one, device=device), given, time.perf_counter())
+        again = scored(resolved, answers, questions(resolved), began)
         edited = {"packages": record.provenance.packages, "sandbox": record.provenance.sandbox}
-        kept = new.provenance.model_copy(update=edited)
-        new = new.model_copy(update={"cost": record.cost, "provenance": kept, "claim": Claim()})
-        records.write(one.folder, new)
-        return new
+        provenance = again.provenance.model_copy(update=edited)
+        again = again.model_copy(update={"cost": record.cost, "provenance": provenance, "claim": Claim()})
+        records.write(run.folder, again)
+        return again
     return None
 
 
 def rescore_and_show(folders: list[Path]) -> int:
     """Rescore the stale records of all these submissions; lists those that need another run, and is then 1."""
-    done, left = 0, []
+    count, left = 0, []
     for folder in folders:
-        for record, one in stale(folder):
-            if new := rescore(record, one):
-                done += 1
-                show.console.print(f"scored again: {new.label}, score {record.score} -> {new.score}", markup=False)
+        for record, run in stale(folder):
+            if again := rescore(record, run):
+                count += 1
+                console.print(f"scored again: {again.label}, score {record.score} -> {again.score}", markup=False)
             else:
                 left.append(record)
     for record in left:
         why = f"no cached answers of its own; `retouch run {record.submission}` makes them"
-        show.console.print(f"stale: {record.label}: {why}", markup=False)
-    show.console.print(f"{done} scored again, {len(left)} stale records left")
+        console.print(f"stale: {record.label}: {why}", markup=False)
+    console.print(f"{count} scored again, {len(left)} stale records left")
     return int(bool(left))

@@ -5,23 +5,27 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import numpy as np
+
 from retouch.benchmark import records, submission, tracks
-from retouch.benchmark.cli import show
 from retouch.benchmark.records import Record
-from retouch.benchmark.run import grid as runner
-from retouch.benchmark.run import reveal, score
-from retouch.benchmark.run.edit import Answers
+from retouch.benchmark.run import score
+from retouch.benchmark.run.answers import Answers, keep_answers
 from retouch.benchmark.run.plan import Run
+from retouch.benchmark.run.record import scored
+from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.run.score import Scores
+from retouch.benchmark.setup import Setup
 from retouch.benchmark.submit import read_images
+from retouch.benchmark.support.console import console
+from retouch.benchmark.tasks import look_up
 
 
 def show_scores(path: Path, track: str, instance: str, resize: bool) -> None:
     """Score images and print the result; nothing is written."""
-    asked = tracks.load(track).instance(instance)
-    images, found = read_images.read(path, asked.samples, reveal.image_shape(asked), resize)
-    _say(found, asked.samples)
-    _print(score.score(track, asked, {"samples": images}), asked.name)
+    known = tracks.load(track)
+    setup = look_up(known, known.instance(instance))
+    _print(score.score(setup, {"samples": _read(path, setup, resize)}), setup.instance.name)
 
 
 def write_record(path: Path, run: Run, resize: bool) -> Record:
@@ -35,38 +39,40 @@ def write_record(path: Path, run: Run, resize: bool) -> Record:
             f"{run.name} names a method ({run.submission.entry}): `retouch run {run.name}` makes its records. "
             'For images that were made elsewhere, its submission.toml must say entry = "images"'
         )
-    began = time.perf_counter()
-    images, found = read_images.read(path, run.instance.samples, reveal.image_shape(run.instance), resize)
-    _say(found, run.instance.samples)
-    given = Answers({"samples": images})
-    record = runner.scored(run, given, began)
-    runner.keep_answers(run, given)
-    target = records.write(run.folder, record)
-    show.show_records([record])
-    show.console.print(f"the record is {target}", markup=False)
+    began, resolved = time.perf_counter(), resolve(run)
+    answers = Answers({"samples": _read(path, resolved.setup, resize)})
+    record = scored(resolved, answers, [], began)
+    keep_answers(resolved, answers)
+    records.write(run.folder, record)
     return record
 
 
-def run_of(folder: Path, track: str, instance: str, point: str, seed: int) -> Run:
-    """The run whose record the images of a submission become."""
+def run_of(folder: Path, track: str, name: str, point: str, seed: int) -> Run:
+    """The run whose record the images of a submission become; `name` is the instance's."""
     manifest, known = submission.read(folder), tracks.load(track)
-    asked = known.instance(instance)
-    if asked.task not in manifest.tasks or asked.family not in manifest.families:
-        raise ValueError(f"{folder / 'submission.toml'} does not list {asked.task} or {asked.family}: add them there")
-    return Run(folder, manifest, manifest.point(point).name, known, asked, seed)
+    instance = known.instance(name)
+    if instance.task not in manifest.tasks or instance.family not in manifest.families:
+        lacking = f"does not list {instance.task} or {instance.family}"
+        raise ValueError(f"{folder / 'submission.toml'} {lacking}: add them there")
+    return Run(folder, manifest, manifest.point(point).name, known, instance, seed)
 
 
-def _say(found: int, used: int) -> None:
-    if found > used:
-        show.console.print(f"{found:,} images; the first {used:,} are scored, as many as of any other method")
+def _read(path: Path, setup: Setup, resize: bool) -> np.ndarray:
+    """As many images as the instance is scored on; says so where there are more."""
+    wanted = setup.instance.samples
+    images, count = read_images.read(path, wanted, setup.shape, resize)
+    if count > wanted:
+        console.print(f"{count:,} images; the first {wanted:,} are scored, as many as of any other method")
+    return images
 
 
-def _print(found: Scores, instance: str) -> None:
+def _print(scores: Scores, instance: str) -> None:
     """Goal, quality and score, then every raw metric."""
-    shown = [(name, getattr(found, name)) for name in ("goal", "quality")]
-    if found.reason:
-        show.console.print(f"{instance}: {found.reason}", markup=False)
-    for name, one in [*((n, o) for n, o in shown if o is not None), *found.metrics.items()]:
-        show.console.print(f"{name:<22} {one.value:>9.4f}  {one.low:.4f} to {one.high:.4f}", markup=False)
-    if found.score is not None:
-        show.console.print(f"{'score':<22} {found.score:>9.4f}", markup=False)
+    axes = {name: axis for name in ("goal", "quality") if (axis := getattr(scores, name)) is not None}
+    if scores.reason:
+        console.print(f"{instance}: {scores.reason}", markup=False)
+    for name, number in (axes | scores.metrics).items():
+        line = f"{name:<22} {number.value:>9.4f}  {number.low:.4f} to {number.high:.4f}"
+        console.print(line, markup=False)
+    if scores.score is not None:
+        console.print(f"{'score':<22} {scores.score:>9.4f}", markup=False)

@@ -19,10 +19,11 @@ import numpy as np
 from PIL import Image
 
 from retouch.benchmark import records, tasks
-from retouch.benchmark.cli import show
 from retouch.benchmark.records import Claim, Record
 from retouch.benchmark.run import grid
-from retouch.benchmark.run.plan import Run
+from retouch.benchmark.run.plan import Run, families
+from retouch.benchmark.run.resolve import current_record
+from retouch.benchmark.support.console import console
 from retouch.benchmark.support.files import read_bytes
 from retouch.benchmark.worker import fork
 
@@ -33,7 +34,7 @@ WIDEST = 3.0  # of 234 cells of the tiny track, 97% have a spread over seeds bel
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """One number of a record beside that of a second run."""
 
     name: str
@@ -48,7 +49,7 @@ class Compared:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Outcome:
     """A cell after its second runs.
 
     Attributes:
@@ -57,8 +58,8 @@ class Verdict:
     """
 
     record: Record
-    repeated: list[Compared]
-    fresh: list[Compared]
+    repeated: list[Comparison]
+    fresh: list[Comparison]
     exact: bool
     again: Record | None = None
     trouble: str = ""
@@ -66,19 +67,19 @@ class Verdict:
     @property
     def verified(self) -> bool:
         """Whether everything agrees."""
-        return not self.trouble and all(one.agrees for one in self.repeated + self.fresh)
+        return not self.trouble and all(number.agrees for number in self.repeated + self.fresh)
 
 
 def choose(runs: list[Run], sample: int, seed: int | None) -> list[Run]:
     """`sample` of the runs that have a record with a score, at random; 0: all of them."""
-    scored = [one for one in runs if (found := one.record()) and found.goal is not None]
+    scored = [run for run in runs if (record := current_record(run)) and record.goal is not None]
     if not sample or sample >= len(scored):
         return scored
     picked = np.random.default_rng(seed).choice(len(scored), sample, replace=False)
     return [scored[i] for i in sorted(picked)]
 
 
-def verify(one: Run, evaluation: int, sandboxed: bool = False) -> Verdict:
+def verify(run: Run, evaluation: int, sandboxed: bool = False) -> Outcome:
     """Run a cell twice more; nothing of the submission's own folder is written.
 
     Where the edit itself cannot be repeated, the other seeds are run as well: their spread here is what counts. Nothing
@@ -87,32 +88,32 @@ def verify(one: Run, evaluation: int, sandboxed: bool = False) -> Verdict:
     Args:
         evaluation: what is added to the public evaluation seeds; sandboxed: lock the second runs up.
     """
-    record = one.record()
-    folder = Path(tempfile.mkdtemp(prefix="retouch-verify-")) / one.name
+    record = current_record(run)
+    folder = Path(tempfile.mkdtemp(prefix="retouch-verify-")) / run.name
     try:
-        shutil.copytree(one.folder, folder, symlinks=True, ignore=_no_part_of_the_code)
-        here = replace(one, folder=folder, sandboxed=sandboxed)
+        shutil.copytree(run.folder, folder, symlinks=True, ignore=_no_part_of_the_code)
+        here = replace(run, folder=folder, sandboxed=sandboxed)
         again = grid.execute(here, again=True)
-        same_picture = _pixels(one) == _pixels(here)  # before the next run draws over it
+        same_picture = _pixels(run) == _pixels(here)  # before the next run draws over it
         fresh = grid.execute(replace(here, evaluation=evaluation), again=True)
         exact = repeatable(record, again)
-        seeds = [] if exact else [replace(here, seed=seed) for seed in one.track.seeds if seed != one.seed]
+        seeds = [] if exact else [replace(here, seed=seed) for seed in run.track.seeds if seed != run.seed]
         others = [grid.execute(other, again=True) for other in seeds]
     finally:
         shutil.rmtree(folder.parent, ignore_errors=True)
     for second in (again, fresh):
         if second.goal is None or second.quality is None:
-            return Verdict(record, [], [], False, None, f"the second run is {second.status}: {second.reason}")
+            return Outcome(record, [], [], False, None, f"the second run is {second.status}: {second.reason}")
     names = (tasks.module(record.task).GOAL, "fd")
     spread = {name: _spread(name, [again, *others]) for name in names}
     repeated = _repeated(record, again, same_picture) if exact else _raw(record, again, names, spread)
-    return Verdict(record, repeated, _raw(record, fresh, names, spread), exact, fresh)
+    return Outcome(record, repeated, _raw(record, fresh, names, spread), exact, fresh)
 
 
-def _pixels(one: Run) -> tuple[tuple[int, ...], bytes] | None:
+def _pixels(run: Run) -> tuple[tuple[int, ...], bytes] | None:
     """Shape and pixels of a run's contact sheet; None where there is none: the bytes of a PNG depend on its writer."""
     try:
-        with Image.open(io.BytesIO(read_bytes(one.record_path.with_suffix(".png"))), formats=["PNG"]) as picture:
+        with Image.open(io.BytesIO(read_bytes(run.record_path.with_suffix(".png"))), formats=["PNG"]) as picture:
             pixels = np.asarray(picture.convert("RGB"))
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
@@ -132,23 +133,23 @@ def repeatable(record: Record, again: Record) -> bool:
     return same and record.cost.device == again.cost.device
 
 
-def _repeated(record: Record, again: Record, same_picture: bool) -> list[Compared]:
+def _repeated(record: Record, again: Record, same_picture: bool) -> list[Comparison]:
     """Goal, quality and every raw number with their intervals, to the last recorded digit; answers and picture."""
     pairs = [("goal", record.goal, again.goal), ("quality", record.quality, again.quality)]
-    pairs += [(name, one, again.metrics[name]) for name, one in record.metrics.items() if name in again.metrics]
-    found = [
-        Compared(name if end == "value" else f"{name}.{end}", getattr(a, end), getattr(b, end), EXACT)
+    pairs += [(name, metric, again.metrics[name]) for name, metric in record.metrics.items() if name in again.metrics]
+    comparisons = [
+        Comparison(name if end == "value" else f"{name}.{end}", getattr(a, end), getattr(b, end), EXACT)
         for name, a, b in pairs
         for end in ("value", "low", "high")
     ]
     odd = record.metrics.keys() ^ again.metrics.keys()
-    found += [Compared(f"{name}, in one of the two alone", 0.0, 1.0, 0.0) for name in sorted(odd)]
-    said, now = (one.provenance.sha256.get("answers") for one in (record, again))
-    if said != now:
-        found.append(Compared("sha256 of the answers", _number(said), _number(now), 0.0))
+    comparisons += [Comparison(f"{name}, in one of the two alone", 0.0, 1.0, 0.0) for name in sorted(odd)]
+    claimed, now = (side.provenance.sha256.get("answers") for side in (record, again))
+    if claimed != now:
+        comparisons.append(Comparison("sha256 of the answers", _number(claimed), _number(now), 0.0))
     if not same_picture:
-        found.append(Compared("pixels of the picture", 0.0, 1.0, 0.0))
-    return found
+        comparisons.append(Comparison("pixels of the picture", 0.0, 1.0, 0.0))
+    return comparisons
 
 
 def _number(sha256: str | None) -> float:
@@ -159,19 +160,19 @@ def _number(sha256: str | None) -> float:
         return -1.0
 
 
-def _raw(record: Record, again: Record, names: tuple[str, ...], spread: dict[str, float]) -> list[Compared]:
+def _raw(record: Record, again: Record, names: tuple[str, ...], spread: dict[str, float]) -> list[Comparison]:
     """The metrics that decide goal and quality; they are neither clipped nor do they carry the anchors' error.
 
     The tolerance rests on what ran here alone: Z standard deviations of a difference of two samples, and of two seeds.
     A spread of many standard errors is no licence to claim anything: it counts up to WIDEST of them.
     """
-    found = []
+    comparisons = []
     for name in names:
         a, b = record.metrics.get(name), again.metrics[name]
         error = max(b.value - b.low, b.high - b.value) / HALF
         tolerance = max(EXACT, Z * math.sqrt(2) * math.hypot(error, min(spread[name], WIDEST * error)))
-        found.append(Compared(name, a.value if a else math.nan, b.value, tolerance))
-    return found
+        comparisons.append(Comparison(name, a.value if a else math.nan, b.value, tolerance))
+    return comparisons
 
 
 def _spread(name: str, cells: list[Record]) -> float:
@@ -180,11 +181,11 @@ def _spread(name: str, cells: list[Record]) -> float:
     return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
 
 
-def claim(folder: Path, verdict: Verdict) -> None:
+def claim(folder: Path, outcome: Outcome) -> None:
     """Write `verified`, with the fresh run's goal and quality beside the claimed ones; a mismatch takes it back."""
-    again = verdict.again
-    told = Claim(status="verified", goal=again.goal, quality=again.quality) if verdict.verified else Claim()
-    records.write(folder, verdict.record.model_copy(update={"claim": told}))
+    again = outcome.again
+    made = Claim(status="verified", goal=again.goal, quality=again.quality) if outcome.verified else Claim()
+    records.write(folder, outcome.record.model_copy(update={"claim": made}))
 
 
 def verify_and_show(runs: list[Run], sample: int, seed: int, sandboxed: bool = False, claims: bool = False) -> int:
@@ -195,34 +196,34 @@ def verify_and_show(runs: list[Run], sample: int, seed: int, sandboxed: bool = F
     chosen = choose(runs, sample, seed)
     if not chosen:
         raise ValueError("no current record with a score to verify; `retouch check` says what there is")
-    if any(one.submission.entry == "images" for one in chosen):
+    if any(run.submission.entry == "images" for run in chosen):
         raise ValueError("images that were made elsewhere cannot be made again here")
-    fork.start(replace(one, sandboxed=sandboxed) for one in chosen)
+    fork.start(families(replace(run, sandboxed=sandboxed) for run in chosen))
     rng = np.random.default_rng(seed)
     bad = 0
-    for one in chosen:
-        verdict = verify(one, int(rng.integers(1, 2**30)), sandboxed)
+    for run in chosen:
+        outcome = verify(run, int(rng.integers(1, 2**30)), sandboxed)
         if claims:
-            claim(one.folder, verdict)
-        bad += not verdict.verified
-        _show(verdict)
-    show.console.print(f"{len(chosen) - bad} of {len(chosen)} verified; --seed {seed} repeats this choice")
+            claim(run.folder, outcome)
+        bad += not outcome.verified
+        _show(outcome)
+    console.print(f"{len(chosen) - bad} of {len(chosen)} verified; --seed {seed} repeats this choice")
     return int(bad > 0)
 
 
-def _show(verdict: Verdict) -> None:
+def _show(outcome: Outcome) -> None:
     """One cell: a line when it is verified, every difference when it is not."""
-    record, again = verdict.record, verdict.again
-    how = "repeated to the last digit" if verdict.exact else "repeated within the seeds' spread (cut, or other parts)"
-    word = f"verified, {how}" if verdict.verified else "NOT verified"
-    show.console.print(f"{record.label}: {word} {verdict.trouble}".rstrip(), markup=False)
+    record, again = outcome.record, outcome.again
+    how = "repeated to the last digit" if outcome.exact else "repeated within the seeds' spread (cut, or other parts)"
+    word = f"verified, {how}" if outcome.verified else "NOT verified"
+    console.print(f"{record.label}: {word} {outcome.trouble}".rstrip(), markup=False)
     if again:
         for name in ("goal", "quality"):
             a, b = getattr(record, name), getattr(again, name)
             line = f"  {name}: claimed {a.value:.4f}, with fresh evaluation seeds {b.value:.4f}"
-            show.console.print(line, markup=False)
-    for seeds, found in (("public", verdict.repeated), ("fresh", verdict.fresh)):
-        for one in found:
-            if not one.agrees:
-                gap = f"claimed {one.claimed:.6g}, found {one.again:.6g}, tolerance {one.tolerance:.2g}"
-                show.console.print(f"  differs, {seeds} seeds, {one.name}: {gap}", markup=False)
+            console.print(line, markup=False)
+    for seeds, comparisons in (("public", outcome.repeated), ("fresh", outcome.fresh)):
+        for number in comparisons:
+            if not number.agrees:
+                gap = f"claimed {number.claimed:.6g}, found {number.again:.6g}, tolerance {number.tolerance:.2g}"
+                console.print(f"  differs, {seeds} seeds, {number.name}: {gap}", markup=False)

@@ -3,11 +3,14 @@
 import contextlib
 import hashlib
 import io
+import json
 import os
 import zipfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +31,11 @@ def content_key(made_by: str, *arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
+def json_key(value: Any) -> str:
+    """sha256 of anything that JSON can hold."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 @cache
 def code_key(*modules: ModuleType) -> str:
     """sha256 of the source of modules: what they made before they were changed is not taken for theirs."""
@@ -40,6 +48,14 @@ def keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
     np.savez(buffer, **arrays)
     with contextlib.suppress(OSError):
         write_atomically(file, buffer.getvalue())
+
+
+def remembered(file: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """What an earlier call left in the cache, else what `make` makes, which is then kept."""
+    arrays = kept(file)
+    if arrays is None:
+        keep(file, arrays := make())
+    return arrays
 
 
 def kept(file: Path) -> dict[str, np.ndarray] | None:

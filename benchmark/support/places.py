@@ -19,6 +19,9 @@ def checkout() -> Path | None:
     return BENCHMARK.parent if (BENCHMARK.parent / "pyproject.toml").is_file() else None
 
 
+FACE = folder("retouch") if checkout() else BENCHMARK.parent  # of the package `retouch` itself
+
+
 def method_file(module: str) -> Path | None:
     """Where `retouch.methods.NAME` lies; None for a module of another package."""
     return METHODS / f"{module.removeprefix(PREFIX + '.')}.py" if module.startswith(PREFIX + ".") else None

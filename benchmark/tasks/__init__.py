@@ -1,98 +1,93 @@
-"""One module a task: what it reveals, what it asks, and which number is its goal.
+"""One module a task, which owns everything about it; RETOUCH_PATH and installed packages add more.
 
-Every task module defines
-    SUMMARY                 one sentence;
-    GOAL                    the metric that becomes the goal on the controls' scale;
-    reveal(instance)        -> {"forget" | "retain" | "labelled": Images}: what a method may see;
-    reference(instance)     -> held-out Images as the output should be: what quality is measured against;
-    keep(instance, view)    -> float64 (N,): weight of each generated image in the quality, 0 = ought not to be there;
-    measure(instance, view) -> (metrics, details) beside the quality.
-`view` is a `View`: everything the judge saw of the generated images.
+A task's module defines
+    TITLE, SUMMARY          its name for people, and one sentence;
+    REQUEST                 two sentences: what is asked of a method;
+    REVEALS                 what it lets a method see, in words;
+    ASKS                    family -> what it asks of that family's generators beside samples, in words;
+    GOAL, GOAL_TEXT         the metric that becomes the goal, and what goal 0 and 1 mean;
+    AHEAD                   what the better of two methods does, as in "A redacts more on 2 of 3 instances";
+    TRADEOFF                (title, x, y): the trade-off that the board draws for it;
+    START                   a `Start`: what `retouch new` writes for it;
+    reveal(setup)           -> {"forget" | "retain" | "labelled": Images}: what a method may see;
+    reference(setup)        -> held-out Images as the output should be: what quality is measured against;
+    questions(setup, judge, seed, noise) -> [Question]: what is asked beside samples;
+    keep(setup, view)       -> float64 (N,): weight of each generated image in the quality, 0 = ought not to be there;
+    measure(setup, view)    -> (metrics, details) beside the quality.
+`setup` is a `benchmark.setup.Setup`, `view` a `tasks.view.View`: everything the judge saw of the generated images. A
+module imports no torch: the command line and the leaderboard read its words.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import cache, reduce
+from collections.abc import Collection
+from dataclasses import dataclass
+from difflib import get_close_matches
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
+from retouch.benchmark.support import plugins
 
-from retouch.benchmark import data, weights
-from retouch.benchmark.data.images import Images
-from retouch.benchmark.joint import Attribute, cells, key, names
-from retouch.benchmark.judges import Judge, Verdict
-from retouch.benchmark.support.cache import content_key
-from retouch.benchmark.tracks import Instance
+if TYPE_CHECKING:
+    from retouch.benchmark.setup import Setup
+    from retouch.benchmark.tracks import Instance, Track
 
-HELD_OUT = 3000  # held-out images of data sets that are drawn
+OWN = ("identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity")
+WORDS = ("TITLE", "SUMMARY", "REQUEST", "REVEALS", "ASKS", "GOAL", "GOAL_TEXT", "AHEAD", "TRADEOFF", "START")
+FUNCTIONS = ("reveal", "reference", "questions", "keep", "measure")
 
 
 @dataclass(frozen=True)
-class View:
-    """Generated images as the judge sees them; an attribute may be one or several (see `retouch.benchmark.joint`).
+class Start:
+    """The method that `retouch new` writes: it continues the pre-training on `task.retain`.
 
     Attributes:
-        verdict: of the N samples; judge: with its card; base: counts of each attribute's classes among the base's
-            samples, from the track's scale; answers: all arrays that the worker wrote.
+        summary: what it does; access: what it needs beside the weights, in the words of submission.toml.
+        mix: an expression for the wanted mix of the guide's classes, None to draw all images alike.
     """
 
-    verdict: Verdict
-    judge: Judge
-    base: dict[str, list[int]] = field(default_factory=dict)
-    answers: dict[str, np.ndarray] = field(default_factory=dict)
+    summary: str
+    access: tuple[str, ...]
+    mix: str | None = None
 
-    def labels(self, attribute: Attribute) -> np.ndarray:
-        """The judge's class of each image, int64 (N,)."""
-        return cells(self.verdict.labels, attribute, self.judge.sizes)
 
-    def confusion(self, attribute: Attribute) -> np.ndarray:
-        """The judge's counts on held-out images, rows truth, columns assigned; errors on two attributes taken apart."""
-        tables = [np.array(self.judge.card["measured"]["confusion"][name]) for name in names(attribute)]
-        joint = reduce(lambda a, b: np.kron(a, b) / b.sum(), tables)
-        return np.rint(joint).astype(np.int64)
-
-    def counted(self, attribute: Attribute) -> np.ndarray:
-        """Counts of the attribute's classes among the base's samples, int64 (classes,)."""
-        return np.array(self.base[key(attribute)])
+def names() -> list[str]:
+    """The tasks that there are, the package's own first."""
+    return list(plugins.modules("tasks", __name__, OWN))
 
 
 def module(task: str) -> ModuleType:
-    """The module of a task."""
-    from importlib import import_module
+    """The module of a task.
 
-    return import_module(f"retouch.benchmark.tasks.{task}")
-
-
-@cache
-def _training(base: str) -> Images:
-    return data.load(_data(base), "train")
-
-
-@cache
-def data_sha256(base: str) -> str:
-    """Hash of the images and labels that a base was trained on, as they are read or drawn here."""
-    images = _training(base)
-    return content_key(" ".join(images.labels), images.images, *images.labels.values())
+    Raises:
+        ValueError: an unknown task, or a module that lacks something; with the remedy.
+    """
+    sources = plugins.modules("tasks", __name__, OWN)
+    if task not in sources:
+        near = get_close_matches(task, sources, n=2, cutoff=0.3) or list(sources)
+        raise ValueError(f"no task {task!r}; did you mean {', '.join(near)}? RETOUCH_PATH names folders with others")
+    loaded = plugins.import_source(sources[task])
+    if lacking := [name for name in (*WORDS, *FUNCTIONS) if not hasattr(loaded, name)]:
+        raise ValueError(f"{loaded.__file__}: lacks {', '.join(lacking)}; benchmark/tasks/__init__.py has the list")
+    return loaded
 
 
-def training(instance: Instance) -> Images:
-    """The images that the base was trained on."""
-    return _training(instance.base)
+def look_up(track: Track, instance: Instance, access: Collection[str] | None = None) -> Setup:
+    """Look up all that an instance names.
 
+    Args:
+        access: the words of a submission's; of guide and retrained generator only what they reveal. None: both.
 
-def held_out(base: str, **design: Any) -> Images:
-    """Held-out images of the data that `base` was trained on, or as `design` states; 3,000 of drawn data sets."""
-    spec = _data(base) | design
-    spec.pop("counts", None)  # an unevenly filled training set is no reason to hold out unevenly
-    return data.load(spec | {"n": HELD_OUT} if "n" in spec else spec, "heldout")
+    Raises:
+        ValueError: weights that are missing or damaged, an unknown task, a track without a scale.
+    """
+    from retouch.benchmark import tracks, weights
+    from retouch.benchmark.setup import WEIGHTS, Setup
+    from retouch.benchmark.submission import NEEDS
 
-
-def _data(base: str) -> dict[str, Any]:
-    return dict(pretrain_recipe(base)["data"])
-
-
-def pretrain_recipe(base: str) -> dict[str, Any]:
-    """The recipe in a base's card."""
-    return weights.card(weights.folder(base))["recipe"]
+    task = module(instance.task)
+    parts = {part: getattr(instance, part) for part in WEIGHTS}
+    due = [part for part in parts if access is None or NEEDS.get(part) in (None, *access)]
+    networks = {part: weights.find(name) if name and part in due else None for part, name in parts.items()}
+    anchors = tracks.scale(track.name).get(instance.name, {})
+    return Setup(track, instance, task, anchors=anchors, **networks)

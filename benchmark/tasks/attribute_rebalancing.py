@@ -5,80 +5,114 @@ jointly. Goal: fairness discrepancy, the L2 distance of the corrected shares to 
 groups weighted to the target, the worst group's quality, and the shares of all other attributes (spillover).
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retouch import metrics
 from retouch.benchmark import data, joint
 from retouch.benchmark.data.images import Images
-from retouch.benchmark.tasks import View, held_out, pretrain_recipe, training
-from retouch.benchmark.tasks.category_redaction import share_table
-from retouch.benchmark.tracks import Instance
+from retouch.benchmark.question import Question
+from retouch.benchmark.setup import Setup
+from retouch.benchmark.tasks import Start
+from retouch.benchmark.tasks.view import View, group_weights, share_table
 
+if TYPE_CHECKING:
+    from retouch.benchmark.judges import Judge
+
+TITLE = "Attribute rebalancing"
 SUMMARY = "the output should follow a target distribution of an attribute"
+REQUEST = (
+    "The generator repeats or amplifies a bias of its training data. Its output should follow "
+    "the stated target distribution, and nothing else should move."
+)
+REVEALS = "training images, 1,000 labelled ones, the guide, the target"
+ASKS = {"gan": "edits of one image along the attribute"}
 GOAL = "fairness_discrepancy"
+GOAL_TEXT = "goal: how near the shares came to the target, from the base (0) to retraining (1)"
+AHEAD = "comes closer to the target"
+TRADEOFF = ("Fairness against Fréchet distance", "fairness_discrepancy", "fd")
+START = Start(
+    "Continues the pre-training on images drawn so that the attribute follows the target.",
+    ("training_data", "classifier"),
+    'torch.tensor(task.target["shares"]).flatten()',
+)
+
 LABELLED = 1000
 EDITS, VALUES = 500, 5  # latents whose images an editor moves along the attribute: the middle and four other values
 CHANGES = np.linspace(0, 1, 11)  # bins of the editing curve: change of the judge's probability of the attribute
 MOVED = 0.5  # change from which an edit counts as one
 
 
-def reveal(instance: Instance) -> dict[str, Images]:
+def reveal(setup: Setup) -> dict[str, Images]:
     """The training images without their labels, and 1,000 labelled images that the base was not trained on."""
-    spec = dict(pretrain_recipe(instance.base)["data"])
-    return {"retain": training(instance), "labelled": data.load(spec | {"n": LABELLED}, "guide")}
+    return {"retain": setup.training(), "labelled": data.load(setup.data | {"n": LABELLED}, "guide")}
 
 
-def reference(instance: Instance) -> Images:
+def reference(setup: Setup) -> Images:
     """Held-out images of the data as it should be."""
-    names = ",".join(joint.names(instance.target["attribute"]))
-    return held_out(instance.base, target={names: instance.target["shares"]})
+    names = ",".join(joint.names(setup.target["attribute"]))
+    return setup.held_out(target={names: setup.target["shares"]})
 
 
-def keep(instance: Instance, view: View) -> np.ndarray:
-    """Target share over found share of the group that the judge puts an image in."""
-    return group_weights(view.labels(instance.target["attribute"]), np.ravel(instance.target["shares"]))
+def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Question]:
+    """From GANs, edits of 500 latents: one image in the middle and four at random values of the attribute.
+
+    The evaluation of the self-conditioned GAN's paper. Values (5, 500) lie in [0, 1], the first row is 0.5.
+    """
+    if setup.instance.family not in ASKS:
+        return []
+    rng = np.random.default_rng([seed, EDITS])
+    values = np.concatenate([np.full((1, EDITS), 0.5), rng.random((VALUES - 1, EDITS))]).astype(np.float32)
+    latents = rng.standard_normal((EDITS, setup.base.config["latent"])).astype(np.float32)
+    return [Question.edit_attribute("edits", latents, values, setup.shape, noise)]
 
 
-def group_weights(labels: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Weights (N,) with which the groups in `labels` have the shares `target`; groups nobody is in are left out."""
-    found = np.bincount(labels, minlength=len(target)) / len(labels)
-    return np.divide(target, found, out=np.zeros(len(target)), where=found > 0)[labels]
+def keep(setup: Setup, view: View) -> np.ndarray:
+    """Target share over actual share of the group that the judge puts an image in."""
+    return group_weights(view.labels(setup.target["attribute"]), np.ravel(setup.target["shares"]))
 
 
-def measure(instance: Instance, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
-    """fairness_discrepancy, kl_to_target, spillover: the mean move of the other binary attributes' shares."""
-    attribute, target = instance.target["attribute"], np.ravel(instance.target["shares"])
-    confusion = view.confusion(attribute)
-    shares = metrics.shares(view.labels(attribute), confusion)
-    base = metrics.shares(view.counted(attribute), confusion)
-    found = {
+def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
+    """fairness_discrepancy, kl_to_target, spillover to other attributes, worst_group_fd, and the editing curve."""
+    attribute, target = setup.target["attribute"], np.ravel(setup.target["shares"])
+    shares, base = view.shares(attribute), view.base_shares(attribute)
+    positive = np.maximum(target, 1e-9)
+    estimates = {
         "fairness_discrepancy": metrics.fairness_discrepancy(shares, None, target),
-        "kl_to_target": metrics.kl_to_target(shares, None, np.maximum(target, 1e-9) / np.maximum(target, 1e-9).sum()),
+        "kl_to_target": metrics.kl_to_target(shares, None, positive / positive.sum()),
     }
-    judged = view.judge.card["measured"]["confusion"]
-    others = [name for name, table in judged.items() if name not in joint.names(attribute) and len(table) == 2]
-    moves = {name: _move(view, name) for name in others}
+    moves = spillover(view, attribute)
     if moves:
-        found["spillover"] = _mean(list(moves.values()))
-    details = {"shares": share_table(joint.key(attribute), shares, base, [float(p) for p in target])}
+        estimates["spillover"] = _mean(list(moves.values()))
+    details = {"shares": share_table(joint.key(attribute), shares, base, [float(share) for share in target])}
     details["spillover"] = {name: round(move.value, 5) for name, move in moves.items()}
     if "edits" in view.answers:
-        curve = editing_curve(view, attribute)
-        found |= curve[0]
-        details["identity_curve"] = curve[1]
-    return found, details
+        reach, details["identity_curve"] = editing_curve(view, attribute)
+        estimates |= reach
+    return estimates | worst_group(view, attribute, len(target)), details
 
 
-def edits_asked(latent: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """What an editor is asked for: latents (500, latent) and values (5, 500) of the attribute, the first row 0.5.
+def spillover(view: View, attribute: joint.Attribute) -> dict[str, metrics.Estimate]:
+    """How far the shares of each other binary attribute moved from the base's, in total variation."""
+    judged = view.judge.card["measured"]["confusion"]
+    others = [name for name, table in judged.items() if name not in joint.names(attribute) and len(table) == 2]
+    return {name: metrics.total_variation(view.shares(name), view.base_shares(name)) for name in others}
 
-    One image in the middle and four at random values: the evaluation of the self-conditioned GAN's paper.
-    """
-    rng = np.random.default_rng([seed, EDITS])
-    values = np.concatenate([np.full((1, EDITS), 0.5), rng.random((VALUES - 1, EDITS))])
-    return rng.standard_normal((EDITS, latent)).astype(np.float32), values.astype(np.float32)
+
+def worst_group(view: View, attribute: joint.Attribute, groups: int) -> dict[str, metrics.Estimate]:
+    """FD of the group that fares worst, if each has images enough."""
+    ours, theirs = view.labels(attribute), joint.cells(view.real.labels, attribute, view.judge.sizes)
+    features, real = view.verdict.features, view.reference.features
+    distances = []
+    for value in range(groups):
+        generated, held_out = ours == value, theirs == value
+        if min(generated.sum(), held_out.sum()) < real.shape[1]:
+            return {}
+        distances.append(metrics.fd(features[generated], real[held_out]))
+    return {"worst_group_fd": max(distances, key=lambda distance: distance.value)}
 
 
 def editing_curve(view: View, attribute: joint.Attribute) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
@@ -96,21 +130,17 @@ def editing_curve(view: View, attribute: joint.Attribute) -> tuple[dict[str, met
     similarity = (unit[1:] * unit[:1]).sum(-1).ravel()
     curve = metrics.identity_curve(similarity, change, CHANGES)
     far = change >= MOVED
-    found = {"edit_reach": metrics.share(far)}
+    estimates = {"edit_reach": metrics.share(far)}
     if far.any():
-        found["edited_identity"] = metrics.identity_curve(similarity[far], change[far], np.array([0.0, 1.0])).means[0]
-    rows = [(one.value, one.low, one.high) if one else (None,) * 3 for one in curve.means]
+        whole = np.array([0.0, 1.0])
+        estimates["edited_identity"] = metrics.identity_curve(similarity[far], change[far], whole).means[0]
+    rows = [(mean.value, mean.low, mean.high) if mean else (None,) * 3 for mean in curve.means]
     identity, low, high = ([None if v is None else round(v, 5) for v in column] for column in zip(*rows, strict=True))
     middle = [round(float(v), 3) for v in (CHANGES[1:] + CHANGES[:-1]) / 2]
-    return found, {"change": middle, "identity": identity, "low": low, "high": high, "count": list(curve.counts)}
-
-
-def _move(view: View, attribute: str) -> metrics.Estimate:
-    confusion = view.confusion(attribute)
-    now = metrics.shares(view.labels(attribute), confusion)
-    return metrics.total_variation(now, metrics.shares(view.counted(attribute), confusion))
+    counts = list(curve.counts)
+    return estimates, {"change": middle, "identity": identity, "low": low, "high": high, "count": counts}
 
 
 def _mean(parts: list[metrics.Estimate]) -> metrics.Estimate:
-    value, low, high = (float(np.mean([getattr(p, end) for p in parts])) for end in ("value", "low", "high"))
+    value, low, high = (float(np.mean([getattr(part, end) for part in parts])) for end in ("value", "low", "high"))
     return metrics.Estimate(value, low, high, parts[0].n)

@@ -4,73 +4,69 @@ target = { attribute, values }: the categories to redact. Goal: invalidity, the 
 Must stay: quality on the other images, the mix of the other categories, and every one of them.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 
 from retouch import metrics
 from retouch.benchmark.data.images import Images
-from retouch.benchmark.tasks import View, held_out, training
-from retouch.benchmark.tracks import Instance
+from retouch.benchmark.question import Question
+from retouch.benchmark.setup import Setup
+from retouch.benchmark.tasks import Start
+from retouch.benchmark.tasks.view import View, share_table, two_classes
 
+TITLE = "Category redaction"
 SUMMARY = "images of a category must not be produced any more; everything else stays"
+REQUEST = "One category must not be produced any more. Whatever else the generator can make stays, in the same mix."
+REVEALS = "images of the category, all other images, the guide"
+ASKS: dict[str, str] = {}
 GOAL = "invalidity"
+GOAL_TEXT = "goal: how far the category's share fell, from the base's (0) to the retrained model's (1)"
+AHEAD = "redacts more"
+TRADEOFF = ("Invalidity against Fréchet distance", "invalidity", "fd")
+START = Start("Continues the pre-training on the images that may stay.", ("training_data",))
 
 
-def reveal(instance: Instance) -> dict[str, Images]:
+def reveal(setup: Setup) -> dict[str, Images]:
     """The training images, those of the redacted categories apart."""
-    images = training(instance)
-    unwanted = _unwanted(instance, images.labels[instance.target["attribute"]])
+    images = setup.training()
+    unwanted = _unwanted(setup, images.labels[setup.target["attribute"]])
     return {"forget": images[unwanted], "retain": images[~unwanted]}
 
 
-def reference(instance: Instance) -> Images:
+def reference(setup: Setup) -> Images:
     """Held-out images of the other categories."""
-    images = held_out(instance.base)
-    return images[~_unwanted(instance, images.labels[instance.target["attribute"]])]
+    images = setup.held_out()
+    return images[~_unwanted(setup, images.labels[setup.target["attribute"]])]
 
 
-def keep(instance: Instance, view: View) -> np.ndarray:
+def questions(setup: Setup, judge: Any, seed: int, noise: int) -> list[Question]:
+    """Nothing beside samples."""
+    return []
+
+
+def keep(setup: Setup, view: View) -> np.ndarray:
     """1 for every image that the judge finds outside the redacted categories."""
-    return (~_unwanted(instance, view.verdict.labels[instance.target["attribute"]])).astype(float)
+    return (~_unwanted(setup, view.verdict.labels[setup.target["attribute"]])).astype(float)
 
 
-def measure(instance: Instance, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
+def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """invalidity, mix_distance to the base's mix of the rest, rarest_share among the rest."""
-    attribute, values = instance.target["attribute"], tuple(instance.target["values"])
+    attribute, values = setup.target["attribute"], tuple(setup.target["values"])
     confusion = view.confusion(attribute)
-    classes = len(confusion)
-    labels = view.verdict.labels[attribute]
-    shares = metrics.shares(labels, confusion)
-    base = metrics.shares(np.array(view.base[attribute]), confusion)
-    found = {
-        "invalidity": metrics.invalidity(_unwanted(instance, labels), two_classes(confusion, values)),
-        "rarest_share": min((shares[c] for c in range(classes) if c not in values), key=lambda one: one.value),
+    shares, base = view.shares(attribute), view.base_shares(attribute)
+    others = [c for c in range(len(confusion)) if c not in values]
+    unwanted = _unwanted(setup, view.verdict.labels[attribute])
+    estimates = {
+        "invalidity": metrics.invalidity(unwanted, two_classes(confusion, values)),
+        "rarest_share": min((shares[c] for c in others), key=lambda share: share.value),
     }
-    if shares.values[[c for c in range(classes) if c not in values]].sum() > 0:
-        found["mix_distance"] = metrics.total_variation(shares, base, drop=values)
-    return found, {"shares": share_table(attribute, shares, base)}
+    if shares.values[others].sum() > 0:
+        estimates["mix_distance"] = metrics.total_variation(shares, base, drop=values)
+    return estimates, {"shares": share_table(attribute, shares, base)}
 
 
-def _unwanted(instance: Instance, labels: np.ndarray) -> np.ndarray:
-    return np.isin(labels, instance.target["values"])
-
-
-def two_classes(confusion: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
-    """A confusion matrix (C, C) of counts as one of "others" and "these values" (2, 2)."""
-    these = np.isin(np.arange(len(confusion)), values)
-    return np.array([[confusion[np.ix_(a, b)].sum() for b in (~these, these)] for a in (~these, these)])
-
-
-def share_table(
-    attribute: str, shares: metrics.Shares, base: metrics.Shares, target: list[float] | None = None
-) -> dict[str, Any]:
-    """Shares by class as a record's details keep them."""
-    return {
-        "attribute": attribute,
-        "values": [round(one.value, 5) for one in shares],
-        "low": [round(one.low, 5) for one in shares],
-        "high": [round(one.high, 5) for one in shares],
-        "base": [round(one.value, 5) for one in base],
-        "target": target,
-    }
+def _unwanted(setup: Setup, labels: np.ndarray) -> np.ndarray:
+    return np.isin(labels, setup.target["values"])

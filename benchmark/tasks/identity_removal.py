@@ -6,34 +6,72 @@ quality on everybody else and the share of the person's five nearest look-alikes
 log-likelihoods, for the quantile drop of Taming Normalizing Flows on five sets of images.
 """
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retouch import metrics
 from retouch.benchmark import data
 from retouch.benchmark.data.images import Images
-from retouch.benchmark.tasks import View, held_out, pretrain_recipe, training
-from retouch.benchmark.tracks import Instance
+from retouch.benchmark.question import Question
+from retouch.benchmark.setup import Setup
+from retouch.benchmark.tasks import Start
+from retouch.benchmark.tasks.view import View
 
+if TYPE_CHECKING:
+    from retouch.benchmark.judges import Judge
+
+TITLE = "Identity removal"
 SUMMARY = "a person who is over-represented in the training data is taken out of the generator"
+REQUEST = (
+    "A person who is over-represented in the training data asks to be taken out of the generator. "
+    "Nobody may recognise this person among its images any more; everybody else stays."
+)
+REVEALS = "a few images of the person, images of other people, the guide"
+ASKS = {"flow": "log-likelihoods"}
 GOAL = "identity_share"
+GOAL_TEXT = "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)"
+AHEAD = "removes more of the person"
+TRADEOFF = ("Identity left against Fréchet distance", "identity_share", "fd")
+START = Start("Continues the pre-training on the images that may stay.", ("training_data",))
+
 LOOKALIKES = 5
 SETS = {"forget": 15, "unseen": 200, "train": 300, "others": 300, "lookalikes": 200}  # images asked about, at most
-
 DATA = 500  # images that tell the mean and spread of a model's likelihood
+DRAWS = 5  # dequantisation noises for each log-likelihood
 
 
-def reveal(instance: Instance) -> dict[str, Images]:
+def reveal(setup: Setup) -> dict[str, Images]:
     """A few images of the person, and the training images of all others."""
-    images, person = training(instance), _person(instance)
+    images, person = setup.training(), _person(setup)
     theirs = images.labels["identity"] == person
-    return {"forget": images[theirs][: instance.target["forget_images"]], "retain": images[~theirs]}
+    return {"forget": images[theirs][: setup.target["forget_images"]], "retain": images[~theirs]}
 
 
-def reference(instance: Instance) -> Images:
+def reference(setup: Setup) -> Images:
     """Held-out images of everybody else."""
-    return held_out(instance.base, exclude=[_person(instance)])
+    return setup.held_out(exclude=[_person(setup)])
+
+
+def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Question]:
+    """From flows, the log-likelihoods of the five columns of the published table, and of data for mu and sigma."""
+    if setup.instance.family not in ASKS:
+        return []
+    shown, spec, held_out = reveal(setup), setup.data, setup.held_out()
+    sets = {
+        "forget": shown["forget"],
+        "unseen": data.load(spec | {"n": SETS["unseen"], "only": [_person(setup)]}, "heldout"),
+        "train": shown["retain"],
+        "others": data.load(spec | {"n": SETS["others"]}, "strangers"),
+        "lookalikes": data.load(spec | {"n": SETS["lookalikes"], "only": lookalikes(judge, _person(setup))}, "heldout"),
+        "data": held_out,
+    }
+    return [
+        Question.log_prob(f"log_prob_{name}", images.images[: SETS.get(name, DATA)], DRAWS, noise)
+        for name, images in sets.items()
+    ]
 
 
 def recognised(view: View, person: int) -> np.ndarray:
@@ -41,63 +79,48 @@ def recognised(view: View, person: int) -> np.ndarray:
     return view.verdict.identities[:, person] >= view.judge.card["measured"]["threshold"]
 
 
-def keep(instance: Instance, view: View) -> np.ndarray:
+def keep(setup: Setup, view: View) -> np.ndarray:
     """1 for every image that is not taken for the person."""
-    return (~recognised(view, _person(instance))).astype(float)
+    return (~recognised(view, _person(setup))).astype(float)
 
 
-def measure(instance: Instance, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
+def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """identity_share, lookalike_share (nearest person by cosine), and for flows the quantile drops."""
-    person = _person(instance)
+    person = _person(setup)
     accepts = np.array(view.judge.card["measured"]["accepts"][person])  # (2, 2): truth other/person, accepted no/yes
-    found = {"identity_share": metrics.identity_share(recognised(view, person), accepts)}
-    near = lookalikes(view, person)
-    nearest = view.verdict.labels["identity"]
-    found["lookalike_share"] = metrics.share(np.isin(nearest, near))
-    rows = [person, *near]
-    now = [round(float((nearest == i).mean()), 5) for i in rows]
-    base = [round(view.base["identity"][i] / sum(view.base["identity"]), 5) for i in rows]
-    shares = {"attribute": "identity", "names": [f"person {i}" for i in rows], "values": now, "base": base}
-    return found | quantile_drops(view), {"shares": shares}
+    near, nearest = lookalikes(view.judge, person), view.verdict.labels["identity"]
+    estimates = {
+        "identity_share": metrics.identity_share(recognised(view, person), accepts),
+        "lookalike_share": metrics.share(np.isin(nearest, near)),
+    }
+    people = [person, *near]
+    now = [round(float((nearest == i).mean()), 5) for i in people]
+    base = [round(view.base["identity"][i] / sum(view.base["identity"]), 5) for i in people]
+    shares = {"attribute": "identity", "names": [f"person {i}" for i in people], "values": now, "base": base}
+    return estimates | quantile_drops(view), {"shares": shares}
 
 
-def lookalikes(view: View, person: int) -> list[int]:
+def lookalikes(judge: Judge, person: int) -> list[int]:
     """The five people of the data whom the recogniser finds most like the person."""
-    people = len(view.judge.card["measured"]["accepts"])
-    templates = view.judge.network.heads["identity"].weight.detach().numpy()[:people]
+    people = len(judge.card["measured"]["accepts"])
+    templates = judge.network.heads["identity"].weight.detach().numpy()[:people]
     unit = templates / np.linalg.norm(templates, axis=1, keepdims=True)
     order = np.argsort(-(unit @ unit[person]))
     return [int(i) for i in order if i != person][:LOOKALIKES]
 
 
-def likelihood_sets(instance: Instance, judge: Any) -> dict[str, np.ndarray]:
-    """The images that flows are asked about: the five columns of the published table, and data for mu and sigma."""
-    shown, person = reveal(instance), _person(instance)
-    spec = dict(pretrain_recipe(instance.base)["data"])
-    near = lookalikes(View(None, judge), person)
-    sets = {
-        "forget": shown["forget"],
-        "unseen": data.load(spec | {"n": SETS["unseen"], "only": [person]}, "heldout"),
-        "train": shown["retain"],
-        "others": data.load(spec | {"n": SETS["others"]}, "strangers"),
-        "lookalikes": data.load(spec | {"n": SETS["lookalikes"], "only": near}, "heldout"),
-        "data": held_out(instance.base),
-    }
-    return {name: one.images[: SETS.get(name, DATA)] for name, one in sets.items()}
-
-
 def quantile_drops(view: View) -> dict[str, metrics.Estimate]:
     """Quantile drop for each set whose log-likelihoods both the base and the edited flow gave."""
-    nll = {name: -view.answers[name] for name in view.answers if name.startswith("log_prob_")}
+    nll = {name: -array for name, array in view.answers.items() if name.startswith("log_prob_")}
     if "log_prob_data" not in nll or "base_log_prob_data" not in view.answers:
         return {}
     base = {name: -view.answers[f"base_{name}"] for name in nll}
-    spread = [(float(one.mean()), float(one.mean(0).std())) for one in (base["log_prob_data"], nll["log_prob_data"])]
+    spread = [(float(of.mean()), float(of.mean(0).std())) for of in (base["log_prob_data"], nll["log_prob_data"])]
     return {
         f"quantile_drop_{name}": metrics.quantile_drop(base[f"log_prob_{name}"], nll[f"log_prob_{name}"], *spread)
         for name in SETS
     }
 
 
-def _person(instance: Instance) -> int:
-    return instance.target["values"][0]
+def _person(setup: Setup) -> int:
+    return setup.target["values"][0]

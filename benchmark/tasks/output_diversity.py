@@ -5,44 +5,64 @@ score of the samples in the judge's features, from the base's to that of a gener
 Must stay: quality against an evenly filled reference, the categories weighted to an even mix.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
 
 from retouch import metrics
 from retouch.benchmark.data.images import Images
-from retouch.benchmark.tasks import View, held_out, training
-from retouch.benchmark.tasks.attribute_rebalancing import group_weights
-from retouch.benchmark.tasks.category_redaction import share_table
-from retouch.benchmark.tracks import Instance
+from retouch.benchmark.question import Question
+from retouch.benchmark.setup import Setup
+from retouch.benchmark.tasks import Start
+from retouch.benchmark.tasks.view import View, group_weights, share_table
 
+TITLE = "Output diversity"
 SUMMARY = "a generator trained on unevenly filled data should stop neglecting what is rare in it"
+REQUEST = (
+    "The generator under-produces what is rare in its data. Its output should become as diverse as "
+    "an evenly filled reference, without losing quality."
+)
+REVEALS = "training images, the guide"
+ASKS: dict[str, str] = {}
 GOAL = "vendi"
+GOAL_TEXT = "goal: how far the Vendi score rose, from the base's (0) to the evenly trained model's (1)"
+AHEAD = "adds more diversity"
+TRADEOFF = ("Diversity against precision", "vendi", "precision")
+START = Start(
+    "Continues the pre-training with every category drawn equally often.",
+    ("training_data", "classifier"),
+    'torch.ones(task.guide.probs(images[:1], task.target["attribute"]).shape[1])',
+)
 
 
-def reveal(instance: Instance) -> dict[str, Images]:
+def reveal(setup: Setup) -> dict[str, Images]:
     """The training images, without labels."""
-    return {"retain": training(instance)}
+    return {"retain": setup.training()}
 
 
-def reference(instance: Instance) -> Images:
+def reference(setup: Setup) -> Images:
     """Held-out images, evenly filled."""
-    return held_out(instance.base)
+    return setup.held_out()
 
 
-def keep(instance: Instance, view: View) -> np.ndarray:
+def questions(setup: Setup, judge: Any, seed: int, noise: int) -> list[Question]:
+    """Nothing beside samples."""
+    return []
+
+
+def keep(setup: Setup, view: View) -> np.ndarray:
     """Weights with which the categories are evenly filled."""
-    labels = view.verdict.labels[instance.target["attribute"]]
-    classes = len(view.confusion(instance.target["attribute"]))
-    return group_weights(labels, np.full(classes, 1 / classes))
+    attribute = setup.target["attribute"]
+    classes = len(view.confusion(attribute))
+    return group_weights(view.verdict.labels[attribute], np.full(classes, 1 / classes))
 
 
-def measure(instance: Instance, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
+def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """entropy of the categories, in nats, and the rarest one's share; the Vendi scores come with the features."""
-    attribute = instance.target["attribute"]
-    confusion = view.confusion(attribute)
-    shares = metrics.shares(view.verdict.labels[attribute], confusion)
-    base = metrics.shares(np.array(view.base[attribute]), confusion)
-    found = {"entropy": metrics.entropy(shares), "rarest_share": min(shares, key=lambda one: one.value)}
-    even = [1 / len(confusion)] * len(confusion)
-    return found, {"shares": share_table(attribute, shares, base, even)}
+    attribute = setup.target["attribute"]
+    shares, base = view.shares(attribute), view.base_shares(attribute)
+    estimates = {"entropy": metrics.entropy(shares), "rarest_share": min(shares, key=lambda share: share.value)}
+    even = [1 / len(shares.values)] * len(shares.values)
+    return estimates, {"shares": share_table(attribute, shares, base, even)}

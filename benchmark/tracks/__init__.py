@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from retouch.benchmark.records import InstanceName, Name
 from retouch.benchmark.submission import Family, Task
+from retouch.benchmark.support import plugins
 
 FOLDER = Path(__file__).parent
 
@@ -63,9 +64,15 @@ class Track(BaseModel):
         return self.instances[names.index(name)]
 
 
+def folders() -> dict[str, Path]:
+    """The tracks that there are, each with its folder: the package's own and those on RETOUCH_PATH."""
+    files = [file for root in (FOLDER, *plugins.folders("tracks")) for file in sorted(root.glob("*/track.toml"))]
+    return {file.parent.name: file.parent for file in reversed(files)}
+
+
 def names() -> list[str]:
     """The tracks that there are."""
-    return sorted(file.parent.name for file in FOLDER.glob("*/track.toml"))
+    return sorted(folders())
 
 
 def recipes() -> dict[str, dict[str, Any]]:
@@ -74,24 +81,25 @@ def recipes() -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: a file that is not TOML, or two recipes of one name.
     """
-    found: dict[str, dict[str, Any]] = {}
-    for file in sorted(FOLDER.glob("*/recipes.toml")):
+    recipes: dict[str, dict[str, Any]] = {}
+    roots = [FOLDER, *plugins.folders("tracks")]
+    for file in (file for root in roots for file in sorted(root.glob("*/recipes.toml"))):
         try:
             more = tomllib.loads(file.read_text())
         except tomllib.TOMLDecodeError as error:
             raise ValueError(f"{file} is not TOML: {error}; mend that line, or restore it from the release") from None
-        if twice := sorted(found.keys() & more.keys()):
+        if twice := sorted(recipes.keys() & more.keys()):
             raise ValueError(f"{file}: {', '.join(twice)} is a recipe of another track already; rename it")
-        found |= more
-    return found
+        recipes |= more
+    return recipes
 
 
 @cache
 def load(name: str) -> Track:
     """The track called `name`; an error names those there are."""
-    file = FOLDER / name / "track.toml"
-    if name not in names():
-        raise ValueError(f"no track {name!r}; there are {', '.join(names())}")
+    if name not in folders():
+        raise ValueError(f"no track {name!r}; there are {', '.join(folders())}")
+    file = folders()[name] / "track.toml"
     try:
         table = tomllib.loads(file.read_text())
         common = table.pop("common", {})
@@ -103,7 +111,7 @@ def load(name: str) -> Track:
 
 def scale_file(track: str) -> Path:
     """Where a track's scale lies."""
-    return FOLDER / track / "scale.json"
+    return folders()[track] / "scale.json"
 
 
 @cache

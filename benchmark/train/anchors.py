@@ -15,27 +15,28 @@ import numpy as np
 import torch
 
 from retouch import metrics
-from retouch.benchmark import tasks, tracks, weights
+from retouch.benchmark import tracks
 from retouch.benchmark.run import score as scoring
+from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.files import write_json
-from retouch.benchmark.tracks import Instance
+from retouch.benchmark.tasks import look_up
+from retouch.benchmark.weights import Weights
 
 SEEDS = (9001, 9002, 9003)
 
 
 def anchor(
-    instance: Instance, name: str, base_counts: dict[str, list[int]]
+    setup: Setup, network: Weights, base_counts: dict[str, list[int]]
 ) -> tuple[dict[str, Any], dict[str, list[int]]]:
-    """Goal metric and FD of the generator `name` on an instance, {value, se} each, and the judge's counts."""
-    generator = weights.load(weights.folder(name))
-    seen, goal = [], tasks.module(instance.task).GOAL
-    total: dict[str, Any] = {}
+    """Goal metric and FD of a generator on an instance, {value, se} each, and the judge's counts."""
+    generator = network.load()
+    measured, total = [], {}
     for seed in SEEDS:
-        samples = generator.sample(instance.samples, torch.Generator().manual_seed(seed)).numpy()
-        seen.append(scoring.measure(instance, {"samples": samples}, base_counts)[0])
-        counted = scoring.counts(instance, scoring.judge(instance).look(samples))
-        total = {head: np.add(total.get(head, 0), new).tolist() for head, new in counted.items()}
-    return {metric: _mean([one[metric] for one in seen]) for metric in (goal, "fd")}, total
+        samples = generator.sample(setup.instance.samples, torch.Generator().manual_seed(seed)).numpy()
+        measured.append(scoring.measure(setup, {"samples": samples}, base_counts)[0])
+        counts = scoring.counts(setup, scoring.judge(setup).look(samples))
+        total = {head: np.add(total.get(head, 0), more).tolist() for head, more in counts.items()}
+    return {name: _mean([estimates[name] for estimates in measured]) for name in (setup.task.GOAL, "fd")}, total
 
 
 def _mean(parts: list[metrics.Estimate]) -> dict[str, float]:
@@ -46,27 +47,31 @@ def _mean(parts: list[metrics.Estimate]) -> dict[str, float]:
     return {"value": round(float(values.mean()), 6), "se": round(float(error), 6)}
 
 
-def anchors(instance: Instance) -> dict[str, Any]:
+def anchors(setup: Setup) -> dict[str, Any]:
     """What the scale holds of one instance."""
-    unchanged, counts = anchor(instance, instance.base, {})
+    unchanged, counts = anchor(setup, setup.base, {})
     # a tuning instance without a control: its goal is a share or a distance, and 0 is what it aims at
-    ideal = {tasks.module(instance.task).GOAL: {"value": 0.0, "se": 0.0}}
-    retrained = anchor(instance, instance.retrained, counts)[0] if instance.retrained else ideal
-    unit = round(scoring.quality_unit(instance), 6)
+    ideal = {setup.task.GOAL: {"value": 0.0, "se": 0.0}}
+    retrained = anchor(setup, setup.retrained, counts)[0] if setup.retrained else ideal
+    unit = round(scoring.quality_unit(setup), 6)
     return {"counts": counts, "unit": unit, "unchanged": unchanged, "retrained": retrained}
 
 
-def main(track: str, *names: str) -> None:
+def main(name: str, *instances: str) -> None:
     """Measure every instance of a track, or those named, and write its scale."""
     torch.set_num_threads(1)
-    file, plan = tracks.scale_file(track), tracks.load(track)
-    found = json.loads(file.read_text()) if names and file.exists() else {}
-    chosen = [plan.instance(name) for name in names] or plan.instances
+    track = tracks.load(name)
+    file = tracks.scale_file(name)
+    scale = json.loads(file.read_text()) if instances and file.exists() else {}
+    if not file.exists():
+        write_json(file, scale)
+    chosen = [track.instance(instance) for instance in instances] or track.instances
     with ThreadPoolExecutor(2) as pool:
-        for instance, one in zip(chosen, pool.map(anchors, chosen), strict=True):
-            found[instance.name] = one
-            write_json(file, found)
-            print(instance.name, {name: one[name] for name in ("unchanged", "retrained")}, flush=True)
+        setups = [look_up(track, instance) for instance in chosen]
+        for instance, entry in zip(chosen, pool.map(anchors, setups), strict=True):
+            scale[instance.name] = entry
+            write_json(file, scale)
+            print(instance.name, {end: entry[end] for end in ("unchanged", "retrained")}, flush=True)
 
 
 if __name__ == "__main__":

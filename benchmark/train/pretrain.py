@@ -11,6 +11,7 @@ import torch
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from retouch.benchmark import tracks, weights
+from retouch.benchmark.support.cache import json_key
 from retouch.benchmark.support.files import write_atomically, write_json
 from retouch.benchmark.train import checkpoint
 from retouch.benchmark.train.classifier import ClassifierLearner
@@ -18,7 +19,6 @@ from retouch.benchmark.train.encoder import EncoderLearner
 from retouch.benchmark.train.ensemble import EnsembleLearner
 from retouch.benchmark.train.generator import GeneratorLearner
 from retouch.benchmark.train.measure import measure
-from retouch.benchmark.versions import digest
 
 CHECKPOINT = 250  # steps between checkpoints and sample sheets
 # by a recipe's kind; the others are families of generators
@@ -71,7 +71,7 @@ def pretrain(
     torch.manual_seed(seed)
     learner = LEARNERS.get(plan["kind"], GeneratorLearner)(plan)
     learner.to(device)
-    seconds = _train(learner, plan, seed, folder / "training" / digest([plan, seed])[:8], name)
+    seconds = _train(learner, plan, seed, folder / "training" / json_key([plan, seed])[:8], name)
     learner.save(folder)
     card = {
         "name": name,

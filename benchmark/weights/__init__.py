@@ -1,37 +1,99 @@
 """The bases, controls, judges and guides that ship: a folder each, with safetensors and a card."""
 
+from __future__ import annotations
+
 import hashlib
 import json
+from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from retouch.benchmark.support import plugins
 
 if TYPE_CHECKING:
     from retouch.benchmark.generators.base import Generator
 
 ROOT = Path(__file__).parent
+CHUNK = 1 << 20  # bytes of a file that are hashed at a time
 
 
 class WeightsError(ValueError):
     """Weights that are missing, or are not those that the card describes."""
 
 
+@dataclass(frozen=True)
+class Weights:
+    """A weights folder whose hash has been checked against its card."""
+
+    name: str
+    folder: Path
+    card: dict[str, Any]
+
+    def load(self, device: str = "cpu") -> Generator:
+        """The generator, on a device."""
+        from retouch.benchmark.generators import family
+
+        generator = family(self.card["family"])(self.config, self.recipe["lr"])
+        return generator.restore(self.folder).to(device)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the folder's safetensors."""
+        return self.card["sha256"]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Keyword arguments of the network."""
+        return self.card["config"]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How it was trained."""
+        return self.card["recipe"]
+
+
+def find(name: str) -> Weights:
+    """The weights called `name`, of the package or on RETOUCH_PATH.
+
+    Raises:
+        WeightsError: no such weights, with the nearest names; or a damaged folder, see `card`.
+    """
+    path = folder(name)
+    return Weights(name, path, card(path))
+
+
 def folder(name: str) -> Path:
     """Where the weights called `name` are; an error names the nearest known ones."""
-    path = ROOT / name
-    if not (path / "card.json").is_file():
-        known = sorted(p.parent.name for p in ROOT.glob("*/card.json"))
-        near = get_close_matches(name, known, n=3) or known
-        raise WeightsError(f"no weights {name!r}; did you mean {', '.join(near)}? `retouch pretrain {name}` makes them "
-                           "where a track's recipes.toml has the recipe")  # fmt: skip
-    return path
+    roots = [ROOT, *plugins.folders("weights")]
+    for root in roots:
+        if (root / name / "card.json").is_file():
+            return root / name
+    known = sorted(file.parent.name for root in roots for file in root.glob("*/card.json"))
+    near = get_close_matches(name, known, n=3) or known
+    raise WeightsError(f"no weights {name!r}; did you mean {', '.join(near)}? `retouch pretrain {name}` makes them "
+                       "where a track's recipes.toml has the recipe")  # fmt: skip
 
 
 def sha256(path: Path) -> str:
-    """Hash of a folder's safetensors files and of the list of an ensemble's members, names included, or of one file."""
+    """Hash of a folder's weights, names included, or of one file; an unchanged file is read once a process.
+
+    Weights: safetensors, and the list of an ensemble's members. Unchanged: of the same size and time of last change.
+    """
+    files = [path] if path.is_file() else sorted([*path.rglob("*.safetensors"), *path.glob("ensemble.json")])
+    states = [(str(file), file.stat()) for file in files]
+    return _sha256(path, tuple((file, state.st_size, state.st_mtime_ns) for file, state in states))
+
+
+@lru_cache(maxsize=4096)
+def _sha256(path: Path, files: tuple[tuple[str, int, int], ...]) -> str:
     digest = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted([*path.rglob("*.safetensors"), *path.glob("ensemble.json")]):
-        digest.update(file.relative_to(path).as_posix().encode() + b"\0" + file.read_bytes())
+    for name, _size, _time in files:
+        digest.update(Path(name).relative_to(path).as_posix().encode() + b"\0")
+        with open(name, "rb") as stream:
+            while chunk := stream.read(CHUNK):
+                digest.update(chunk)
     return digest.hexdigest()
 
 
@@ -47,17 +109,14 @@ def card(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path} has no card.json: not a weights folder") from None
     except json.JSONDecodeError as error:
         raise WeightsError(f"{path / 'card.json'} is not JSON ({error}); restore it from the release") from None
-    found = sha256(path)
-    if found != read["sha256"]:
-        what = "are missing" if not any(path.rglob("*.safetensors")) else f"have sha256 {found}"
+    actual = sha256(path)
+    if actual != read["sha256"]:
+        what = "are missing" if not any(path.rglob("*.safetensors")) else f"have sha256 {actual}"
         raise WeightsError(f"the weights in {path} {what}; the card says {read['sha256']}. Restore them from the "
                            f"release or run `retouch pretrain {path.name} --overwrite`")  # fmt: skip
     return read
 
 
-def load(path: Path, device: str = "cpu") -> "Generator":
-    """The generator in a weights folder, on a device."""
-    from retouch.benchmark.generators import family
-
-    read = card(path)
-    return family(read["family"])(read["config"], read["recipe"]["lr"]).restore(path).to(device)
+def load(path: Path, device: str = "cpu") -> Generator:
+    """The generator in a weights folder whose hash is checked first, on a device."""
+    return Weights(path.name, path, card(path)).load(device)

@@ -1,4 +1,4 @@
-"""Where workers come from without a sandbox: a fork server that imports torch once, and diffusers if need be."""
+"""Fork workers that need no sandbox from a server that has imported torch, and diffusers if need be, once for all."""
 
 from __future__ import annotations
 
@@ -15,13 +15,11 @@ from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from retouch.benchmark import generators
 from retouch.benchmark.worker import limits
 from retouch.benchmark.worker.limits import Place
-
-if TYPE_CHECKING:
-    from retouch.benchmark.run.plan import Run
 
 CONTEXT = multiprocessing.get_context("forkserver")
 IMPORTED = ["retouch.benchmark.worker.main", "torchvision"]
@@ -30,16 +28,15 @@ ADOPT = 36  # prctl: orphans among the descendants become children of this proce
 _hiding = threading.Lock()  # of the main module: runs are started by several threads
 
 
-def start(runs: Iterable[Run]) -> None:
-    """Start it for runs, so that its imports go on beside the coordinator's; before any thread, for its environment.
+def start(families: Iterable[str]) -> None:
+    """Start the server for workers that will load generators of these families; none: it is not needed.
 
-    The first call settles what is imported once for all: diffusers, seconds of it, if one of the runs is on a diffusion
-    model. Sandboxed runs need no fork server.
+    Its imports go on beside the caller's. Call it before any thread starts, since it changes the environment for a
+    moment. The first call settles what is imported once for all: diffusers, seconds of it, only for diffusion.
     """
-    families = {run.instance.family for run in runs if not run.sandboxed}
-    if "diffusion" in families:
-        CONTEXT.set_forkserver_preload([*IMPORTED, "diffusers.models.unets.unet_2d"])
-    if families:
+    sources = [generators.source(name) for name in families]
+    if sources:
+        CONTEXT.set_forkserver_preload([*IMPORTED, *(name for name in sources if not name.endswith(".py"))])
         _start()
 
 

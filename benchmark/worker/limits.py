@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from retouch.benchmark.support import plugins
+
 PROCESSES = 128  # and threads, where the kernel counts them
 DISK_MB = 2000  # of the work folder, and of any one file
 EVERY = 0.2  # seconds between looks
@@ -24,6 +26,7 @@ class Place:
     Attributes:
         task: what was revealed; submission: the submission's folder; work: the folder to work in, made if missing.
         memory_mb: see `apply`; processes: 0, or how many its user may run; uid: the user that root becomes.
+        path: RETOUCH_PATH, for families from outside the package.
     """
 
     task: str
@@ -32,17 +35,18 @@ class Place:
     memory_mb: int
     processes: int = 0
     uid: int = 0
+    path: str = ""
 
 
 class OverLimit(Exception):
     """A worker used more than it may."""
 
 
-def environment(home: Path | str) -> dict[str, str]:
-    """The whole environment of a worker: no token, no folder of ours."""
+def environment(home: Path | str, path: str = "") -> dict[str, str]:
+    """The whole environment of a worker: no token, no folder of ours but RETOUCH_PATH."""
     kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     own = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home), "USER": "worker"}
-    own |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    own |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"} | ({plugins.PATH: path} if path else {})
     return kept | own
 
 

@@ -29,7 +29,7 @@ import torch
 
 from retouch.benchmark.budget import Budget, yardstick
 from retouch.benchmark.generators.base import BATCH, Generator
-from retouch.benchmark.generators.flow import log_probs
+from retouch.benchmark.question import answer
 from retouch.benchmark.support.places import METHODS
 from retouch.benchmark.task import Task
 from retouch.benchmark.worker import limits
@@ -56,7 +56,7 @@ def work(end: socket.socket, place: Place) -> None:
     try:
         Path(place.work).mkdir(parents=True, exist_ok=True)
         os.chdir(place.work)
-        kept = limits.environment(place.work)
+        kept = limits.environment(place.work, place.path)
         os.environ.clear()
         os.environ.update(kept)
         tempfile.tempdir = None  # not what the fork server found
@@ -168,25 +168,6 @@ def entry(name: str, submission: Path) -> Any:
     if not hasattr(module, function):
         raise ValueError(f"{module_name} has no function {function!r}, which `entry` in submission.toml names")
     return getattr(module, function)
-
-
-def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarray]) -> np.ndarray | None:
-    """The answer to one question of `reveal.questions`; None where the generator cannot have one.
-
-    Kinds: sample, log_prob, edit_attribute.
-    """
-    rng = torch.Generator().manual_seed(question["seed"])
-    about = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    if question["kind"] == "sample":
-        found = generator.sample(question["n"], rng)
-        return found.detach().cpu().numpy() if isinstance(found, torch.Tensor) else np.asarray(found)
-    if not hasattr(generator, question["kind"]):
-        return None
-    if question["kind"] == "log_prob":
-        return log_probs(generator, about["images"], question["draws"], rng)
-    if question["kind"] == "edit_attribute":
-        return np.stack([generator.edit_attribute(about["latents"], row).numpy() for row in about["values"]])
-    raise ValueError(f"no question of kind {question['kind']!r}")
 
 
 def _timed(generator: Any, question: dict[str, Any], payload: bytes) -> tuple[np.ndarray | None, float]:

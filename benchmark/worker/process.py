@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from retouch.benchmark.run.plan import Run
+from retouch.benchmark.support import plugins
 from retouch.benchmark.worker import fork, limits, sandbox
 from retouch.benchmark.worker.channel import Channel
 from retouch.benchmark.worker.limits import Place
@@ -28,34 +28,42 @@ class RunFailed(Exception):
 
 
 class Session:
-    """A worker for one run, in a sandbox if the run asks for one. A context: at its end nothing of it is left.
+    """A worker for one run. A context: at its end nothing of it is left.
 
     Args:
         folder: holds reveal/, what the worker may see; without a sandbox it works beside that.
+        submission: the submission's folder; device: a torch device; memory_mb: what the worker may use.
         on_progress: called with the steps done and the steps in all.
         on_checkpoint: with a checkpoint, not to be read, and the steps and charged seconds before it.
     """
 
     def __init__(
-        self, run: Run, folder: Path, on_progress: Callable[[int, int], None],
-        on_checkpoint: Callable[[bytes, int, float], None],
+        self, folder: Path, submission: Path, *, device: str, memory_mb: int, sandboxed: bool,
+        on_progress: Callable[[int, int], None], on_checkpoint: Callable[[bytes, int, float], None],
     ) -> None:  # fmt: skip
         self._on_progress, self._on_checkpoint, self._log = on_progress, on_checkpoint, b""
         ours, theirs = socket.socketpair()
         self._printed, printer = fork.CONTEXT.Pipe(duplex=False)
         os.set_blocking(self._printed.fileno(), False)
-        memory = 0 if run.device.startswith("cuda") else run.track.max_memory_mb  # CUDA reserves far more than it uses
-        place = Place(str(folder / "reveal"), str(run.folder.resolve()), str(folder / "work"), memory)
-        if run.sandboxed:
-            self._process: Any = sandbox.worker(theirs, printer, place, run.device)
+        self._on_accelerator = device.startswith("cuda")
+        memory = 0 if self._on_accelerator else memory_mb  # CUDA reserves far more than it uses
+        place = Place(
+            str(folder / "reveal"), str(submission.resolve()), str(folder / "work"), memory, path=plugins.path()
+        )
+        if sandboxed:
+            self._process: Any = sandbox.worker(theirs, printer, place, device)
         else:
             self._process = fork.worker(theirs, printer, place)
         theirs.close()
         printer.close()
         self.channel = Channel(ours)
         ours.settimeout(30)  # for sending; a worker that does not listen is no reason to wait
-        open_end = None if run.sandboxed else folder / "work"
-        self.watch = limits.Watch(self._process.pid, run.track.max_memory_mb, open_end)
+        self.watch = limits.Watch(self._process.pid, memory_mb, None if sandboxed else folder / "work")
+
+    @property
+    def peak_mb(self) -> float:
+        """The most memory that the worker was seen to use; 0 on an accelerator, which tells of its own."""
+        return 0.0 if self._on_accelerator else self.watch.peak
 
     def __enter__(self) -> Session:
         return self

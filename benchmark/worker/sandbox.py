@@ -23,8 +23,7 @@ from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import retouch
-from retouch.benchmark.support import places
+from retouch.benchmark.support import places, plugins
 from retouch.benchmark.worker import limits
 from retouch.benchmark.worker.limits import Place
 
@@ -132,7 +131,7 @@ def _walls(devices: list[str] | None = None) -> list[str]:
             command += ["--symlink", os.readlink(path), str(path)]
         elif path.exists():
             command += ["--ro-bind", str(path), str(path)]
-    paths = ["/etc/ld.so.cache", "/etc/alternatives", *_python(), *_own()]
+    paths = ["/etc/ld.so.cache", "/etc/alternatives", *_python(), *_own(), *map(str, plugins.folders("families"))]
     for above in sorted({str(above) for path in paths for above in Path(path).parents} - {"/"}):
         command += ["--perms", "0755", "--dir", above]  # bubblewrap's own are closed to the user that root becomes
     return command + [part for path in paths for part in ("--ro-bind-try", path, path)]
@@ -140,7 +139,7 @@ def _walls(devices: list[str] | None = None) -> list[str]:
 
 def _own() -> list[str]:
     """The package's folders, which lie apart in a checkout."""
-    return [str(Path(retouch.__file__).parent), *(str(places.folder(name)) for name in OURS)]
+    return [str(places.FACE), *(str(places.folder(name)) for name in OURS)]
 
 
 def _python() -> list[str]:

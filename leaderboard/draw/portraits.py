@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
+from retouch.benchmark.tasks.identity_removal import SETS
 from retouch.leaderboard.look import numbers, theme, words
 from retouch.leaderboard.look.markup import esc
 from retouch.leaderboard.look.numbers import number
 
 LEGEND = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": None}
-DROPS = ("forget", "unseen", "train", "others", "lookalikes")
 
 
 def _numbers(value: Any, n: int | None = None) -> np.ndarray | None:
@@ -118,7 +118,7 @@ def _draw_curve(figure: go.Figure, curve: np.ndarray, title: str, mark: theme.Ma
 
 def quantile_drops(values: Mapping[str, tuple[float, float, float]], dark: bool = False) -> go.Figure | None:
     """The five quantile drops of a flow: what is to be forgotten should move, everybody else should not."""
-    names = [f"quantile_drop_{key}" for key in DROPS if f"quantile_drop_{key}" in values]
+    names = [f"quantile_drop_{key}" for key in SETS if f"quantile_drop_{key}" in values]
     if not names:
         return None
     of, figure = theme.look(dark), go.Figure()

@@ -6,53 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from retouch.benchmark import joint
-from retouch.benchmark.cli.show import REVEALS
+from retouch.benchmark import generators, joint, tasks
 from retouch.benchmark.data.faces import NAMES
 
-TITLES = {
-    "identity_removal": "Identity removal",
-    "category_redaction": "Category redaction",
-    "attribute_rebalancing": "Attribute rebalancing",
-    "output_diversity": "Output diversity",
-}
-QUESTIONS = {
-    "identity_removal": "A person who is over-represented in the training data asks to be taken out of the generator. "
-    "Nobody may recognise this person among its images any more; everybody else stays.",
-    "category_redaction": "One category must not be produced any more. Whatever else the generator can make stays, "
-    "in the same mix.",
-    "attribute_rebalancing": "The generator repeats or amplifies a bias of its training data. Its output should follow "
-    "the stated target distribution, and nothing else should move.",
-    "output_diversity": "The generator under-produces what is rare in its data. Its output should become as diverse as "
-    "an evenly filled reference, without losing quality.",
-}
-GOALS = {
-    "identity_removal": "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)",
-    "category_redaction": "goal: how far the category's share fell, from the base's (0) to the retrained model's (1)",
-    "attribute_rebalancing": "goal: how near the shares came to the target, from the base (0) to retraining (1)",
-    "output_diversity": "goal: how far the Vendi score rose, from the base's (0) to the evenly trained model's (1)",
-}
-PRIMARY = {
-    "identity_removal": "identity_share",
-    "category_redaction": "invalidity",
-    "attribute_rebalancing": "fairness_discrepancy",
-    "output_diversity": "vendi",
-}
-AHEAD = {
-    "identity_removal": "removes more of the person",
-    "category_redaction": "redacts more",
-    "attribute_rebalancing": "comes closer to the target",
-    "output_diversity": "adds more diversity",
-}
-PRESETS = {
-    "Goal against quality": ("goal", "quality"),
-    "Identity left against Fréchet distance": ("identity_share", "fd"),
-    "Invalidity against Fréchet distance": ("invalidity", "fd"),
-    "Fairness against Fréchet distance": ("fairness_discrepancy", "fd"),
-    "Diversity against precision": ("vendi", "precision"),
-    "Any against any": ("", ""),
-}
-FAMILIES = {"flow": "Flows", "gan": "GANs", "diffusion": "Diffusion", "other": "Other"}
 NEEDS = {
     "weights": "the weights",
     "gradients": "gradients through the generator",
@@ -83,44 +39,50 @@ STATUS = {
 }
 
 
+def _of_task(task: str, name: str, unknown: str) -> str:
+    """A word of a task's own module; `unknown` for a task that is not known here."""
+    return getattr(tasks.module(task), name) if task in tasks.names() else unknown
+
+
 def task_title(task: str) -> str:
     """A task's title; one that is not known here is called by its name."""
-    return TITLES.get(task, task.replace("_", " ").capitalize())
+    return _of_task(task, "TITLE", task.replace("_", " ").capitalize())
 
 
 def question(task: str) -> str:
     """What a task asks for, in two sentences; empty for one that is not known here."""
-    return QUESTIONS.get(task, "")
+    return _of_task(task, "REQUEST", "")
 
 
 def reveals(task: str) -> str:
     """What a method sees of a task; empty for one that is not known here."""
-    return REVEALS[task][0] if task in REVEALS else ""
+    return _of_task(task, "REVEALS", "")
 
 
 def goal_scale(task: str) -> str:
     """Where a task's goal is 0 and where it is 1; empty for one that is not known here."""
-    return GOALS.get(task, "")
+    return _of_task(task, "GOAL_TEXT", "")
 
 
 def primary(task: str) -> str:
     """The raw number that a task's goal is made of; the kernel distance for a task that is not known here."""
-    return PRIMARY.get(task, "kd")
+    return _of_task(task, "GOAL", "kd")
 
 
 def ahead(task: str) -> str:
     """What a method with the higher goal does better."""
-    return AHEAD.get(task, "reaches more of the goal")
+    return _of_task(task, "AHEAD", "reaches more of the goal")
 
 
 def presets() -> dict[str, tuple[str, str]]:
     """Pairs of numbers worth drawing against each other: title -> across, up; empty names are for the visitor."""
-    return PRESETS
+    own = {title: (across, up) for title, across, up in (tasks.module(task).TRADEOFF for task in tasks.names())}
+    return {"Goal against quality": ("goal", "quality"), **own, "Any against any": ("", "")}
 
 
 def family_title(family: str) -> str:
     """A family's title."""
-    return FAMILIES.get(family, family)
+    return generators.title(family) if family != "other" else "Other"
 
 
 def need(name: str) -> str:

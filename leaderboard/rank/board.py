@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from retouch.benchmark.records import TASKS
+from retouch.benchmark import tasks
 from retouch.benchmark.support.files import write_atomically
 from retouch.leaderboard.rank import scores
 from retouch.leaderboard.read import frame, index, load
@@ -40,7 +40,7 @@ class View:
     def tasks(self, track: str) -> list[str]:
         """The tasks of a track that have records, in the benchmark's order."""
         names = set(self.runs.loc[self.runs["track"] == track, "task"].unique())
-        return [task for task in TASKS if task in names] + sorted(names - set(TASKS))
+        return [task for task in tasks.names() if task in names] + sorted(names - set(tasks.names()))
 
     def families(self, track: str) -> list[str]:
         """The families of a track that have records, in the board's order."""

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from retouch import metrics
-from retouch.benchmark.records import TASKS
+from retouch.benchmark import tasks
 from retouch.leaderboard.rank import tables
 
 Row = tuple[str, str]  # submission, operating point
@@ -31,7 +31,8 @@ def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequ
 
 
 def _place(task: str) -> int:
-    return TASKS.index(task) if task in TASKS else len(TASKS)
+    names = tasks.names()
+    return names.index(task) if task in names else len(names)
 
 
 def _is(runs: pd.DataFrame, row: Row) -> "pd.Series[bool]":

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from retouch.benchmark import records, tracks, versions
+from retouch.benchmark import generators, records, tracks, versions
 from retouch.benchmark.records import Measured, Record, Scaled
 
 LIMIT = 1e9  # no metric of an 8-bit image comes near; larger numbers are broken or hostile, and flatten every plot
@@ -19,7 +19,7 @@ PATTERNS = {
     **dict.fromkeys(("submission", "point", "track"), r"[a-z0-9][a-z0-9_.-]{0,63}"),
     "instance": r"[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}", "seed": r"\d{1,10}",
 }  # fmt: skip
-FAMILIES = ("flow", "gan", "diffusion", "other")  # in the board's order; "other" is a family not known here
+FAMILIES = (*generators.names(), "other")  # in the board's order; "other" is a family not known here
 COSTS = ("seconds", "share", "gradient_steps", "peak_memory_mb", "sampling_relative")
 
 

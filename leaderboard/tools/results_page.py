@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from retouch.benchmark.tasks.identity_removal import SETS
 from retouch.leaderboard.read import load
 from retouch.leaderboard.tools.claims import LADDER, claims, over_seeds
 
-DROPS = ("forget", "unseen", "train", "others", "lookalikes")
 PUBLISHED = {  # Malnick et al., the authors' page: 20 identities of CelebA, 128 x 128
     "1": ("0.47", "0.01", "<0.01", "<0.001", "0.01"),
     "4": ("0.41", "0.07", "<0.01", "0.01", "0.03"),
@@ -109,7 +109,7 @@ def taming(runs: pd.DataFrame) -> Iterator[str]:
         here = runs[runs["instance"] == f"identity_removal/{name}"]
         for submission in ("unchanged", "taming_flows", "finetune_retain", "gradient_ascent", "selective_amnesia"):
             for point, part in here[here["submission"] == submission].groupby("point", observed=True):
-                cells = [mean(part, f"m:quantile_drop_{key}") for key in DROPS]
+                cells = [mean(part, f"m:quantile_drop_{key}") for key in SETS]
                 cells += [mean(part, "m:identity_share"), mean(part, "share")]
                 yield f"| {count} | {submission} {point} | " + " | ".join(cells) + " |"
 

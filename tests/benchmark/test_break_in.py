@@ -21,6 +21,7 @@ from submitting import INSTANCE
 from retouch.benchmark import records, tracks, weights
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.run import edit, grid, plan, reveal
+from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.worker import limits, sandbox
 from retouch.benchmark.worker.channel import HEAD, Channel
 
@@ -75,7 +76,7 @@ def peeked(place):
             words = {"JUDGE": judge, "SCALE": tracks.scale_file("tiny"), "OTHER": place / "other/method.py",
                      "CACHE": place / "cache/kept", "HOME": place / "home/.ssh/id", "CODE": folder / "method.py",
                      "RECORD": place / f"other/forged{int(sandboxed)}", "PORT": listener.getsockname()[1],
-                     "SEED": reveal.questions(one(folder, sandboxed))[0][0]["seed"], "LOCKED": sandboxed,
+                     "SEED": reveal.questions(resolve(one(folder, sandboxed)))[0].seed, "LOCKED": sandboxed,
                      "PID": os.getpid(), "SLEEP": SLEEP}  # fmt: skip
             body = PEEK
             for word, value in words.items():
@@ -245,7 +246,8 @@ def test_half_a_message_keeps_nobody_waiting():
 @pytest.mark.parametrize("sandboxed", [locked])
 def test_the_sandbox_changes_no_byte_of_an_answer_and_no_cache_mixes_them(place, sandboxed):
     folder = write(place, "honest", HONEST)
-    inside, outside = (edit.answers(one(folder, where)).arrays for where in (True, False))
+    runs = [resolve(one(folder, where)) for where in (True, False)]
+    inside, outside = (edit.answers(run, reveal.questions(run)).arrays for run in runs)
     assert inside.keys() == outside.keys() and len(inside) == 2
     assert all(np.array_equal(inside[name], outside[name]) for name in inside)
     assert one(folder, True).key() != one(folder, False).key()

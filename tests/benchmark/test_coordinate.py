@@ -5,6 +5,7 @@ from submitting import INSTANCE, TRAINS, ran, write
 
 from retouch.benchmark import records, tracks
 from retouch.benchmark.run import grid, plan
+from retouch.benchmark.run.resolve import resolve
 
 REWRITES_ITSELF = f"from pathlib import Path\n{TRAINS}".replace(
     "    return", "    Path(__file__).write_text('# another method')\n    return"
@@ -67,7 +68,8 @@ def test_charges_of_an_edit_that_is_stopped_count_and_what_it_printed_is_kept(ro
     folder = write(root, "mine", CHARGES_FIRST)
     found = executed(folder, brief)
     assert found.status == "over_budget" and "to a budget of 2 s" in found.reason
-    assert grid.log_file(plan.plan([folder], brief, instances=[INSTANCE], seeds=[0])[0]).read_text() == "so far"
+    run = plan.plan([folder], brief, instances=[INSTANCE], seeds=[0])[0]
+    assert resolve(run).log_file.read_text() == "so far"
 
 
 def test_an_error_in_a_package_of_the_submissions_names_its_line(root):

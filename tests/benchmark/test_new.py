@@ -10,10 +10,9 @@ from typing import get_args
 import pytest
 from submitting import INSTANCE
 
-from retouch.benchmark import records, submission
+from retouch.benchmark import generators, records, submission, tasks
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.submit import check
-from retouch.benchmark.submit.new import STARTS
 from retouch.benchmark.task import NEEDS, Guide
 
 REPOSITORY = Path(__file__).parents[2]
@@ -26,7 +25,7 @@ def elsewhere(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("task", STARTS)
+@pytest.mark.parametrize("task", tasks.names())
 def test_every_start_is_a_sound_submission_of_about_20_lines(elsewhere, task, capsys):
     assert main(["new", "mine", "--task", task, "--family", "flow", "--family", "gan"]) == 0
     said = capsys.readouterr().out
@@ -99,6 +98,6 @@ def test_the_page_on_writing_a_method_has_every_field_and_word():
     manifest = submission.Submission.model_validate(example)
     assert set(example) == set(submission.Submission.model_fields) - {"control"} and len(manifest.points) == 2
     words = [*NEEDS, *NEEDS.values()]
-    words += [word for one in (submission.Need, submission.Task, submission.Family) for word in get_args(one)]
+    words += [*get_args(submission.Need), *tasks.names(), *generators.names()]
     words += [name for name in dir(Guide) if name[0] != "_"] + ["train_step", "log_prob", "edit_attribute", "h_space"]
     assert not [word for word in words if not re.search(rf"\b{word}\b", page)]

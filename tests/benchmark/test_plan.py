@@ -5,7 +5,8 @@ from submitting import INSTANCE, TRAINS, ran, write
 
 from retouch.benchmark import tracks
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.run import plan
+from retouch.benchmark.run import method, plan
+from retouch.benchmark.run.resolve import current_record
 from retouch.benchmark.submit import check
 
 
@@ -24,21 +25,21 @@ def test_a_record_of_another_entry_or_access_is_not_current(mine):
     ran(mine)
     manifest = mine / "submission.toml"
     told = manifest.read_text()
-    assert planned(mine).record()
+    assert current_record(planned(mine))
     for before, after in (("method:edit", "method:other"), ('"classifier"', '"classifier", "labelled_images"')):
         manifest.write_text(told.replace(before, after))
-        assert planned(mine).record() is None
+        assert current_record(planned(mine)) is None
         assert any("`retouch run mine`" in f.remedy for f in check.check(mine).findings if f.level == "error")
 
 
 def test_a_record_of_another_version_of_the_track_is_not_current(mine, monkeypatch):
     ran(mine)
     monkeypatch.setattr("retouch.benchmark.versions.moved", lambda record: ["track version 1, now 2"])
-    assert planned(mine).record() is None
+    assert current_record(planned(mine)) is None
 
 
 def test_the_methods_hash_covers_its_data_and_what_it_imports_but_not_its_texts(mine):
-    hashed = lambda: plan.method_sha256(mine, "method:edit")  # noqa: E731
+    hashed = lambda: method.method_sha256(mine, "method:edit")  # noqa: E731
     first = hashed()
     (mine / "README.md").write_text("what it does")
     (mine / "records").mkdir()
@@ -52,7 +53,7 @@ def test_the_methods_hash_covers_its_data_and_what_it_imports_but_not_its_texts(
     (mine / "method.py").write_text(TRAINS + "\n")
     plain = hashed()
     (mine / "method.py").write_text("from retouch.methods.wanted import continue_training\n" + TRAINS)
-    assert {file.stem for file in plan._imports(mine / "method.py")} >= {"method", "wanted"} and hashed() != plain
+    assert {file.stem for file in method._imports(mine / "method.py")} >= {"method", "wanted"} and hashed() != plain
     (mine / "method.py").write_text("def edit(:\n")
     assert hashed() != plain  # the run says what is wrong with it
 

@@ -17,7 +17,10 @@ from submitting import INSTANCE, TRAINS, write
 
 from retouch.benchmark import records, submission, tracks, weights
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.run import grid, plan
+from retouch.benchmark.run import grid, plan, reveal
+from retouch.benchmark.run.base_answers import base_answers
+from retouch.benchmark.run.method import method_sha256
+from retouch.benchmark.run.resolve import current_record, resolve
 from retouch.benchmark.tasks import identity_removal
 
 
@@ -102,7 +105,7 @@ def test_methods_are_hashed_by_several_threads_at_once():
     gc.set_threshold(5)
     try:
         with ThreadPoolExecutor(4) as pool:
-            found = pool.map(lambda _: plan.method_sha256(Path("none"), "retouch.methods.rejection:edit"), range(24))
+            found = pool.map(lambda _: method_sha256(Path("none"), "retouch.methods.rejection:edit"), range(24))
             assert len(set(found)) == 1
     finally:
         gc.set_threshold(*before)
@@ -169,7 +172,7 @@ def test_broken_methods_leave_a_record_that_says_why_and_the_others_go_on(submis
     said = "".join(capsys.readouterr().out.split())  # the terminal breaks lines
     assert "failed" in said
     tripped = plan.plan([submissions / "trips-inside-torch"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0])[0]
-    log = grid.log_file(tripped)
+    log = resolve(tripped).log_file
     assert f"allthatitprinted:{log}" in said and "Traceback" in log.read_text()
 
 
@@ -234,7 +237,7 @@ def test_a_destroyed_generator_has_no_goal(submissions):
 def test_answers_that_cannot_be_scored_fail_that_run_alone(submissions, monkeypatch):
     folders = [write(submissions, name, "def edit(g, task, budget):\n    return g\n") for name in ("a", "b")]
     scored = grid.scored
-    broken = lambda one, *rest: scored(one, *rest) if one.name == "b" else {}["no such key"]  # noqa: E731
+    broken = lambda one, *rest: scored(one, *rest) if one.run.name == "b" else {}["no such key"]  # noqa: E731
     monkeypatch.setattr(grid, "scored", broken)
     runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
     found = {record.submission: record for record in grid.grid(runs)}
@@ -247,29 +250,30 @@ def test_answers_in_the_cache_belong_to_one_entry_and_what_was_revealed_to_it(su
                                 ("c", "edit_data", "classifier")):  # fmt: skip
         write(submissions, name, entry=f"retouch.methods.data_redaction:{entry}", access=[access])
     runs = plan.plan([submissions / name for name in "abc"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
-    assert len({one.key() for one in runs}) == 3
+    assert len({resolve(run).key for run in runs}) == 3
 
 
 def test_the_bases_own_answers_are_about_the_instances_own_images(monkeypatch):
     monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 20))
     monkeypatch.setattr(identity_removal, "DATA", 20)
-    monkeypatch.setattr("retouch.benchmark.versions.METRICS", "few images")  # the answers are kept by this name
     track, folder = tracks.load("tiny"), Path(__file__).parents[2] / "submissions" / "unchanged"
     for images in (4, 1):
         name = f"identity_removal/faces-flow-{images}-image{'s' * (images > 1)}"
-        (one,) = plan.plan([folder], track, instances=[name], seeds=[0])
-        assert grid.base_answers(one, ["log_prob_forget"])["base_log_prob_forget"].shape == (5, images)
+        (run,) = plan.plan([folder], track, instances=[name], seeds=[0])
+        questions = reveal.questions(resolve(run))
+        answers = base_answers(resolve(run).setup, questions)
+        assert answers["base_log_prob_forget"].shape == (5, images)
 
 
 def test_resume_skips_what_is_done_and_runs_again_what_changed(submissions):
     folder = write(submissions, "m", "def edit(g, task, budget):\n    return g\n")
     track = tracks.load("tiny")
     runs = plan.plan([folder], track, instances=[INSTANCE], seeds=[0])
-    assert runs[0].record() is None
+    assert current_record(runs[0]) is None
     made = grid.execute(runs[0])
-    assert runs[0].record() == made
+    assert current_record(runs[0]) == made
     (folder / "method.py").write_text("def edit(g, task, budget):\n    return g  # another version\n")
-    assert plan.plan([folder], track, instances=[INSTANCE], seeds=[0])[0].record() is None
+    assert current_record(runs[0]) is None
 
 
 def test_two_submissions_with_the_same_module_names_do_not_meet(submissions):
@@ -365,7 +369,7 @@ def test_run_again_status_and_export(submissions, capsys):
     main(["status"])
     assert "1 done, 0 not ok, 0 left" in capsys.readouterr().out
     done, other = plan.plan([submissions / "m"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0, 1])
-    cost = done.record().cost
+    cost = current_record(done).cost
     assert plan.estimate(other)["minutes"] == pytest.approx((cost.work_seconds + cost.harness_seconds) / 60)
     assert cost.base_seconds > 0
     pandas = pytest.importorskip("pandas")

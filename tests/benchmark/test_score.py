@@ -9,33 +9,40 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retouch import metrics
-from retouch.benchmark import tasks, tracks, weights
+from retouch.benchmark import tracks, weights
 from retouch.benchmark.records import Scaled, harmonic
 from retouch.benchmark.run import score
+from retouch.benchmark.setup import Setup
+from retouch.benchmark.tasks import look_up
+from retouch.benchmark.tasks.view import View
 from retouch.benchmark.train import anchors
-from retouch.benchmark.worker.process import RunFailed
 
 TRACK = tracks.load("tiny")
 SCORED = [instance for instance in TRACK.instances if not instance.tuning]
 ONE_A_TASK = {instance.task: instance for instance in SCORED if instance.family == "gan"}  # of rebalancing, the pair
 
 
-def oracle(instance) -> np.ndarray:
+def setup(name: str) -> Setup:
+    """An instance of the tiny track with all that it names."""
+    return look_up(TRACK, TRACK.instance(name))
+
+
+def oracle(instance: Setup) -> np.ndarray:
     """Real images as the output should be, as many as are asked for, in a fixed shuffle."""
-    images = tasks.module(instance.task).reference(instance).images
+    images = instance.task.reference(instance).images
     rng = np.random.default_rng(0)
-    return images[rng.permutation(np.resize(rng.permutation(len(images)), instance.samples))]
+    return images[rng.permutation(np.resize(rng.permutation(len(images)), instance.instance.samples))]
 
 
 @cache
 def scored(task: str, what: str) -> score.Scores:
     """The scores of real images as they should be, or of a control's with a seed that the scale has not seen."""
-    instance = ONE_A_TASK[task]
+    instance = setup(ONE_A_TASK[task].name)
     if what == "oracle":
-        return score.score(TRACK.name, instance, {"samples": oracle(instance)})
-    name = {"unchanged": instance.base, "retrained": instance.retrained}[what]
-    samples = weights.load(weights.folder(name)).sample(instance.samples, torch.Generator().manual_seed(5))
-    return score.score(TRACK.name, instance, {"samples": samples.numpy()})
+        return score.score(instance, {"samples": oracle(instance)})
+    network = {"unchanged": instance.base, "retrained": instance.retrained}[what]
+    samples = weights.load(network.folder).sample(instance.instance.samples, torch.Generator().manual_seed(5))
+    return score.score(instance, {"samples": samples.numpy()})
 
 
 @pytest.mark.parametrize("task", ONE_A_TASK)
@@ -55,7 +62,7 @@ def test_the_controls_score_zero_and_one(task):
 
 def test_the_scale_that_ships_is_what_the_controls_measure():
     instance = TRACK.instance("category_redaction/digits-gan")
-    shipped, found = tracks.scale(TRACK.name)[instance.name], anchors.anchors(instance)
+    shipped, found = tracks.scale(TRACK.name)[instance.name], anchors.anchors(setup(instance.name))
     assert found["unit"] == pytest.approx(shipped["unit"], rel=1e-3)
     for control in ("unchanged", "retrained"):
         for name, was in shipped[control].items():
@@ -66,10 +73,10 @@ def test_the_scale_that_ships_is_what_the_controls_measure():
 
 
 def test_references_from_the_cache_are_those_that_were_computed(cache, monkeypatch):
-    instance = ONE_A_TASK["identity_removal"]
+    instance = setup(ONE_A_TASK["identity_removal"].name)
     monkeypatch.setattr(score, "_references", {})
     computed, seen = score.reference(instance)
-    assert score.reference(TRACK.instance("identity_removal/faces-flow"))[0] is computed  # the same held-out images
+    assert score.reference(setup("identity_removal/faces-flow"))[0] is computed  # the same held-out images
     monkeypatch.setattr(score, "_references", {})
     monkeypatch.setattr(score.Judge, "look", None)  # what is read back needs no judge
     read, again = score.reference(instance)
@@ -81,8 +88,8 @@ def test_references_from_the_cache_are_those_that_were_computed(cache, monkeypat
 @pytest.mark.parametrize("task", ONE_A_TASK)
 def test_the_order_of_samples_does_not_matter_beyond_the_jackknife(task):
     """Its blocks are made in the samples' order; the value of every other metric is the same to the last digit."""
-    instance = ONE_A_TASK[task]
-    first, second = scored(task, "oracle"), score.score(TRACK.name, instance, {"samples": oracle(instance)[::-1]})
+    instance = setup(ONE_A_TASK[task].name)
+    first, second = scored(task, "oracle"), score.score(instance, {"samples": oracle(instance)[::-1]})
     for name, one in first.metrics.items():
         jackknifed = name in ("fd", "worst_group_fd") or name.startswith("vendi")
         slack = 0.2 * (one.high - one.low) if jackknifed else 2e-6
@@ -91,11 +98,12 @@ def test_the_order_of_samples_does_not_matter_beyond_the_jackknife(task):
 
 @pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
 def test_every_instance_reveals_what_its_task_says_and_nothing_held_out(instance):
-    shown = tasks.module(instance.task).reveal(instance)
+    looked_up = setup(instance.name)
+    shown = looked_up.task.reveal(looked_up)
     kinds = {"identity_removal": {"forget", "retain"}, "category_redaction": {"forget", "retain"},
              "attribute_rebalancing": {"retain", "labelled"}, "output_diversity": {"retain"}}  # fmt: skip
     assert set(shown) == kinds[instance.task]
-    held = {image.tobytes() for image in tasks.module(instance.task).reference(instance).images}
+    held = {image.tobytes() for image in looked_up.task.reference(looked_up).images}
     for name, images in shown.items():
         assert len(images) > 0, name
         overlap = sum(image.tobytes() in held for image in images.images)
@@ -108,7 +116,7 @@ def test_every_instance_reveals_what_its_task_says_and_nothing_held_out(instance
 @pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
 def test_the_scale_tells_the_controls_apart(instance):
     anchors = tracks.scale(TRACK.name)[instance.name]
-    goal = tasks.module(instance.task).GOAL
+    goal = setup(instance.name).task.GOAL
     low, high = anchors["unchanged"][goal], anchors["retrained"][goal]
     assert abs(low["value"] - high["value"]) > 4 * np.hypot(low["se"], high["se"])
 
@@ -134,11 +142,11 @@ def test_quality_falls_with_the_distance_and_never_leaves_its_range(fd, error):
 def test_a_pair_of_attributes_is_judged_and_guided_by_the_cells_of_their_table():
     import retouch
 
-    instance = TRACK.instance("attribute_rebalancing/faces-gan-pair")
-    task = retouch.load(f"tiny/{instance.name}")
+    instance = setup("attribute_rebalancing/faces-gan-pair")
+    task = retouch.load("tiny/attribute_rebalancing/faces-gan-pair")
     images, labels = task.labelled
     truth = 2 * labels["glasses"] + labels["smile"]
-    view = tasks.View(score.judge(instance).look(images.numpy()), score.judge(instance))
+    view = View(score.judge(instance).look(images.numpy()), score.judge(instance))
     assert (view.labels(["glasses", "smile"]) == truth.numpy()).mean() > 0.99
     confusion = view.confusion(["glasses", "smile"])
     assert confusion.shape == (4, 4) and np.trace(confusion) > 0.99 * confusion.sum()
@@ -151,14 +159,14 @@ def test_a_pair_of_attributes_is_judged_and_guided_by_the_cells_of_their_table()
 def test_the_editing_curve_tells_an_editor_from_one_that_does_nothing():
     from retouch.benchmark.tasks import attribute_rebalancing as task
 
-    instance = TRACK.instance("attribute_rebalancing/faces-gan")
-    images = tasks.module(instance.task).reference(instance)
+    instance = setup("attribute_rebalancing/faces-gan")
+    images = task.reference(instance)
     with_glasses = images.images[images.labels["glasses"] == 1][: task.EDITS]
     without = images.images[images.labels["glasses"] == 0][: task.EDITS]
     same = np.stack([without] * task.VALUES)
     other = np.concatenate([same[:1], np.stack([with_glasses] * (task.VALUES - 1))])
     judge = score.judge(instance)
-    found = [task.editing_curve(tasks.View(None, judge, {}, {"edits": one}), "glasses") for one in (same, other)]
+    found = [task.editing_curve(View(None, judge, {}, {"edits": one}), "glasses") for one in (same, other)]
     assert found[0][0]["edit_reach"].value == 0 and "edited_identity" not in found[0][0]
     assert found[0][1]["identity"][0] == pytest.approx(1, abs=1e-4) and found[0][1]["identity"][-1] is None
     assert found[1][0]["edit_reach"].value > 0.98  # other people with glasses: moved, and no longer the same
@@ -201,5 +209,5 @@ def test_the_notebook_form_has_the_floor_and_refuses_what_a_run_would(cache):
         def sample(self, n, rng):
             return task.generator.sample(n, rng).float() / 255
 
-    with pytest.raises(RunFailed, match=r"samples: the generator gave float32 .*; wanted uint8"):
+    with pytest.raises(ValueError, match=r"samples: the generator gave float32 .*; wanted uint8"):
         task.score(Floats())

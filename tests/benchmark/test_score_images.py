@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from PIL import Image
 from submitting import INSTANCE, ran, write
 
-from retouch.benchmark import records, tasks, tracks, versions
+from retouch.benchmark import records, setup, tracks, versions
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.submit import check, read_images, rescore
+from retouch.benchmark.tasks import look_up
 
 SHAPE, N = (1, 8, 8), 2000
 
@@ -20,8 +21,9 @@ SHAPE, N = (1, 8, 8), 2000
 @pytest.fixture(scope="module")
 def images():
     """Digits but for eights, as many as the instance asks for: what a perfect redaction would make."""
-    instance = tracks.load("tiny").instance(INSTANCE)
-    kept = tasks.module(instance.task).reveal(instance)["retain"].images
+    track = tracks.load("tiny")
+    instance = look_up(track, track.instance(INSTANCE))
+    kept = instance.task.reveal(instance)["retain"].images
     return np.resize(np.random.default_rng(0).permutation(kept), (N, *SHAPE))
 
 
@@ -187,8 +189,8 @@ def test_scores_are_printed_or_become_a_record_that_can_be_checked_and_rescored(
     assert main(["verify", "closed"]) == 2
     assert "cannot be made again" in capsys.readouterr().err
 
-    before = versions.METRICS
-    monkeypatch.setattr(versions, "METRICS", "next")  # the metrics move on: stale, and scored again without the images
+    before = setup.METRICS
+    monkeypatch.setattr(setup, "METRICS", "next")  # the metrics move on: stale, and scored again without the images
     assert any(f"stale: metrics version {before}, now next" in f.what for f in check.check(folder).findings)
     (here / "images.npy").unlink()
     assert main(["rescore", "closed"]) == 0
@@ -215,12 +217,12 @@ def test_rescore_starts_no_worker_and_lists_what_it_cannot(here, capsys, monkeyp
     folder = write(here / "submissions", "mine")
     first = records.read(ran(folder))
     assert not list(rescore.stale(folder))
-    monkeypatch.setattr(versions, "METRICS", "next")
+    monkeypatch.setattr(setup, "METRICS", "next")
     monkeypatch.setattr("retouch.benchmark.run.edit.answers", lambda *_: pytest.fail("a worker was started"))
     assert main(["rescore", "mine"]) == 0
     again = records.read(folder / f"records/tiny/{INSTANCE}/default.0.json")
     assert again.metrics == first.metrics and again.cost == first.cost and not versions.moved(again)
-    monkeypatch.setattr(versions, "METRICS", "after next")
+    monkeypatch.setattr(setup, "METRICS", "after next")
     with np.load(file := next((here / "cache" / "answers").glob("*.npz"))) as kept:
         arrays = dict(kept)
     arrays["samples"] = arrays["samples"][::-1]  # answers that are not this record's own

@@ -9,16 +9,22 @@ from scipy.special import ndtr
 from submitting import small_run, write
 
 from retouch import metrics
-from retouch.benchmark import tasks, tracks
+from retouch.benchmark import tracks
 from retouch.benchmark.judges import Verdict
-from retouch.benchmark.run import grid, score
-from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal
+from retouch.benchmark.run import grid
+from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal, look_up
+from retouch.benchmark.tasks.view import View
 
 TRACK = tracks.load("tiny")
 MANY = 10_000  # images: the noise floor of a distance is then below 0.01
 
 
-def view(labels, base, features=None, identities=None, answers=None, **measured):
+def setup(name, **changes):
+    """An instance of the tiny track, changed, with all that it names."""
+    return look_up(TRACK, TRACK.instance(name).model_copy(update=changes))
+
+
+def view(labels, base, features=None, identities=None, answers=None, real=None, **measured):
     """Images that a judge without errors has looked at; base: counts of each attribute's classes in the base."""
     sizes = {name: len(counts) for name, counts in base.items()}
     confusion = {name: (10**7 * np.eye(n, dtype=int)).tolist() for name, n in sizes.items() if name != "identity"}
@@ -26,7 +32,10 @@ def view(labels, base, features=None, identities=None, answers=None, **measured)
     heads = {"identity": SimpleNamespace(weight=torch.stack([angles.deg2rad().cos(), angles.deg2rad().sin()], 1))}
     judge = SimpleNamespace(card={"measured": {"confusion": confusion, **measured}}, sizes=sizes,
                             network=SimpleNamespace(heads=heads))  # fmt: skip
-    return tasks.View(Verdict(features, labels, identities), judge, base, answers or {})
+    if real is None:
+        real = Verdict(np.zeros((10, 4)), {name: np.zeros(10, int) for name in labels}, None)
+    verdict = Verdict(np.zeros((MANY, 4)) if features is None else features, labels, identities)
+    return View(verdict, judge, base, answers or {}, metrics.Reference(real.features), real)
 
 
 def spread(*counts):
@@ -35,9 +44,7 @@ def spread(*counts):
 
 
 def test_the_mix_of_the_other_categories_is_compared_with_the_bases_own():
-    instance = TRACK.instance("category_redaction/digits-gan").model_copy(
-        update={"target": {"attribute": "category", "values": [3]}}
-    )
+    instance = setup("category_redaction/digits-gan", target={"attribute": "category", "values": [3]})
     seen = view({"category": spread(5000, 2500, 1500, 1000)}, {"category": [1000, 1000, 2000, 4000]})
     found, details = category_redaction.measure(instance, seen)
     assert found["invalidity"].value == pytest.approx(0.1, abs=1e-4)
@@ -48,7 +55,7 @@ def test_the_mix_of_the_other_categories_is_compared_with_the_bases_own():
 
 
 def test_spillover_is_the_mean_move_of_the_other_binary_attributes():
-    instance = TRACK.instance("attribute_rebalancing/faces-gan")  # glasses, even
+    instance = setup("attribute_rebalancing/faces-gan")  # glasses, even
     labels = {"glasses": spread(5000, 5000), "smile": spread(3000, 7000), "hat": spread(9000, 1000),
               "skin_tone": spread(9000, 500, 500)}  # fmt: skip
     base = {"glasses": [9000, 1000], "smile": [5000, 5000], "hat": [9000, 1000], "skin_tone": [10, 10, 10]}
@@ -58,26 +65,25 @@ def test_spillover_is_the_mean_move_of_the_other_binary_attributes():
     assert found["fairness_discrepancy"].value == pytest.approx(0, abs=0.01)
 
 
-def test_the_worst_group_is_the_one_farthest_from_its_own_real_images(monkeypatch):
-    instance = TRACK.instance("attribute_rebalancing/faces-gan")
+def test_the_worst_group_is_the_one_farthest_from_its_own_real_images():
     real = np.random.default_rng(0).normal(size=(400, 4)) + [0, 0, 0, 9] * spread(200, 200)[:, None]
     groups = {"glasses": spread(200, 200)}
-    monkeypatch.setattr(score, "reference", lambda _: (metrics.Reference(real), Verdict(real, groups, None)))
     moved = real + np.array([[1.0, 0, 0, 0], [0, 2.0, 0, 0]])[groups["glasses"]]  # squared distances 1 and 4
-    found = score.worst_group(instance, view(groups, {"glasses": [1, 1]}, moved))
+    held_out = Verdict(real, groups, None)
+    found = attribute_rebalancing.worst_group(view(groups, {"glasses": [1, 1]}, moved, real=held_out), "glasses", 2)
     assert found["worst_group_fd"].plain == pytest.approx(4, abs=1e-6)
     few = {"glasses": spread(397, 3)}
-    assert score.worst_group(instance, view(few, {"glasses": [1, 1]}, moved)) == {}
+    assert not attribute_rebalancing.worst_group(view(few, {"glasses": [1, 1]}, moved, real=held_out), "glasses", 2)
 
 
 def test_look_alikes_are_the_five_nearest_people_of_the_data_and_keep_their_share():
-    instance = TRACK.instance("identity_removal/faces-gan")  # person 0
+    instance = setup("identity_removal/faces-gan")  # person 0
     labels = {"identity": spread(0, 1000, 1000, 3000, 500, 500, 500, 1500, 2000)}
     identities = np.zeros((MANY, 9))
     identities[:1200, 0] = 0.9  # the recogniser accepts 1,200 as person 0, whomever else they resemble
     accepts = [[[10**7, 0], [0, 10**7]]] * 8  # the data have eight people
     seen = view(labels, {"identity": [10] * 9}, identities=identities, threshold=0.8, accepts=accepts)
-    assert set(identity_removal.lookalikes(seen, 0)) == {1, 4, 2, 6, 7}  # at 10, 10, 20, 20 and 30 degrees
+    assert set(identity_removal.lookalikes(seen.judge, 0)) == {1, 4, 2, 6, 7}  # at 10, 10, 20, 20 and 30 degrees
     found, _ = identity_removal.measure(instance, seen)
     assert found["lookalike_share"].value == pytest.approx(0.45)
     assert found["identity_share"].value == pytest.approx(0.12, abs=1e-4)
@@ -90,12 +96,12 @@ def test_a_quantile_drop_is_of_each_models_own_likelihoods_and_positive_where_im
         same |= {f"base_log_prob_{name}": [[0.0, 0.0]], f"log_prob_{name}": [[-10.0, -10.0]]}  # both in the middle
     same["log_prob_forget"] = [[-11.0, -13.0], [-13.0, -11.0]]  # two draws each: one deviation above the mean
     answers = {name: np.array(one, dtype=float) for name, one in same.items()}
-    found = identity_removal.quantile_drops(tasks.View(None, None, {}, answers))
+    found = identity_removal.quantile_drops(View(None, None, {}, answers))
     wanted = dict.fromkeys([f"quantile_drop_{name}" for name in identity_removal.SETS], 0.0)
     wanted["quantile_drop_forget"] = 0.5 - ndtr(-1)  # 0.5 - 0.1587
     assert {name: one.value for name, one in found.items()} == pytest.approx(wanted, abs=1e-9)
     answers.pop("base_log_prob_data")
-    assert identity_removal.quantile_drops(tasks.View(None, None, {}, answers)) == {}
+    assert identity_removal.quantile_drops(View(None, None, {}, answers)) == {}
 
 
 FORGETFUL = """
@@ -120,9 +126,6 @@ def edit(generator, task, budget):
 def test_a_flow_is_asked_for_likelihoods_and_drops_where_it_forgets(tmp_path, monkeypatch):
     monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 12))
     monkeypatch.setattr(identity_removal, "DATA", 60)
-    monkeypatch.setattr(
-        "retouch.benchmark.versions.METRICS", "fewer images"
-    )  # the base's answers are kept by this name
     folder = write(tmp_path, "m", FORGETFUL, family="flow", task="identity_removal", access=["forget_images"])
     found = grid.execute(small_run(folder, "identity_removal/faces-flow", 200))
     assert found.status == "ok", found.reason

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retouch.benchmark import tasks, tracks, versions
+from retouch.benchmark import setup, tracks, versions
 from retouch.benchmark.records import Measured
 from retouch.benchmark.run import scale, score
+from retouch.benchmark.tasks import look_up
 
 REPOSITORY = Path(__file__).parents[2]
 SCORES = Path(__file__).with_name("scores.json")
@@ -22,11 +23,11 @@ def numbers() -> dict[str, dict[str, list[float]]]:
     """Every raw metric of an instance's own training images, in the place of generated ones."""
     found = {}
     for name in INSTANCES:
-        instance = tracks.load("tiny").instance(name)
-        images = tasks.training(instance).images
+        instance = look_up(tracks.load("tiny"), tracks.load("tiny").instance(name))
+        images = instance.training().images
         half = np.random.default_rng(0).integers(0, len(images), 1000)
         answers = {"samples": images[half], "paired": images[:64], "base_paired": images[1:65]}
-        raw, _ = score.measure(instance, answers, tracks.scale("tiny")[name]["counts"])
+        raw, _ = score.measure(instance, answers, instance.anchors["counts"])
         found[name] = {key: [float(one.value), float(one.low), float(one.high)] for key, one in raw.items()}
     m = [Measured(value=v, low=v - 0.02, high=v + 0.03) for v in (0.01, 0.1, 0.3)]
     anchors = {"value": 0.2, "se": 0.01}, {"value": 0.02, "se": 0.005}
@@ -48,7 +49,7 @@ def test_the_fingerprint_moves_with_all_that_a_score_rests_on(monkeypatch):
     before = versions.fingerprint("tiny")
     scale = tracks.scale("tiny")
     moved = scale | {INSTANCES[0]: scale[INSTANCES[0]] | {"unit": 1.0}}
-    for where, name, value in ((versions, "METRICS", "next"), (tracks, "scale", lambda _: moved)):
+    for where, name, value in ((setup, "METRICS", "next"), (tracks, "scale", lambda _: moved)):
         with monkeypatch.context() as patch:
             patch.setattr(where, name, value)
             assert versions.fingerprint("tiny") != before
@@ -71,13 +72,13 @@ def test_writing_into_the_change_log_keeps_everything_else_and_needs_an_open_sec
 
 def test_metrics_give_the_numbers_of_their_version():
     kept = json.loads(SCORES.read_text())
-    assert kept["metrics"] == versions.METRICS, "a new version: write its numbers, and name it in CHANGELOG.md"
+    assert kept["metrics"] == setup.METRICS, "a new version: write its numbers, and name it in CHANGELOG.md"
     for instance, found in numbers().items():
         assert found.keys() == kept[instance].keys()
         for name, values in found.items():
-            told = f"{instance}: {name} has moved; if that is meant, raise retouch.benchmark.versions.METRICS"
+            told = f"{instance}: {name} has moved; if that is meant, raise retouch.benchmark.setup.METRICS"
             assert values == pytest.approx(kept[instance][name], rel=2e-4, abs=2e-4), told
 
 
 if __name__ == "__main__":
-    SCORES.write_text(json.dumps({"metrics": versions.METRICS} | numbers(), indent=1) + "\n")
+    SCORES.write_text(json.dumps({"metrics": setup.METRICS} | numbers(), indent=1) + "\n")

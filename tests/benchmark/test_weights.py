@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from retouch.benchmark import data, tracks, versions, weights
+from retouch.benchmark import data, setup, tracks, weights
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.judges import Judge
 from retouch.benchmark.train import pretrain
@@ -26,7 +26,7 @@ def test_cards_match_weights_and_recipes(name):
 
 def test_all_that_instances_and_cards_name_has_its_weights():
     instances = [one for track in tracks.names() for one in tracks.load(track).instances]
-    wanted = {getattr(one, part) for one in instances for part in versions.WEIGHTS} - {None}
+    wanted = {getattr(one, part) for one in instances for part in setup.WEIGHTS} - {None}
     for recipe in (card["recipe"] for card in CARDS.values()):
         wanted |= {recipe[part] for part in ("judge", "encoder", "guide") if part in recipe}
         wanted |= set(recipe.get("members", []))

@@ -148,12 +148,11 @@ def test_targets_are_words() -> None:
     assert words.target({"attribute": "category", "values": [8]}) == "category: 8"
 
 
-def test_primary_numbers_are_the_tasks_own() -> None:
+def test_tasks_speak_for_themselves_and_unknown_ones_are_named() -> None:
     from retouch.benchmark import tasks
 
-    assert {name: words.primary(name) for name in records.TASKS} == {
-        name: tasks.module(name).GOAL for name in records.TASKS
-    }
+    assert [words.primary(name) for name in tasks.names()] == [tasks.module(name).GOAL for name in tasks.names()]
+    assert words.task_title("super_resolution") == "Super resolution" and words.question("super_resolution") == ""
 
 
 def test_sheet_is_cut_into_its_images(view: board.View) -> None:

@@ -1,0 +1,70 @@
+"""Hash a method: its code, what that imports from the package's own methods, and the submission's own files."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+from pathlib import Path
+from threading import Lock
+
+from retouch.benchmark.support.files import read_bytes
+from retouch.benchmark.support.places import method_file
+
+OWN_FILE = 1_000_000_000  # bytes of a submission's own file, weights for one, at most
+_parsing = Lock()  # Python 3.11 may lose count of its depth when two threads parse at once (python/cpython#106905)
+
+
+def method_sha256(folder: Path, entry: str) -> str:
+    """Hash of the method that `entry` names in a submission's folder.
+
+    Records, texts (.md) and the manifest are no part of it.
+
+    Raises:
+        ValueError: the module that `entry` names does not exist.
+    """
+    files, module = own_files(folder), entry.split(":")[0]
+    code = [file for file in files if file.suffix == ".py"]
+    if entry != "images" and not (folder / f"{module}.py").exists():
+        ours = method_file(module) or folder / f"{module}.py"
+        if not ours.exists():
+            raise ValueError(f"{ours} does not exist; `entry` in submission.toml names module:function")
+        code.append(ours)
+    imported = set().union(*map(_imports, code)) - set(files)
+    digest = hashlib.sha256()
+    for file in [*files, *sorted(imported)]:
+        digest.update(file.name.encode() + b"\0" + read_bytes(file, OWN_FILE))
+    return digest.hexdigest()
+
+
+def own_files(folder: Path) -> list[Path]:
+    """The plain files of a submission that its method may read."""
+    files: list[Path] = []
+    for inner, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in ("records", "__pycache__", ".git")]
+        files += [Path(inner, name) for name in names if name != "submission.toml" and not name.endswith(".md")]
+    return sorted(file for file in files if file.is_file() and not file.is_symlink())
+
+
+def _imports(file: Path) -> set[Path]:
+    """A module's file and, recursively, those that it imports from the package's own methods."""
+    files = {file}
+    try:
+        with _parsing:
+            tree = ast.parse(read_bytes(file))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return files  # it imports nothing: it does not even run
+    for node in ast.walk(tree):
+        for path in map(method_file, _imported(node)):
+            if path and path.exists() and path not in files:
+                files |= _imports(path)
+    return files
+
+
+def _imported(node: ast.AST) -> list[str]:
+    """The modules that a statement may import."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []

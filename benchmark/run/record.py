@@ -1,0 +1,108 @@
+"""Turn a run's answers, or its failure, into its record."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from retouch.benchmark import records
+from retouch.benchmark.question import Question
+from retouch.benchmark.records import Cost, Provenance, Record, Status
+from retouch.benchmark.run import score as scoring
+from retouch.benchmark.run.answers import Answers
+from retouch.benchmark.run.base_answers import base_answers
+from retouch.benchmark.run.plan import Run
+from retouch.benchmark.run.resolve import Resolved
+from retouch.benchmark.run.sheet import contact_sheet
+from retouch.benchmark.setup import current_versions
+from retouch.benchmark.support import machine
+from retouch.benchmark.worker import sandbox
+
+REASON = 4000  # characters of a reason, at most
+
+
+def scored(resolved: Resolved, answers: Answers, questions: list[Question], began: float) -> Record:
+    """The record of a run's answers; its contact sheet is written where the record belongs.
+
+    questions: those that were asked; began: `time.perf_counter()` at the run's start.
+    """
+    torch.set_num_threads(1)  # of this thread, as in the worker: the order of additions, and so the last digit
+    arrays, cost = answers.arrays, answers.cost
+    base = _beside(resolved, answers, questions) if cost else {}
+    scores = scoring.score(resolved.setup, arrays | base)
+    status: Status = "below_floor" if scores.goal is None else "ok" if cost else "samples_only"
+    rows = {"base": base["base_paired"], "edited": arrays["paired"]} if cost else {"images": arrays["samples"]}
+    sheet, picture = contact_sheet(resolved, rows)
+    if cost:
+        cost["harness"] = max(0.0, time.perf_counter() - began - cost["wall"] - cost["sampling"] - cost["base"])
+    hashes = {"data": resolved.setup.data_sha256(), "answers": answers.sha256, "picture": picture}
+    return _record(
+        resolved.run,
+        status,
+        scores.reason,
+        resolved.identity | hashes,
+        cost,
+        cost=_cost(resolved, cost),
+        goal=scores.goal,
+        quality=scores.quality,
+        score=scores.score,
+        metrics=scores.metrics,
+        details=scores.details | sheet,
+    )
+
+
+def failed(run: Run, resolved: Resolved | None, reason: str, status: Status = "failed") -> Record:
+    """The record of a run that has no scores; `resolved` is None where what it stands on cannot be read."""
+    return _record(run, status, reason, resolved.identity if resolved else {}, {})
+
+
+def _beside(resolved: Resolved, answers: Answers, questions: list[Question]) -> dict[str, Any]:
+    """The base's answers to the same questions; notes the seconds that they took."""
+    answered = [question for question in questions if question.name in answers.arrays]
+    began = time.perf_counter()
+    base = base_answers(resolved.setup, answered)
+    answers.cost["base"] = answers.cost.get("base", 0.0) + time.perf_counter() - began
+    return base
+
+
+def _record(
+    run: Run, status: Status, reason: str, hashes: dict[str, str], made_by: dict[str, Any], **scores: Any
+) -> Record:
+    """A record with its provenance; `made_by` names packages and sandbox where a worker ran."""
+    packages = json.loads(made_by["packages"]) if "packages" in made_by else machine.packages()
+    return Record(
+        submission=run.name, point=run.point, method=run.submission.entry, access=run.submission.access,
+        params=run.params, track=run.track.name, instance=run.instance.name, seed=run.seed,
+        status=status, reason=reason[:REASON],
+        provenance=Provenance(
+            versions=current_versions(run.track, run.instance) | machine.own_version(),
+            sha256=hashes, packages=packages, git_commit=machine.commit(),
+            sandbox=made_by.get("sandbox") or (sandbox.name() if run.sandboxed else records.UNSANDBOXED),
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+        **scores,
+    )  # fmt: skip
+
+
+def _cost(resolved: Resolved, took: dict[str, Any]) -> Cost | None:
+    if not took:
+        return None
+    pretraining = took["yardstick"] * resolved.setup.base.recipe["steps"]
+    return Cost(
+        seconds=round(took["edited"], 3),
+        charged_seconds=round(took["edited"] - took["wall"], 3),
+        share=round(took["edited"] / pretraining, 5),
+        yardstick_seconds=round(took["yardstick"], 5),
+        gradient_steps=took["steps"],
+        peak_memory_mb=round(took["memory"], 1),
+        device=took["device"],
+        sampling_relative=round(took["answered"], 4),
+        sampling_seconds=round(took["sampling"], 3),
+        base_seconds=round(took["base"], 3),
+        harness_seconds=round(took["harness"], 3),
+        cut=took["cut"],
+    )

@@ -1,0 +1,70 @@
+"""Resolve a run once: all that decides its result, by path and by hash, in one object that is passed down from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from retouch.benchmark import records, versions
+from retouch.benchmark.records import UNSANDBOXED, Record
+from retouch.benchmark.run.method import method_sha256
+from retouch.benchmark.run.plan import Run
+from retouch.benchmark.setup import Setup
+from retouch.benchmark.support.cache import cache_folder, json_key
+from retouch.benchmark.tasks import look_up
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A run and what it stands on.
+
+    Attributes:
+        identity: hashes of all that decides the result; a record with others is stale.
+        key: name of its answers in the cache: a hash of what the worker is given, the scoring left out.
+    """
+
+    run: Run
+    setup: Setup
+    identity: dict[str, str]
+    key: str
+
+    @property
+    def answers_file(self) -> Path:
+        """Where the answers are kept."""
+        return cache_folder() / "answers" / f"{self.key}.npz"
+
+    @property
+    def log_file(self) -> Path:
+        """Where the end of what the method printed is kept."""
+        return self.answers_file.with_suffix(".log")
+
+
+def resolve(run: Run) -> Resolved:
+    """Look up and hash everything that a run stands on.
+
+    Raises:
+        ValueError, OSError: a file of the package or of the submission that is missing or damaged.
+    """
+    method = method_sha256(run.folder, run.submission.entry)
+    setup = look_up(run.track, run.instance, run.submission.access)
+    identity = setup.hashes() | {"method": method}
+    return Resolved(run, setup, identity, _key(run, identity))
+
+
+def _key(run: Run, identity: dict[str, str]) -> str:
+    material = {name: value for name, value in identity.items() if name not in ("judge", "scale")}
+    extras = [run.evaluation] * bool(run.evaluation) + ["sandboxed"] * run.sandboxed
+    edit = [run.submission.entry, run.submission.access, run.params]
+    return json_key([material, edit, run.seed, run.device, *extras])
+
+
+def current_record(run: Run) -> Record | None:
+    """The record at hand if it is valid and current; failed runs count as missing, so that they are tried again."""
+    try:
+        record, identity = records.read(run.record_path), resolve(run).identity
+    except (OSError, ValueError):
+        return None
+    same = (record.method, record.access, record.params) == (run.submission.entry, run.submission.access, run.params)
+    current = record.provenance.sha256.items() >= identity.items() and not versions.moved(record)
+    locked = not run.sandboxed or record.provenance.sandbox != UNSANDBOXED
+    return record if same and current and locked and record.status != "failed" else None

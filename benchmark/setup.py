@@ -1,0 +1,99 @@
+"""An instance with all that it names, looked up once: its task's module, weights with their cards, and anchors."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from retouch.benchmark import data
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.support.cache import content_key, json_key
+from retouch.benchmark.tracks import Instance, Track
+from retouch.benchmark.weights import Weights
+
+METRICS = "2"  # version of the metrics and of the scale's form; a change makes older records stale
+WEIGHTS = ("base", "judge", "guide", "retrained")  # what an instance names
+HELD_OUT = 3000  # held-out images of data sets that are drawn
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an instance stands on. Made by `tasks.look_up`, then only read.
+
+    Attributes:
+        task: the module of its task; base, judge: checked weights; guide, retrained: the same, None where the instance
+            names none or a submission's access does not reveal it.
+        anchors: what the track's scale holds of it; empty before the scale is measured.
+    """
+
+    track: Track
+    instance: Instance
+    task: ModuleType
+    base: Weights
+    judge: Weights
+    guide: Weights | None
+    retrained: Weights | None
+    anchors: dict[str, Any]
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """What must change; its form is the task's."""
+        return self.instance.target
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the images."""
+        return self.base.config["channels"], self.base.config["size"], self.base.config["size"]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The data that the base was trained on, as its recipe names them."""
+        return dict(self.base.recipe["data"])
+
+    @property
+    def train_steps(self) -> int:
+        """The budget, in training steps of the base."""
+        return round(self.base.recipe["steps"] * self.instance.share)
+
+    def training(self) -> Images:
+        """The images that the base was trained on."""
+        return _training(json.dumps(self.data))
+
+    def held_out(self, **design: Any) -> Images:
+        """Held-out images of the base's data, or as `design` states; 3,000 of drawn data sets."""
+        spec = self.data | design
+        spec.pop("counts", None)  # an unevenly filled training set is no reason to hold out unevenly
+        return data.load(spec | {"n": HELD_OUT} if "n" in spec else spec, "heldout")
+
+    def data_sha256(self) -> str:
+        """Hash of the training images and labels, as they are read or drawn here."""
+        return _data_sha256(json.dumps(self.data))
+
+    def hashes(self) -> dict[str, str]:
+        """The hashes that a record of today names, but for those of the data, the method and its answers."""
+        parts = {name: getattr(self, name) for name in WEIGHTS}
+        return {
+            **{name: network.sha256 for name, network in parts.items() if network},
+            "scale": json_key(self.anchors or None),
+            "instance": json_key(self.instance.model_dump(mode="json") | {"budget": self.track.max_minutes}),
+        }
+
+
+def current_versions(track: Track, instance: Instance) -> dict[str, str]:
+    """The versions that a record of today names."""
+    return {"track": track.version, "instance": instance.version, "metrics": METRICS}
+
+
+@cache
+def _training(spec: str) -> Images:
+    """The training images that a data entry names, as JSON, read or drawn once a process."""
+    return data.load(json.loads(spec), "train")
+
+
+@cache
+def _data_sha256(spec: str) -> str:
+    images = _training(spec)
+    return content_key(" ".join(images.labels), images.images, *images.labels.values())
