@@ -6,6 +6,7 @@ DEMO = unchanged retrained rejection finetune_retain balanced_finetune inverse_f
 INSTANCES = identity_removal/faces-flow identity_removal/faces-gan category_redaction/digits-gan \
 	category_redaction/digits-diffusion attribute_rebalancing/faces-gan attribute_rebalancing/faces-diffusion \
 	output_diversity/digits-gan
+MYPY = $(abspath $(VENV))/bin/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
 demo: $(VENV)/demo  ## controls, baselines and the five references on every task of the tiny track, one seed, and the table
@@ -14,7 +15,14 @@ demo: $(VENV)/demo  ## controls, baselines and the five references on every task
 
 test: $(VENV)/test chromium bubblewrap  ## lint and the fast tests
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check -q .
 	$(VENV)/bin/python -m pytest
+
+types: $(VENV)/test  ## type hints, on an unpacked wheel: mypy does not see through an editable install
+	rm -rf build
+	$(VENV)/bin/pip wheel -q --no-deps -w build/types .
+	$(VENV)/bin/python -m zipfile -e build/types/*.whl build/types
+	cd build/types && $(MYPY) -p retouch && MYPYPATH=. $(MYPY) ../../tests/types/contract.py
 
 slow: $(VENV)/test  ## the tests that take minutes: every case of the table of intervals, ten thousand records
 	$(VENV)/bin/python -m pytest -m slow
@@ -45,4 +53,4 @@ $(VENV)/test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
 	touch $@
 
-.PHONY: demo test slow chromium bubblewrap lowest
+.PHONY: demo test types slow chromium bubblewrap lowest

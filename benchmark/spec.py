@@ -42,13 +42,19 @@ class Generator(Sampler, Protocol):
         module: the network that samples, whose parameters a method may change; device: where its parameters lie.
     """
 
+    lr: float
+
     @property
     def family(self) -> str: ...
 
-    shape: tuple[int, int, int]
-    config: dict[str, Any]
-    lr: float
-    module: nn.Module
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+
+    @property
+    def config(self) -> dict[str, Any]: ...
+
+    @property
+    def module(self) -> nn.Module: ...
 
     @property
     def device(self) -> torch.device: ...
@@ -117,7 +123,8 @@ class Gan(Generator, Protocol):
             size follows `lr`; a method that trains it by itself makes an optimiser of its own.
     """
 
-    discriminator: nn.Module
+    @property
+    def discriminator(self) -> nn.Module: ...
 
 
 @runtime_checkable
@@ -128,7 +135,8 @@ class Diffusion(Generator, Protocol):
         scheduler: the noise schedule, a diffusers scheduler.
     """
 
-    scheduler: Any
+    @property
+    def scheduler(self) -> Any: ...
 
     def sample(self, n: int, rng: torch.Generator, guidance: Guidance | None = None) -> Tensor:
         """n images, each denoising step guided; None: as trained."""
@@ -168,7 +176,8 @@ class Conditional(Sampler, Protocol):
         conditions: how many classes there are, or prompts that it was trained on.
     """
 
-    conditions: int | Sequence[str]
+    @property
+    def conditions(self) -> int | Sequence[str]: ...
 
     def sample(self, n: int, rng: torch.Generator, condition: Condition | None = None) -> Tensor:
         """n images, the i-th of condition i; None: conditions as frequent as in the training data."""
@@ -194,10 +203,11 @@ class Guide(Protocol):
     """A classifier that a task reveals; never the judge, and wrong now and then.
 
     Attributes:
-        attributes: the names that it knows.
+        attributes: the names that it knows; sizes: how many values each has.
     """
 
     attributes: list[str]
+    sizes: dict[str, int]
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
         """Logits (N, classes) of every attribute, differentiable."""
@@ -255,18 +265,20 @@ class Task(Protocol):
     forget: Tensor
     retain: Tensor
     labelled: tuple[Tensor, dict[str, Tensor]]
-    guide: Guide
+
+    @property
+    def guide(self) -> Guide: ...
 
     @property
     def retrained(self) -> Generator: ...
 
 
 class Method(Protocol):
-    """A method is one function, called once a run with a fresh base.
+    """A method is one function, called once a run with a fresh base, in a process of its own.
 
-    `params` are the keyword arguments that submission.toml sets.
+    Keyword arguments beside these three are its parameters: submission.toml sets them, and they need defaults.
     """
 
-    def __call__(self, generator: Any, task: Any, budget: Any, **params: Any) -> Sampler:
+    def __call__(self, generator: Any, task: Any, budget: Any) -> Sampler:
         """The edited generator: the one that was handed in, or any `Sampler`."""
         ...

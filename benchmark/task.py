@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from retouch.benchmark import weights
 from retouch.benchmark.generators.base import Generator
@@ -25,11 +25,13 @@ class Guide:
     """A revealed classifier; never the judge.
 
     Call it with floats (N, C, H, W) in [-1, 1] for logits that can be differentiated, or ask for `probs` of images.
+    `attributes` are the names that it knows, `sizes` how many values each has.
     """
 
     def __init__(self, network: Classifier) -> None:
         self.network = network.requires_grad_(False)
         self.attributes = list(network.heads)
+        self.sizes = {name: cast(nn.Linear, head).out_features for name, head in network.heads.items()}
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
         """Logits (N, classes) of every attribute."""
@@ -68,6 +70,11 @@ class Task:
         guide: a `Guide`; retrained: the generator trained from scratch on the data as it should have been.
         Of the last five, those that the task reveals and the submission's [access] asks for.
     """
+
+    forget: Tensor
+    retain: Tensor
+    labelled: tuple[Tensor, dict[str, Tensor]]
+    guide: Guide
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

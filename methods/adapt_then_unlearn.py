@@ -20,15 +20,16 @@ Deviations:
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from retouch.benchmark.budget import Budget
-from retouch.benchmark.generators.gan import Gan, to_float
+from retouch.benchmark.generators.gan import Gan, Synthesis, to_float
 from retouch.benchmark.task import Task
 from retouch.methods.unwanted import shows_unwanted
 
@@ -112,7 +113,7 @@ def repulsion(generator: Gan, theta_g: Tensor, theta_n: Tensor, form: str, gamma
 
 def play(
     gan: Gan, images: Tensor, extra: Callable[[], Tensor], task: Task, budget: Budget, steps: int, lr: float
-) -> nn.Module:
+) -> Synthesis:
     """Continue the pre-training's game on uint8 images, `extra` added to G's loss; returns the average of G."""
     g_adam = torch.optim.Adam(gan.module.parameters(), lr * gan.lr, (0.0, 0.9))
     d_adam = torch.optim.Adam(gan.discriminator.parameters(), 2 * lr * gan.lr, (0.0, 0.9))
@@ -126,7 +127,7 @@ def play(
         descend(d_adam, d_loss)
         descend(g_adam, extra() - gan.discriminator(fake).mean())
         average.update_parameters(gan.module)
-    return average.module
+    return cast(Synthesis, average.module)
 
 
 def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -136,7 +136,7 @@ def check_target(task: Task) -> None:
     attributes = names(task.target["attribute"])
     if unknown := sorted(set(attributes) - set(task.guide.attributes)):
         raise ValueError(f"the guide does not know {unknown[0]!r}; it knows {', '.join(task.guide.attributes)}")
-    classes = [task.guide.network.heads[name].weight.shape[0] for name in attributes]
+    classes = [task.guide.sizes[name] for name in attributes]
     shares = torch.tensor(task.target["shares"]) if "shares" in task.target else torch.full(classes, 1 / prod(classes))
     if list(shares.shape) != classes or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(

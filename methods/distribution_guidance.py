@@ -88,7 +88,8 @@ class DistributionGuided(Guided):
         loss = LOSSES[self.guidance.loss]
         with torch.enable_grad():
             h = h.detach().requires_grad_()
-            L = sum(loss(self.q(predictor, h, step), p) for predictor, p in self.heads.values())
+            losses = (loss(self.q(predictor, h, step), p) for predictor, p in self.heads.values())
+            L = sum(losses, torch.zeros(()))
             (gradient,) = torch.autograd.grad(LOSS_WEIGHT * len(h) * L, h)
         return h.detach() - self.guidance.scale * gradient
 

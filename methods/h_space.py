@@ -54,7 +54,7 @@ Head = tuple[Predictor, Tensor]  # and the target shares (K,)
 
 
 @contextmanager
-def edited_h(generator: Diffusion, edit: Callable[[Tensor], Tensor]) -> Iterator[None]:
+def edited_h(generator: Diffusion, edit: Callable[[Tensor], Tensor | None]) -> Iterator[None]:
     """Within it the UNet goes on with edit(h) in the place of h; its skip connections stay as they are."""
     hook = generator.module.mid_block.register_forward_hook(lambda _module, _inputs, h: edit(h))
     try:
@@ -117,7 +117,11 @@ def collect(generator: Diffusion, images: Tensor, steps: int, rng: torch.Generat
     generator.module.eval()
     generator.scheduler.set_timesteps(steps)
     caught: list[Tensor] = []
-    with edited_h(generator, lambda h: caught.append(h.flatten(1))):  # None: h stays as it is
+
+    def catch(h: Tensor) -> None:  # h stays as it is
+        caught.append(h.flatten(1))
+
+    with edited_h(generator, catch):
         for part in images.split(BATCH):
             x = to_float(part.to(generator.device))
             _invert(generator, x) if rng is None else _noise(generator, x, rng)

@@ -1,6 +1,7 @@
 """GAN inversion: latents z with G(z) ~ x, by an encoder that is trained on the GAN's own images, then steps on z."""
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,8 @@ def train_encoder(generator: Gan, task: Task, budget: Budget, steps: int, lr: fl
     trunk = deepcopy(generator.discriminator.trunk)
     head = nn.Linear(generator.discriminator.feature_dim, generator.latent_dim).to(generator.device)
     encoder = nn.Sequential(trunk, head)
-    optimizer = torch.optim.Adam([{"params": trunk.parameters()}, {"params": head.parameters(), "lr": HEAD * lr}], lr)
+    groups: list[dict[str, Any]] = [{"params": trunk.parameters()}, {"params": head.parameters(), "lr": HEAD * lr}]
+    optimizer = torch.optim.Adam(groups, lr)
     for _ in budget.steps(steps):
         z = generator.latent(BATCH, task.rng).to(generator.device)
         with torch.no_grad():

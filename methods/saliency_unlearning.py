@@ -48,16 +48,15 @@ def edit(
     if len(task.forget) == 0 or len(task.retain) == 0:
         raise ValueError(f"{len(task.forget)} images to forget and {len(task.retain)} to retain: one of each is needed")
     mask = saliency(generator, task, budget, sparsity)
-    parameters = list(generator.module.parameters())
-    adam = torch.optim.Adam(parameters, lr * generator.lr)
+    adam = torch.optim.Adam(generator.module.parameters(), lr * generator.lr)
     generator.module.train()
     for _ in budget.steps(max(1, round(share * budget.train_steps))):
         x_f, x_other, x_r = (draw(images, task.rng) for images in (task.forget, task.retain, task.retain))
         loss = relabelled(generator, x_f, x_other, task.rng) + alpha * generator.loss(x_r)
         adam.zero_grad()
         loss.backward()
-        for parameter, m in zip(parameters, mask, strict=True):
-            parameter.grad *= m  # Adam leaves alone what never had a gradient
+        for gradient, m in zip(gradients(generator), mask, strict=True):
+            gradient.mul_(m)  # Adam leaves alone what never had a gradient
         adam.step()
     return generator
 
@@ -67,10 +66,15 @@ def saliency(generator: Diffusion, task: Task, budget: Budget, sparsity: float) 
     generator.module.train().zero_grad()
     for _ in budget.steps(PASSES):
         generator.loss(draw(task.forget, task.rng)).backward()
-    size = [parameter.grad.abs() for parameter in generator.module.parameters()]
+    size = [gradient.abs() for gradient in gradients(generator)]
     rank = torch.cat([one.flatten() for one in size]).sort().values
     gamma = rank[int(sparsity * len(rank))]
     return [(one >= gamma).float() for one in size]
+
+
+def gradients(generator: Diffusion) -> list[Tensor]:
+    """The gradient of each parameter."""
+    return [parameter.grad for parameter in generator.module.parameters() if parameter.grad is not None]
 
 
 def relabelled(generator: Diffusion, x: Tensor, other: Tensor, rng: torch.Generator) -> Tensor:

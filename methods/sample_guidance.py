@@ -41,11 +41,11 @@ class SampleGuided(Guided):
         """h (B, C', H', W') after one gradient step of each image's own cross-entropy."""
         with torch.enable_grad():
             h = h.detach().requires_grad_()
-            loss = sum(
+            losses = (
                 F.cross_entropy(predictor(h, step) / self.temperature, self.classes[name], reduction="sum")
                 for name, (predictor, _p) in self.heads.items()
             )
-            (gradient,) = torch.autograd.grad(loss, h)
+            (gradient,) = torch.autograd.grad(sum(losses, torch.zeros(())), h)
         return h.detach() - self.scale * gradient
 
 

@@ -38,6 +38,7 @@ Deviations, and why:
 
 from collections.abc import Iterable
 from copy import deepcopy
+from typing import Any
 
 import torch
 from scipy.spatial import cKDTree
@@ -102,7 +103,8 @@ def resample(labels: Tensor, queries: int, rng: torch.Generator) -> Tensor:
 
 def adam(old: Iterable[nn.Parameter], new: Iterable[nn.Parameter], lr: float, faster: float) -> torch.optim.Adam:
     """The base's Adam (0, 0.9); the new weights learn faster."""
-    return torch.optim.Adam([{"params": old}, {"params": new, "lr": faster * lr}], lr, betas=(0.0, 0.9))
+    groups: list[dict[str, Any]] = [{"params": old}, {"params": new, "lr": faster * lr}]
+    return torch.optim.Adam(groups, lr, betas=(0.0, 0.9))
 
 
 class Trainer:

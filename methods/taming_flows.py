@@ -37,7 +37,7 @@ import torch
 from torch import Tensor
 
 from retouch.benchmark.budget import Budget
-from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.generators.flow import Flow
 from retouch.benchmark.task import Task
 
 MOMENTS = 256  # remember images that tell mu and sigma
@@ -63,9 +63,9 @@ class Roles:
 
 
 def edit(
-    generator: Generator, task: Task, budget: Budget, *, delta: float = 4.0, alpha: float = 0.6, gamma: float = 0.6,
+    generator: Flow, task: Task, budget: Budget, *, delta: float = 4.0, alpha: float = 0.6, gamma: float = 0.6,
     lr: float = 2e-4, batch: int = 8, tolerance: float = 0.15, stop_share: float = 0.01, share: float = 0.8,
-) -> Generator:  # fmt: skip
+) -> Flow:  # fmt: skip
     """Tame a flow.
 
     Args:
@@ -121,7 +121,7 @@ def symmetric_kl(p: Tensor, q: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def moments(generator: Generator, remember: Tensor, rng: torch.Generator) -> tuple[float, float]:
+def moments(generator: Flow, remember: Tensor, rng: torch.Generator) -> tuple[float, float]:
     """mu and sigma of the current model's bpd over at most 256 remember images."""
     bpd = torch.cat([generator.bits_per_dim(part, rng) for part in draw(remember, MOMENTS, rng).split(256)])
     return bpd.mean().item(), bpd.std().item()
@@ -133,7 +133,7 @@ def draw(images: Tensor, n: int, rng: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def stop(generator: Generator, task: Task, roles: Roles, step: int, t: float, near: float) -> tuple[bool, str]:
+def stop(generator: Flow, task: Task, roles: Roles, step: int, t: float, near: float) -> tuple[bool, str]:
     """Whether the end is reached, all forget images within `near` bpd of t or the share down, and what was seen."""
     if not roles.values:
         farthest = (generator.bits_per_dim(roles.forget, task.rng) - t).abs().max().item()
@@ -145,7 +145,7 @@ def stop(generator: Generator, task: Task, roles: Roles, step: int, t: float, ne
 
 
 @torch.no_grad()
-def pull(generator: Generator, images: Tensor, t: float, rng: torch.Generator) -> str:
+def pull(generator: Flow, images: Tensor, t: float, rng: torch.Generator) -> str:
     """How far forget images are from t, and what is left of the forget loss's slope there: a stall shows here."""
     d = generator.bits_per_dim(images, rng) - t
     slope = 2 * d.abs() * torch.sigmoid(d**2) * torch.sigmoid(-(d**2))
@@ -167,7 +167,7 @@ def most_steps(kind: str, train_steps: float) -> int:
     return max(1, min(MOST_STEPS[kind], round(train_steps / STEP_COST)))
 
 
-def assign_roles(generator: Generator, task: Task, stop_share: float) -> Roles:
+def assign_roles(generator: Flow, task: Task, stop_share: float) -> Roles:
     """Who is to be forgotten and what is to be remembered."""
     if not hasattr(generator, "bits_per_dim"):
         raise ValueError(f"taming needs exact likelihoods: a flow, not a {type(generator).__name__}")
@@ -180,7 +180,7 @@ def assign_roles(generator: Generator, task: Task, stop_share: float) -> Roles:
     raise ValueError(f"taming forgets a person or a category or rebalances an attribute; {task.kind} is none of these")
 
 
-def swapped_roles(generator: Generator, task: Task) -> Roles:
+def swapped_roles(generator: Flow, task: Task) -> Roles:
     """Rebalancing: the classes that samples show more often than the target are forgotten, the rare ones remembered."""
     target = torch.tensor(task.target["shares"], dtype=torch.float64)
     if (target < 0).any() or abs(target.sum() - 1) > 1e-6:

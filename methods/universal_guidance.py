@@ -42,7 +42,8 @@ class UniversallyGuided(Guided):
             x = x.detach().requires_grad_()
             epsilon = self.generator.module(x, t).sample
             logits = self.guide((x - (1 - a) ** 0.5 * epsilon) / a**0.5)
-            loss = sum(F.cross_entropy(logits[name], y, reduction="sum") for name, y in self.classes.items())
+            losses = (F.cross_entropy(logits[name], y, reduction="sum") for name, y in self.classes.items())
+            loss = sum(losses, torch.zeros(()))
             (gradient,) = torch.autograd.grad(loss, x)
         return epsilon.detach() + self.scale * (1 - a) ** 0.5 * gradient
 

@@ -17,7 +17,7 @@ def shows_unwanted(task: Task) -> Callable[[Tensor], Tensor]:
     attribute, values = task.target["attribute"], task.target.get("values")
     if attribute not in task.guide.attributes:
         raise ValueError(f"the guide does not know {attribute!r}; it knows {', '.join(task.guide.attributes)}")
-    classes = task.guide.network.heads[attribute].out_features
+    classes = task.guide.sizes[attribute]
     if not values or not set(values) <= set(range(classes)):
         raise ValueError(f"the target must name values of {attribute} from 0 to {classes - 1}, not {values}")
     return lambda images: torch.isin(task.guide.probs(images, attribute).argmax(1), torch.tensor(values))

@@ -57,10 +57,10 @@ def compare(a: str, b: str, *, track: str = "tiny", folder: str | os.PathLike[st
     except ImportError as error:
         raise ValueError(f"compare needs {error.name}: pip install 'retouch-bench[board]'") from None
     runs = load.read_folder(Path(folder) if folder else submissions_folder()).runs
-    rows = [_row(runs, name) for name in (a, b)]
+    one, other = (_row(runs, name) for name in (a, b))
     tasks = sorted(runs["task"].astype(str).unique())
     axes = ("goal", "quality")
-    return pd.concat([paired.pairs(runs, track, *rows, axis, tasks) for axis in axes], ignore_index=True)
+    return pd.concat([paired.pairs(runs, track, one, other, axis, tasks) for axis in axes], ignore_index=True)
 
 
 def _row(runs: pd.DataFrame, name: str) -> tuple[str, str]:

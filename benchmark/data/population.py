@@ -72,7 +72,7 @@ def uniforms(stream: str, index: np.ndarray) -> np.ndarray:
     """Chance in [0, 1), float64 (len(index), 64): a hash of (stream, index, column), so every row stands alone."""
     key = np.frombuffer(hashlib.sha256(stream.encode()).digest()[:8], "<u8")
     counter = index.astype(np.uint64)[:, None] * np.uint64(64) + np.arange(64, dtype=np.uint64)
-    z = key + np.uint64(0x9E3779B97F4A7C15) * counter  # splitmix64, its finaliser applied twice
+    z: np.ndarray = key + np.uint64(0x9E3779B97F4A7C15) * counter  # splitmix64, its finaliser applied twice
     for _ in range(2):
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -87,7 +87,7 @@ def render(people: dict[str, np.ndarray], shots: dict[str, np.ndarray], size: in
 def _draw(p: SimpleNamespace, size: int) -> np.ndarray:
     """One batch, back to front. `p` has every parameter as (n,)."""
     colours = _colours(p)
-    p = SimpleNamespace(**{name: np.float32(v)[:, None, None] for name, v in vars(p).items()}, **colours)
+    p = SimpleNamespace(**{name: v.astype(np.float32)[:, None, None] for name, v in vars(p).items()}, **colours)
     canvas = Canvas(len(p.skin), size)
     _place(p, *canvas.grid)
     head = (_back_hair, _head, _beard, _fringe, _eyes, _brows, _nose, _mouth, _glasses, _hat)
@@ -103,8 +103,8 @@ def _colours(p: SimpleNamespace) -> dict[str, np.ndarray]:
     hair = np.where(p.dark_hair[:, None, None, None] == 1, blend(DARK_HAIR, p.hair), blend(LIGHT_HAIR, p.hair))
     return {
         "skin_rgb": skin,
-        "shade_rgb": skin * np.float32([0.80, 0.70, 0.68]).reshape(1, 3, 1, 1),
-        "blush_rgb": skin * np.float32([1.0, 0.72, 0.70]).reshape(1, 3, 1, 1),
+        "shade_rgb": skin * np.array([0.80, 0.70, 0.68], np.float32).reshape(1, 3, 1, 1),
+        "blush_rgb": skin * np.array([1.0, 0.72, 0.70], np.float32).reshape(1, 3, 1, 1),
         "hair_rgb": hair,
         "hair_back_rgb": hair * 0.82,
         "beard_rgb": hair * 0.62,

@@ -53,4 +53,4 @@ def blend(stops: list[tuple[int, int, int]], t: np.ndarray) -> np.ndarray:
 
 def rgb(colour: tuple[int, int, int]) -> np.ndarray:
     """A colour as a layer, float32 (1, 3, 1, 1)."""
-    return np.float32(colour).reshape(1, 3, 1, 1)
+    return np.array(colour, np.float32).reshape(1, 3, 1, 1)

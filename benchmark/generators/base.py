@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -24,15 +25,12 @@ class Generator:
     module: nn.Module
     shape: tuple[int, int, int]
     parts: ClassVar[tuple[str, ...]] = ("module",)
+    build: Callable[..., None]  # makes the modules; each family has settings of its own
 
     def __init__(self, config: dict[str, Any], lr: float = 1e-3) -> None:
         self.config, self.lr = dict(config), lr
         self.build(**config)
         self.optimizers: list[torch.optim.Optimizer] = []
-
-    def build(self, **config: Any) -> None:
-        """Make the modules."""
-        raise NotImplementedError
 
     def prepare(self, images: Tensor) -> None:
         """Take what is fixed before the first step from the uint8 training images (N, C, H, W): here nothing."""

@@ -39,6 +39,7 @@ class Diffusion(Generator):
     channels * patch^2 channels, whose samples, by diffusers too, are images with their patches stacked.
     """
 
+    module: UNet2DModel
     family = "diffusion"
 
     def build(self, *, channels: int, size: int, sampling_steps: int = 20, patch: int = 1, **unet: Any) -> None:

@@ -21,6 +21,8 @@ TITLE = "Flows"
 class ActNorm(nn.Module):
     """Per-channel affine map, set on the first batch to zero mean and unit variance (Glow, section 3.1)."""
 
+    ready: Tensor
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, channels, 1, 1))
@@ -41,6 +43,9 @@ class ActNorm(nn.Module):
 
 class InvertibleConv(nn.Module):
     """1x1 convolution with weight P L (U + diag(s)), log|det| = sum log|s| (Glow, equation 11)."""
+
+    permutation: Tensor
+    sign: Tensor
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -67,8 +72,8 @@ class InvertibleConv(nn.Module):
 def zero_conv(inputs: int, outputs: int) -> nn.Conv2d:
     """3x3 convolution that starts at zero, so that every coupling and prior starts as the identity."""
     conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-    nn.init.zeros_(conv.weight)
-    nn.init.zeros_(conv.bias)
+    for parameter in conv.parameters():
+        nn.init.zeros_(parameter)
     return conv
 
 
@@ -146,7 +151,7 @@ class Glow(nn.Module):
         codes, h = [], x - 0.5
         for steps, prior, shape in zip(self.levels, self.priors, self.shapes, strict=True):
             h = F.pixel_unshuffle(h, 2)
-            for layer in (layer for step in steps for layer in step):
+            for layer in (layer for step in steps.children() for layer in step.children()):
                 h, logdet = layer(h)
                 log_p = log_p + logdet
             z, h = h.split([shape[0], h.shape[1] - shape[0]], 1)
@@ -159,12 +164,12 @@ class Glow(nn.Module):
     def inverse(self, codes: Tensor) -> Tensor:
         """Images (N, C, H, W) from codes (N, D)."""
         parts = codes.split([math.prod(shape) for shape in self.shapes], 1)
-        h = None
+        h = codes.new_zeros(len(codes), 0, *self.shapes[-1][1:])
         for steps, prior, shape, eps in reversed(list(zip(self.levels, self.priors, self.shapes, parts, strict=True))):
             eps = eps.view(-1, *shape)
-            mu, log_sigma = prior(eps.new_zeros(len(eps), 1, *shape[1:]) if h is None else h)
+            mu, log_sigma = prior(h if h.shape[1] else eps.new_zeros(len(eps), 1, *shape[1:]))
             z = mu + log_sigma.exp() * eps
-            h = z if h is None else torch.cat([z, h], 1)
+            h = torch.cat([z, h], 1)
             for layer in (layer for step in reversed(steps) for layer in reversed(step)):
                 h = layer.inverse(h)
             h = F.pixel_shuffle(h, 2)
@@ -178,18 +183,19 @@ class Flow(Generator):
     flow's last coupling alone.
     """
 
+    module: Glow | PcaFlow
     family = "flow"
 
     def build(
         self, *, channels: int, size: int, bits: int = 5, temperature: float = 1.0,
-        detail_temperature: float | None = None, **network: int | bool,
+        detail_temperature: float | None = None, **network: Any,
     ) -> None:  # fmt: skip
         self.shape, self.bins = (channels, size, size), 2**bits
         self.module = (PcaFlow if "axes" in network else Glow)(channels, size, **network)
         self.latent_dim = self.module.dim
         self.temperature = torch.full((self.latent_dim,), temperature)
         if detail_temperature is not None:
-            self.temperature[self.module.axes :] = detail_temperature
+            self.temperature[network["axes"] :] = detail_temperature
 
     def prepare(self, images: Tensor) -> None:
         """Give a PCA flow its coordinates: those of 20,000 training images at most."""

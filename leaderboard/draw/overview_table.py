@@ -18,7 +18,8 @@ Cells = Mapping[tuple[str, str], Any]  # one row of the overview: (task, number)
 
 
 def _three(row: Cells, task: str, name: str) -> tuple[float, float, float]:
-    return tuple(float(row.get((task, f"{name}{end}"), math.nan)) for end in frame.ENDS)
+    value, low, high = (float(row.get((task, f"{name}{end}"), math.nan)) for end in frame.ENDS)
+    return value, low, high
 
 
 def _group(row: Cells, task: str, query: dict[str, str]) -> str:

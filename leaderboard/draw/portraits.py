@@ -35,8 +35,7 @@ def _names(table: Mapping[str, Any], n: int) -> list[str]:
 def shares(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
     """Each class's share: base, edited with its interval, and the target as a bar to be reached."""
     table = details.get("shares")
-    values = _numbers(table.get("values")) if isinstance(table, Mapping) else None
-    if values is None:
+    if not isinstance(table, Mapping) or (values := _numbers(table.get("values"))) is None:
         return None
     of, names = theme.look(dark), _names(table, len(values))
     low, high, base, target = (_numbers(table.get(key), len(values)) for key in ("low", "high", "base", "target"))

@@ -32,11 +32,10 @@ def _layout(details: Mapping[str, Any]) -> tuple[int, list[str], list[list[str]]
     sheet = details.get("sheet")
     if not isinstance(sheet, Mapping) or not isinstance(sheet.get("columns"), int) or not 0 < sheet["columns"] <= 64:
         return None
-    rows = [str(name)[:20] for name in sheet.get("rows") or []] if isinstance(sheet.get("rows"), list) else []
-    verdicts = sheet.get("verdicts") if isinstance(sheet.get("verdicts"), list) else []
+    rows, verdicts = (value if isinstance(value := sheet.get(name), list) else [] for name in ("rows", "verdicts"))
     attribute = str(sheet.get("attribute", ""))
     texts = [[words.label(attribute, v)[:24] for v in line] for line in verdicts if isinstance(line, list)]
-    return sheet["columns"], rows or ["base", "edited"], texts
+    return sheet["columns"], [str(name)[:20] for name in rows] or ["base", "edited"], texts
 
 
 def cut(path: Path, columns: int, rows: int) -> list[list[str]] | None:
@@ -72,7 +71,7 @@ def html(of: Records, row: Mapping[str, Any], details: Mapping[str, Any]) -> str
     """Before and after, from the same latents, with the judge's verdict on each; empty where there is no picture."""
     path, layout = of.sheet(row), _layout(details)
     images = cut(path, layout[0], len(layout[1])) if layout else None
-    if images is None:
+    if layout is None or images is None:
         whole = picture(path)
         return f'<div class="rt"><img class="whole" src="{whole}" alt="base and edited"></div>' if whole else ""
     columns, names, verdicts = layout

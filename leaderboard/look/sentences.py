@@ -18,7 +18,8 @@ def comparison(goal: pd.DataFrame, quality: pd.DataFrame, a: str, b: str) -> str
     if goal.empty:
         return f"{a} and {b} have no instance in common that both ran with the same seed, so nothing can be compared."
     wins: dict[str, list[str]] = {a: [], b: []}
-    even, single = [], []
+    even: list[str] = []
+    single: list[str] = []
     for task, part in goal.groupby("task", sort=False):
         above, below, total = clear(part)
         for name, count in ((a, above), (b, below)):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,10 +44,11 @@ def choose(table: pd.DataFrame, records: Records, wish: Wish) -> tuple[pd.DataFr
     return left, rows[~fits].sort_values("score", ascending=False)
 
 
-def obstacles(row: dict[str, object], records: Records, wish: Wish) -> dict[str, object]:
+def obstacles(row: dict[str, Any], records: Records, wish: Wish) -> dict[str, Any]:
     """What stands between a row and the wish, kind -> value; empty where it fits. `look.sentences` has the words."""
     may = {need for have in wish.have for need in HAVE.get(have, ())}
-    name, kinds = str(row["submission"]), {}
+    name = str(row["submission"])
+    kinds: dict[str, Any] = {}
     lacking = [need for need in records.access(name) if need not in may]
     if lacking:
         kinds["access" if name in records.manifests else "access unknown"] = lacking

@@ -40,7 +40,7 @@ def place(folder: Path) -> Path:
 
 def _code() -> str:
     """Hash of what decides how a record is read: a change of schema, tracks or scales makes the index anew."""
-    files = [Path(module.__file__) for module in (records, frame, versions)]
+    files = [Path(str(module.__file__)) for module in (records, frame, versions)]
     files += [*sorted(tracks.FOLDER.glob("*/track.toml")), *sorted(tracks.FOLDER.glob("*/scale.json"))]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 

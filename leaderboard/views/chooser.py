@@ -1,5 +1,7 @@
 """Chooser: what I have, what I may spend, what I insist on: which methods are left."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -46,7 +48,7 @@ left, out = choose.choose(tables.add_ties(view.scores), view.records, wish)
 marks, titles = shell.marks(view, look), view.titles()
 
 
-def line(row: dict[str, object], last: str) -> list[str]:
+def line(row: dict[str, Any], last: str) -> list[str]:
     """The cells of a row."""
     name, point = str(row["submission"]), str(row["point"])
     goal, good = ([row[column] for column in frame.with_ends(name)] for name in frame.SCALED)

@@ -64,7 +64,7 @@ else:
     )
 
 
-def portrait(record: object) -> None:
+def portrait(record: records.Record) -> None:
     """The picture that fits the task."""
     drops = {k: (m.value, *records.ends(m)) for k, m in record.metrics.items()}
     drawn = [

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -127,7 +128,7 @@ def _parquet(shown: pd.DataFrame) -> Callable[[], bytes]:
     return lambda: shown.to_parquet(index=False)
 
 
-def chart(figure: object, key: str, alt: str, **more: object) -> object:
+def chart(figure: Any, key: str, alt: str, **more: Any) -> Any:
     """A figure in the page's own look; the camera in its corner saves it as SVG or PNG."""
     kind = st.session_state.get("figure") or st.query_params.get("figure")
     kind = kind if kind in FORMATS else FORMATS[0]

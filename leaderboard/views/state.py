@@ -5,9 +5,11 @@ hostile address) falls back to the default.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import streamlit as st
 
+Width = int | Literal["stretch"]
 KEEP = "kept:"  # what stays when another page is opened, since that clears the address
 
 
@@ -26,12 +28,12 @@ def _write(name: str, text: str | None) -> None:
 
 def choice(label: str, name: str, options: Sequence[str], *, default: str | None = None,
            show: Callable[[str], str] = str, segmented: bool = False, help: str | None = None,
-           width: int | str = "stretch", always: bool = False) -> str:  # fmt: skip
+           width: Width = "stretch", always: bool = False) -> str:  # fmt: skip
     """One of several: a select box, or a segmented control.
 
     always: stands in the address even where it is the default, since the default may be another one tomorrow.
     """
-    first = default if default in options else options[0]
+    first = options[0] if default is None or default not in options else default
     if st.session_state.get(name) not in options:
         asked = _read(name)
         st.session_state[name] = asked if asked in options else first
@@ -80,7 +82,7 @@ def switch(label: str, name: str, *, help: str | None = None) -> bool:
     return value
 
 
-def text(label: str, name: str, *, placeholder: str = "", width: int | str = "stretch") -> str:
+def text(label: str, name: str, *, placeholder: str = "", width: Width = "stretch") -> str:
     """A line of text, at most 80 characters."""
     if name not in st.session_state:
         st.session_state[name] = (_read(name) or "")[:80]

@@ -1,5 +1,7 @@
 """A task: what is asked and revealed, the data, the base, the judge's error, every run, and what the table resolves."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -71,7 +73,7 @@ headings = [numbers.short(n) for n in extra]
 head = ["method", "point", "instance", "seed", "goal", "quality", *headings, "cost", "record"]
 
 
-def line(row: dict[str, object]) -> list[str]:
+def line(row: dict[str, Any]) -> list[str]:
     """The cells of one run."""
     status = "stale" if row["stale"] else str(row["status"])
     goal = (
