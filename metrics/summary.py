@@ -26,9 +26,9 @@ class Aggregate:
 def aggregate(scores: np.ndarray, *, level: float = 0.95, draws: int = DRAWS, seed: int = 0) -> Aggregate:
     """scores: (instances, seeds); (instances,) means one seed each. n is the number of runs."""
     scores = _scores(scores, "scores")
-    draws, widen, note = _resample(scores, draws, level, seed)
-    mean = _estimate(float(scores.mean()), draws.mean(1), widen, scores, level, note)
-    iqm = _estimate(float(_middle(scores.reshape(1, -1))[0]), _middle(draws), widen, scores, level, note)
+    resampled, widen, note = _resample(scores, draws, level, seed)
+    mean = _estimate(float(scores.mean()), resampled.mean(1), widen, scores, level, note)
+    iqm = _estimate(float(_middle(scores.reshape(1, -1))[0]), _middle(resampled), widen, scores, level, note)
     return Aggregate(mean, iqm)
 
 

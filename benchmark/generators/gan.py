@@ -81,8 +81,8 @@ class Gan(Generator):
     `augment` names what `train_step` does to images before D sees them (see `diffaugment`).
     """
 
-    module: Synthesis
-    discriminator: Discriminator
+    module: Synthesis | ResidualSynthesis
+    discriminator: Discriminator | ResidualDiscriminator
     family = "gan"
     parts = ("module", "discriminator")
 

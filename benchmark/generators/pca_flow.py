@@ -21,6 +21,8 @@ class Rotation(nn.Module):
     orthogonal whatever U holds, so half precision costs no exactness. Its first K columns are those it is `fit` to.
     """
 
+    reflectors: Tensor
+
     def __init__(self, dim: int, axes: int) -> None:
         super().__init__()
         self.register_buffer("reflectors", torch.eye(dim, axes))
@@ -82,6 +84,10 @@ class PcaFlow(nn.Module):
     Args: channels, size (H = W), axes K, couplings, hidden (their width), detail (width of the others' coupling).
     """
 
+    mean: Tensor
+    log_scale: Tensor
+    orders: Tensor
+
     def __init__(self, channels: int, size: int, axes: int, couplings: int, hidden: int, detail: int) -> None:
         super().__init__()
         self.shape, self.axes, self.dim = (channels, size, size), axes, channels * size**2
@@ -90,8 +96,8 @@ class PcaFlow(nn.Module):
         self.register_buffer("log_scale", torch.zeros(self.dim))
         order = torch.Generator().manual_seed(0)
         self.register_buffer("orders", torch.stack([torch.randperm(axes, generator=order) for _ in range(couplings)]))
-        self.half = axes // 2
-        self.couplings = nn.ModuleList(VectorCoupling(self.half, axes - self.half, hidden) for _ in range(couplings))
+        self.front = axes // 2
+        self.couplings = nn.ModuleList(VectorCoupling(self.front, axes - self.front, hidden) for _ in range(couplings))
         self.detail = VectorCoupling(axes, self.dim - axes, detail, width=4.0)
 
     @torch.no_grad()
@@ -113,7 +119,7 @@ class PcaFlow(nn.Module):
         b, log_det = self.detail(u, b)
         log_det = log_det - self.log_scale.sum()
         for order, coupling in zip(self.orders, self.couplings, strict=True):
-            kept, changed = u[:, order].split([self.half, self.axes - self.half], 1)
+            kept, changed = u[:, order].split([self.front, self.axes - self.front], 1)
             changed, more = coupling(kept, changed)
             u, log_det = torch.cat([kept, changed], 1), log_det + more
         z = torch.cat([u, b], 1)
@@ -123,7 +129,7 @@ class PcaFlow(nn.Module):
         """Images (N, C, H, W) from codes (N, D)."""
         u, b = z.split([self.axes, self.dim - self.axes], 1)
         for order, coupling in zip(self.orders.flip(0), reversed(self.couplings), strict=True):
-            kept, changed = u.split([self.half, self.axes - self.half], 1)
+            kept, changed = u.split([self.front, self.axes - self.front], 1)
             u = torch.cat([kept, coupling.inverse(kept, changed)], 1)[:, order.argsort()]
         y = torch.cat([u, self.detail.inverse(u, b)], 1) * self.log_scale.exp()
         return (self.rotation.inverse(y) + self.mean).view(-1, *self.shape)
