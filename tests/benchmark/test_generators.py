@@ -148,5 +148,5 @@ def test_a_patched_diffusion_is_diffusers_unet_on_stacked_pixels(tmp_path):
 
 
 def test_unknown_family_is_named():
-    with pytest.raises(ValueError, match="flow, gan and diffusion"):
+    with pytest.raises(ValueError, match="flow, gan, diffusion"):
         family("vae")
