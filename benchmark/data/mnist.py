@@ -19,11 +19,14 @@ ALLOW = "--download for `retouch pretrain`, RETOUCH_DOWNLOAD=1 elsewhere"
 FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
-def mnist(name: str, split: str, *, n: int | None = None, without: tuple[int, ...] = ()) -> Images:
+def mnist(
+    name: str, split: str, *, n: int | None = None, counts: list[int] | None = None, without: tuple[int, ...] = ()
+) -> Images:
     """A split of "mnist" or "fashion_mnist", (N, 1, 32, 32); "heldout" is the official test set.
 
     Args:
-        n: the first n images only; without: categories to leave out.
+        n: the first n images only; counts: the first so many of each category 0..9 only.
+        without: categories to leave out.
 
     Raises:
         FileNotFoundError: the files are not there or damaged, and no download was asked for, or none is to be had.
@@ -35,6 +38,12 @@ def mnist(name: str, split: str, *, n: int | None = None, without: tuple[int, ..
     labels = dataset.targets.numpy().astype(np.int64)[first:last]
     images = np.pad(dataset.data.numpy()[first:last, None], ((0, 0), (0, 0), (2, 2), (2, 2)))
     keep = ~np.isin(labels, without)
+    if counts is not None:
+        rank = np.empty(len(labels), np.int64)  # of each image within its category
+        for category in range(len(counts)):
+            (rows,) = np.nonzero(labels == category)
+            rank[rows] = np.arange(len(rows))
+        keep &= rank < np.asarray(counts)[labels]
     return Images(images[keep][:n], {"category": labels[keep][:n]}, {"category": list(dataset.classes)})
 
 

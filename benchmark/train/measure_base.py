@@ -18,7 +18,7 @@ from retouch.benchmark.judges import Judge, Verdict
 from retouch.benchmark.support.files import write_atomically
 from retouch.benchmark.support.pictures import sheet
 from retouch.benchmark.train.card import HELD_OUT, drawn, rounded
-from retouch.benchmark.train.gaussians import mixture_samples
+from retouch.benchmark.train.gaussians import Mixture
 from retouch.benchmark.train.memorising import memorising
 
 SAMPLES = 2000
@@ -41,7 +41,9 @@ def measure_base(generator: Generator, plan: dict[str, Any], folder: Path) -> di
     view = judge.look(samples)
     found: dict[str, Any] = {"samples": SAMPLES, "seconds_per_image": round(seconds / SAMPLES, 6)}
     found["space"] = plan.get("encoder", plan["judge"])
-    found["quality"] = _quality(_features(plan, judge), samples, train.images, held.images)
+    mixture = Mixture(train.images, getattr(generator, "bins", 256))
+    sets = {"samples": samples, "training_images": train.images[:SAMPLES], "gaussians": mixture.sample(SAMPLES)}
+    found["quality"] = _quality(_features(plan, judge), sets, held.images)
     heads = judge.card["measured"]["confusion"]
     found["shares"] = {head: _shares(judge, head, view, train.labels[head]) for head in heads}
     if view.identities is not None:
@@ -49,8 +51,9 @@ def measure_base(generator: Generator, plan: dict[str, Any], folder: Path) -> di
     found["memory"] = memorising(samples, train.images, held.images)
     if generator.family == "flow":
         found["bits_per_dim"] = {
-            name: _bits(generator, images[:SAMPLES])
-            for name, images in (("train", train.images), ("heldout", held.images))
+            "train": _bits(generator, train.images[:SAMPLES]),
+            "heldout": _bits(generator, held.images[:SAMPLES]),
+            "gaussians_heldout": _mean(mixture.bits_per_dim(held.images[:SAMPLES])),
         }
     return found
 
@@ -81,11 +84,10 @@ def _features(plan: dict[str, Any], judge: Judge) -> Callable[[np.ndarray], np.n
 
 
 def _quality(
-    features: Callable[[np.ndarray], np.ndarray], samples: np.ndarray, train: np.ndarray, held: np.ndarray
+    features: Callable[[np.ndarray], np.ndarray], sets: dict[str, np.ndarray], held: np.ndarray
 ) -> dict[str, dict[str, Any]]:
-    """The feature metrics of samples, training images and the mixture of Gaussians, all against held-out images."""
+    """The feature metrics of each set of images against held-out ones."""
     real, n = features(held), min(SAMPLES, len(held))  # neighbours are counted at equal numbers: coverage grows with n
-    sets = {"samples": samples, "training_images": train[:SAMPLES], "gaussians": mixture_samples(train, SAMPLES)}
     seen = {name: features(images) for name, images in sets.items()}
     found = {name: {"fd": metrics.fd(rows, real)} | metrics.prdc(rows[:n], real[:n]) for name, rows in seen.items()}
     return {name: {key: rounded(one) for key, one in suite.items()} for name, suite in found.items()}
@@ -117,10 +119,13 @@ def _by_class(data_shares: np.ndarray, shares: Iterable[metrics.Estimate]) -> di
 
 @torch.no_grad()
 def _bits(flow: Any, images: np.ndarray) -> dict[str, float]:
-    """Mean bits per dimension of uint8 images (N, C, H, W), with its interval over images."""
+    """Mean bits per dimension of uint8 images (N, C, H, W)."""
     flow.module.eval()
     rng = torch.Generator().manual_seed(0)
-    bits = torch.cat([flow.bits_per_dim(part, rng) for part in torch.from_numpy(images).split(250)])
-    half = 1.96 * float(bits.std()) / len(bits) ** 0.5
-    value = float(bits.mean())
+    return _mean(torch.cat([flow.bits_per_dim(part, rng) for part in torch.from_numpy(images).split(250)]).numpy())
+
+
+def _mean(values: np.ndarray) -> dict[str, float]:
+    """Mean of values (N,) with its interval over images."""
+    value, half = float(values.mean()), 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5
     return {"value": round(value, 4), "low": round(value - half, 4), "high": round(value + half, 4)}

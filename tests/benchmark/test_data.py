@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from retouch.benchmark import data
+from retouch.benchmark.data import mnist
 from retouch.benchmark.data.digits import SPLITS, digits
 
 
@@ -50,6 +51,9 @@ def test_unpacked_files_in_torchvisions_layout_are_read(cache, monkeypatch, tmp_
     held = data.load({"name": "mnist"}, "heldout")
     assert held.images.shape == (10, 1, 32, 32) and held.labels["category"].tolist() == list(range(10))
     assert not held.images[:, :, :2].any()
+    monkeypatch.setattr(mnist, "SPLITS", {"train": (0, 40), "heldout": (0, 10)})
+    some = data.load({"name": "mnist", "counts": [4, 3, 2, 1, 0, 0, 0, 0, 9, 1], "without": [9]}, "train")
+    assert np.bincount(some.labels["category"]).tolist() == [4, 3, 2, 1, 0, 0, 0, 0, 4]
 
 
 def packed():

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from retouch.benchmark import data, weights
-from retouch.benchmark.train.gaussians import mixture_samples
+from retouch.benchmark.train.gaussians import Mixture
 from retouch.benchmark.train.measure_base import beside, held_out, measure_base
 from retouch.benchmark.train.memorising import memorising, nearest_distances
 
@@ -48,7 +48,7 @@ def test_held_out_images_are_no_copies_and_neither_are_gaussians(train):
     half = np.random.default_rng(0).permutation(len(held))
     found = memorising(held[half[:200]], train, held[half[200:]])
     assert found["near"]["low"] < 0.03 < 0.1 and found["near"]["value"] < 0.06
-    assert memorising(mixture_samples(train, 500), train, held)["near"]["value"] < 0.1
+    assert memorising(Mixture(train).sample(500), train, held)["near"]["value"] < 0.1
 
 
 def test_the_nearest_image_is_found_whatever_the_batch():
@@ -59,11 +59,20 @@ def test_the_nearest_image_is_found_whatever_the_batch():
 
 
 def test_the_mixture_has_the_images_mean_and_spread_and_repeats_itself(train):
-    samples = mixture_samples(train, 1000)
+    samples = Mixture(train).sample(1000)
     assert samples.shape == (1000, 1, 8, 8) and samples.dtype == np.uint8
     assert samples.mean(0) == pytest.approx(train.mean(0), abs=12)
     assert samples.std(0).mean() == pytest.approx(train.std(0).mean(), rel=0.1)
-    assert (mixture_samples(train, 10, seed=3) == mixture_samples(train, 10, seed=3)).all()
+    assert (Mixture(train, seed=3).sample(10) == Mixture(train, seed=3).sample(10)).all()
+
+
+def test_the_mixtures_bits_are_those_of_its_density():
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (4000, 1, 4, 4), dtype=np.uint8)
+    assert Mixture(noise, bins=16).bits_per_dim(noise).mean() == pytest.approx(4, abs=0.3)  # uniform: log2 of the bins
+    spread = rng.normal(128, 20, (4000, 3, 8, 8)).round().clip(0, 255).astype(np.uint8)
+    entropy = np.log2(20 * np.sqrt(2 * np.pi * np.e))  # of one level's normal, in bits; most axes are "others" here
+    assert Mixture(spread).bits_per_dim(spread).mean() == pytest.approx(entropy, abs=0.05)
 
 
 def test_held_out_images_come_in_the_proportions_of_an_uneven_training_set():
