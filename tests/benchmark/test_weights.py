@@ -13,6 +13,7 @@ from retouch.benchmark.train import pretrain
 
 CARDS = {p.parent.name: json.loads(p.read_text()) for p in sorted(weights.ROOT.glob("*/card.json"))}
 GENERATORS = {name: card for name, card in CARDS.items() if card["family"] in ("flow", "gan", "diffusion")}
+ENSEMBLES = {name: card for name, card in CARDS.items() if card["family"] == "ensemble"}
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -84,6 +85,49 @@ def test_judges_meet_their_bars():
     faces = CARDS["faces-judge"]["measured"]
     assert faces["true_accepts"] >= 0.9 and faces["false_accepts"] <= 0.0011
     assert min(faces["accuracy"].values()) >= 0.97
+
+
+JUDGED = {"digits": 0.96, "faces": 0.9, "rendered": 0.9, "mnist": 0.98, "fashion": 0.85}  # balanced, unclear is wrong
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_an_ensemble_meets_its_gate_with_views_that_cost_little(name):
+    measured, views = ENSEMBLES[name]["measured"], ENSEMBLES[name]["recipe"]["views"]
+    gate = JUDGED[name.removesuffix("-judges")]
+    for member in measured["members"]:
+        assert min(head["value"] for head in member["balanced_accuracy"].values()) >= gate
+        assert min(head["value"] for head in member["auc"].values()) >= 0.98
+    for view in views:
+        costs = np.subtract(measured["views"]["plain"], measured["views"][view])
+        assert costs.max() <= 0.02, f"{view} costs a member {costs.max():.3f} of its accuracy on clean images"
+    assert measured["attacks"]["13"]["wrong"] <= 0.02 < measured["attacks"]["13"]["unclear"]
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_three_judges_differ_in_architecture_and_seed_and_from_the_guide(name):
+    members = [CARDS[member] for member in ENSEMBLES[name]["recipe"]["members"]]
+    assert len({card["config"]["trunk"] for card in members}) == len(members) == 3
+    assert len({card["seed"] for card in members}) == 3
+    guide = CARDS[ENSEMBLES[name]["recipe"]["guide"]]
+    assert guide["config"]["trunk"] not in {card["config"]["trunk"] for card in members}
+
+
+@pytest.mark.parametrize("name", [name for name in CARDS if name.endswith("-encoder-a")])
+def test_two_encoders_differ_in_architecture_seed_and_images(name):
+    a, b = CARDS[name], CARDS.get(name[:-1] + "b")
+    if b is None:
+        pytest.skip("its companion is not trained yet")
+    assert a["config"]["trunk"] != b["config"]["trunk"] and a["seed"] != b["seed"]
+    assert a["recipe"]["split"] == b["recipe"]["split"] == "judge" and a["recipe"]["part"] != b["recipe"]["part"]
+
+
+@pytest.mark.parametrize("name", [name for name, card in CARDS.items() if card["family"] == "encoder"])
+def test_an_encoder_sees_kinds_and_damage(name):
+    measured = CARDS[name]["measured"]
+    for label, seen in measured["neighbours"].items():
+        assert seen["low"] >= seen["chance"] + 0.4 * (1 - seen["chance"]), label
+    assert measured["effective_features"] >= 8
+    assert measured["fd"]["none"]["low"] <= 0.05 < measured["fd"]["blur"]["low"]
 
 
 def test_a_judge_is_as_good_as_its_card_says():
