@@ -26,16 +26,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan, Synthesis, to_float
 from retouch.benchmark.task import Task
-from retouch.methods.unwanted import shows_unwanted
+from retouch.methods.target import shows_unwanted
+from retouch.methods.training import BATCH, average_weights, descend, draw_batch, game_optimizers
 
-DRAWN = 4000  # own images that are sorted into negatives and positives
-FISHER = 32  # images that tell F, as in the authors' code
-BATCH, EMA = 64, 0.98
+SAMPLES = 4000  # own images that are sorted into negatives and positives
+FISHER = 32  # images from which F is estimated, as in the authors' code
+EMA = 0.98
 
 FORMS: dict[str, Callable[[Tensor], Tensor]] = {  # L_rep of the squared distance, in units of alpha^-1
     "IL2": lambda d2: 1 / d2,
@@ -66,24 +66,25 @@ def edit(
     elastic = penalty(adapted, fisher(adapted, task), theta_g, lam)
     play(adapted, negatives, elastic, task, budget, max(1, round(adapt * budget.train_steps)), lr)
     theta_n = weights(adapted)
-    repelled = repulsion(generator, theta_g, theta_n, form, gamma)
+    repel = repulsion(generator, theta_g, theta_n, form, gamma)
     steps = max(1, round((share - adapt) * budget.train_steps))
-    generator.module = play(generator, positives, repelled, task, budget, steps, lr)
+    generator.module = play(generator, positives, repel, task, budget, steps, lr)
     return generator
 
 
 def feedback(generator: Gan, task: Task) -> tuple[Tensor, Tensor]:
     """The generator's own images, uint8: those with an unwanted value, and the others."""
     shows = shows_unwanted(task)
-    images = generator.sample(DRAWN, task.rng)
-    bad = shows(images)
-    if bad.sum() < 2 or (~bad).sum() < 2:
-        raise ValueError(f"the guide sees the target in {int(bad.sum())} of {DRAWN} samples: 2 of each kind are needed")
-    return images[bad], images[~bad]
+    images = generator.sample(SAMPLES, task.rng)
+    negative = shows(images)
+    n = int(negative.sum())
+    if min(n, SAMPLES - n) < 2:
+        raise ValueError(f"the guide sees the target in {n} of {SAMPLES} samples: 2 of each kind are needed")
+    return images[negative], images[~negative]
 
 
 def weights(generator: Gan) -> Tensor:
-    """theta, all parameters of G in a row."""
+    """theta: all parameters of G in a row."""
     return parameters_to_vector(generator.module.parameters()).detach()
 
 
@@ -107,31 +108,22 @@ def penalty(generator: Gan, f: Tensor, theta_g: Tensor, lam: float) -> Callable[
 def repulsion(generator: Gan, theta_g: Tensor, theta_n: Tensor, form: str, gamma: float) -> Callable[[], Tensor]:
     """gamma L_rep of the distance to theta_N, in units of the distance from theta_G to theta_N."""
     unit = ((theta_g - theta_n) ** 2).sum()
-    here = lambda: parameters_to_vector(generator.module.parameters())  # noqa: E731
-    return lambda: gamma * FORMS[form](((here() - theta_n) ** 2).sum() / unit)
+    theta = lambda: parameters_to_vector(generator.module.parameters())  # noqa: E731
+    return lambda: gamma * FORMS[form](((theta() - theta_n) ** 2).sum() / unit)
 
 
 def play(
     gan: Gan, images: Tensor, extra: Callable[[], Tensor], task: Task, budget: Budget, steps: int, lr: float
 ) -> Synthesis:
-    """Continue the pre-training's game on uint8 images, `extra` added to G's loss; returns the average of G."""
-    g_adam = torch.optim.Adam(gan.module.parameters(), lr * gan.lr, (0.0, 0.9))
-    d_adam = torch.optim.Adam(gan.discriminator.parameters(), 2 * lr * gan.lr, (0.0, 0.9))
-    average = AveragedModel(gan.module, multi_avg_fn=get_ema_multi_avg_fn(EMA), use_buffers=True)
+    """Continue the pre-training's game on uint8 images, `extra` added to G's loss; return the average of G."""
+    g_adam, d_adam = game_optimizers(gan, lr)
+    average = average_weights(gan.module, EMA)
     for _ in budget.steps(steps):
         gan.module.train()
-        rows = torch.randint(len(images), (min(BATCH, len(images)),), generator=task.rng)
-        real = to_float(images[rows].to(gan.device))
+        real = to_float(draw_batch(images, min(BATCH, len(images)), task.rng).to(gan.device))
         fake = gan.module(gan.latent(len(real), task.rng).to(gan.device))
         d_loss = F.relu(1 - gan.discriminator(real)).mean() + F.relu(1 + gan.discriminator(fake.detach())).mean()
         descend(d_adam, d_loss)
         descend(g_adam, extra() - gan.discriminator(fake).mean())
         average.update_parameters(gan.module)
     return cast(Synthesis, average.module)
-
-
-def descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One step."""
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()

@@ -8,7 +8,6 @@ Two attributes have the axes of either.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from torch import Tensor
 from retouch.benchmark.generators.base import BATCH, Generator
 from retouch.benchmark.joint import names
 from retouch.benchmark.task import Task
+from retouch.methods.target import shares_or_even
 
 PROBES = 2000  # latents that the guide looks at for a boundary
 PERCENTILES = 0.005, 0.995  # of the signed distances: values 0 and 1
@@ -42,14 +42,14 @@ def find_boundaries(generator: Generator, task: Task, directions: int) -> Bounda
     if directions < 1:
         raise ValueError(f"directions must be at least 1, not {directions}")
     z = generator.latent(PROBES, task.rng)
-    images, found = decode(generator, z), []
+    images, axes = decode(generator, z), []
     for attribute in names(task.target["attribute"]):
         values = task.guide.probs(images, attribute).argmax(1)
         if len(values.unique()) < 2:
             raise ValueError(f"the guide sees one value of {attribute!r} in {PROBES} samples: there is nothing to part")
         svm = LinearSVC(C=0.1, class_weight="balanced", dual=False).fit(z.numpy(), values.numpy())
-        found.append(principal(torch.tensor(svm.coef_).float(), torch.tensor(svm.intercept_).float(), directions))
-    return Boundaries(torch.cat([one.n for one in found]), torch.cat([one.b for one in found]))
+        axes.append(principal(torch.tensor(svm.coef_).float(), torch.tensor(svm.intercept_).float(), directions))
+    return Boundaries(torch.cat([part.n for part in axes]), torch.cat([part.b for part in axes]))
 
 
 def principal(w: Tensor, b: Tensor, directions: int) -> Boundaries:
@@ -103,7 +103,7 @@ class Editor:
         return self.decode(z, values)
 
     def aim(self, task: Task) -> None:
-        """Choose the values' distribution such that the guide finds the target's shares, even ones if none are stated.
+        """Choose the distribution of values that gives the target's shares by the guide, even ones if none are stated.
 
         Of all that do, the one nearest to uniform: q(cell) ~ exp(theta . shares(cell)); uniform if that is right.
         """
@@ -111,8 +111,7 @@ class Editor:
         z = self.generator.latent(len(cells), task.rng)
         probs = task.guide.probs(self.decode(z, self.within(cells, task.rng)), task.target["attribute"])
         shares = probs.view(len(self.cells), CELL_PROBES, -1).mean(1)
-        even = [1 / shares.shape[1]] * shares.shape[1]
-        self.q = tilt(shares, torch.tensor(task.target.get("shares", even)).flatten())
+        self.q = tilt(shares, shares_or_even(task).flatten().float())
 
 
 def tilt(shares: Tensor, target: Tensor) -> Tensor:
@@ -129,17 +128,3 @@ def tilt(shares: Tensor, target: Tensor) -> Tensor:
 
     solver.step(dual)
     return (shares @ theta.detach()).softmax(0).float()
-
-
-def check_target(task: Task) -> None:
-    """A ValueError if the guide does not know an attribute or the shares are no distribution over its values."""
-    attributes = names(task.target["attribute"])
-    if unknown := sorted(set(attributes) - set(task.guide.attributes)):
-        raise ValueError(f"the guide does not know {unknown[0]!r}; it knows {', '.join(task.guide.attributes)}")
-    classes = [task.guide.sizes[name] for name in attributes]
-    shares = torch.tensor(task.target["shares"]) if "shares" in task.target else torch.full(classes, 1 / prod(classes))
-    if list(shares.shape) != classes or shares.min() < 0 or abs(shares.sum() - 1) > 1e-6:
-        raise ValueError(
-            f"the target needs {' x '.join(map(str, classes))} shares of {task.target['attribute']!r} from 0 up that "
-            f"sum to 1, not {shares.tolist()}"
-        )

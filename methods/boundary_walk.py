@@ -7,8 +7,8 @@ Value v in [0, 1] stands for a signed distance, as in the self-conditioned GAN: 
 of what sampled latents have, and alpha is whatever takes z there, alpha = d(v) - (n.z + b).
 
 Deviations:
-- the paper edits single images. Here whole outputs are asked for: v is as near to uniform in [0, 1] as gives the
-  target's shares by the guide (`Editor.aim`), even shares where none are stated.
+- the paper edits single images, this benchmark asks for the whole output: v is as near to uniform in [0, 1] as gives
+  the target's shares by the guide (`Editor.aim`), even shares where none are stated.
 - an attribute of more than two values is walked along the principal directions of its normals.
 """
 
@@ -18,7 +18,8 @@ from torch import Tensor
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan
 from retouch.benchmark.task import Task
-from retouch.methods.boundaries import PERCENTILES, PROBES, Boundaries, Editor, check_target, find_boundaries
+from retouch.methods.boundaries import PERCENTILES, PROBES, Boundaries, Editor, find_boundaries
+from retouch.methods.target import shares_or_even
 
 
 def walk(z: Tensor, values: Tensor, boundaries: Boundaries, low: Tensor, high: Tensor) -> Tensor:
@@ -36,11 +37,11 @@ def edit(
     Args:
         directions: axes of an attribute with more than two values, at least 1.
         reach: half-width of the walk relative to the distances that sampled latents have, above 0.
-        aim: choose the values' distribution such that the guide finds the target's shares (even ones if unstated).
+        aim: choose the distribution of values that gives the target's shares by the guide (even ones if unstated).
     """
     if reach <= 0:
         raise ValueError(f"reach must be positive, not {reach}")
-    check_target(task)
+    shares_or_even(task)  # refuses a target that the guide does not know
     boundaries = find_boundaries(generator, task, directions)
     low, high = boundaries.distance(generator.latent(PROBES, task.rng)).quantile(Tensor(PERCENTILES), dim=0)
     low, high = (low + high) / 2 - reach * (high - low) / 2, (low + high) / 2 + reach * (high - low) / 2

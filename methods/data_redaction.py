@@ -10,7 +10,7 @@ forms, a function each, by how Omega is described; each uses that description al
 
     edit_data        p_Omega is uniform over given images;
     edit_validity    a black box v(x) in {0, 1}: every T steps draw from G and keep what is invalid; p_Omega is uniform
-                     over all that was kept so far. No images to redact are given, v has no gradient;
+                     over all of these so far. No images to redact are given, v has no gradient;
     edit_classifier  a differentiable f(x), the probability that x is valid, and a threshold tau: in both losses
                      g(x) = D(x) if f(x) >= tau, else alpha- + (D(x) - alpha-) f(x) / tau  replaces D.
 
@@ -34,13 +34,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan, to_float
 from retouch.benchmark.task import Task
+from retouch.methods.target import unwanted_values
+from retouch.methods.training import BATCH, average_weights, descend, draw_batch, game_optimizers
 
-BATCH = 64  # images of each kind in a step
 ALPHA_PLUS, ALPHA_MINUS = 0.9, 0.1  # D's labels of real and of fake images
 
 Probability = Callable[[Tensor], Tensor]  # images in [-1, 1], (N, C, H, W) -> (N,) in (0, 1)
@@ -82,12 +82,12 @@ def edit_validity(
     _check(0 < lam < 1, "lam must lie between 0 and 1", lam)
     _check(every > 0, "every must be 1 step at least", every)
     _check(draws > 0, "draws must be 1 image at least", draws)
-    attribute, values = _unwanted(task)
+    attribute, values = task.target["attribute"], unwanted_values(task)
 
     def v(images: Tensor) -> Tensor:
         return task.guide.probs(images, attribute)[:, values].sum(1) <= 0.5
 
-    omega = collected(generator, v, every, draws, task.rng)
+    omega = collect_invalid(generator, v, every, draws, task.rng)
     return play(generator, task, budget, probability(generator), omega, lam, share, lr, ema)
 
 
@@ -101,12 +101,12 @@ def edit_classifier(
         tau: threshold on f, in (0, 1); the higher, the stronger the redaction.
         share, lr, ema: as in `edit_data`.
     """
-    attribute, values = _unwanted(task)
+    attribute, values = task.target["attribute"], unwanted_values(task)
 
     def f(x: Tensor) -> Tensor:
         return 1 - task.guide(x)[attribute].softmax(1)[:, values].sum(1)
 
-    g = guided(probability(generator), f, tau)
+    g = guide_discriminator(probability(generator), f, tau)
     return play(generator, task, budget, g, lambda step: None, 1.0, share, lr, ema)
 
 
@@ -118,21 +118,21 @@ def probability(gan: Gan) -> Probability:
     return lambda x: torch.sigmoid(low + (high - low) * (gan.discriminator(x) + 1) / 2)
 
 
-def guided(d: Probability, f: Probability, tau: float) -> Probability:
+def guide_discriminator(d: Probability, f: Probability, tau: float) -> Probability:
     """g: D(x) where f(x) >= tau; below, drawn to the fake label in proportion to f(x) / tau."""
     _check(0 < tau < 1, "tau must lie between 0 and 1", tau)
     return lambda x: ALPHA_MINUS + (d(x) - ALPHA_MINUS) * (f(x) / tau).clamp(max=1)
 
 
-def collected(gan: Gan, v: Callable[[Tensor], Tensor], every: int, draws: int, rng: torch.Generator) -> Omega:
+def collect_invalid(gan: Gan, v: Callable[[Tensor], Tensor], every: int, draws: int, rng: torch.Generator) -> Omega:
     """p_Omega of the validity form: batches from all invalid images that G made up to now."""
-    kept: list[Tensor] = []
+    finds: list[Tensor] = []
 
     def omega(step: int) -> Tensor | None:
         if step % every == 0:
             images = gan.sample(draws, rng)
-            kept.append(images[~v(images)])
-        pool = torch.cat(kept)
+            finds.append(images[~v(images)])
+        pool = torch.cat(finds)
         return _draw(pool, rng) if len(pool) else None
 
     return omega
@@ -141,22 +141,21 @@ def collected(gan: Gan, v: Callable[[Tensor], Tensor], every: int, draws: int, r
 def play(
     gan: Gan, task: Task, budget: Budget, g: Probability, omega: Omega, lam: float, share: float, lr: float, ema: float
 ) -> Gan:
-    """Continue the game: as in pre-training, one step of D and one of G each time, Adam (0, 0.9), D at twice G's lr."""
+    """Continue the game: as in pre-training, one step of D and one of G each time."""
     _check(0 < share <= 1, "share must lie in (0, 1]", share)
     _check(lr > 0, "lr must be positive", lr)
     _check(0 <= ema < 1, "ema must lie in [0, 1)", ema)
     _check(len(task.retain) > 1, "task.retain must hold 2 images at least", len(task.retain))
-    g_adam = torch.optim.Adam(gan.module.parameters(), lr * gan.lr, (0.0, 0.9))
-    d_adam = torch.optim.Adam(gan.discriminator.parameters(), 2 * lr * gan.lr, (0.0, 0.9))
-    average = AveragedModel(gan.module, multi_avg_fn=get_ema_multi_avg_fn(ema), use_buffers=True)
+    g_adam, d_adam = game_optimizers(gan, lr)
+    average = average_weights(gan.module, ema)
     for step in budget.steps(max(1, round(share * budget.train_steps))):
-        redacted = omega(step)
+        x_omega = omega(step)
         gan.module.train()
         real = to_float(_draw(task.retain, task.rng).to(gan.device))
         fake = gan.module(gan.latent(len(real), task.rng).to(gan.device))
-        x_omega = None if redacted is None else to_float(redacted.to(gan.device))
-        _descend(d_adam, d_loss(g, real, fake.detach(), x_omega, lam))
-        _descend(g_adam, -g(fake).log().mean())
+        x_omega = None if x_omega is None else to_float(x_omega.to(gan.device))
+        descend(d_adam, d_loss(g, real, fake.detach(), x_omega, lam))
+        descend(g_adam, -g(fake).log().mean())
         average.update_parameters(gan.module)
     gan.module.load_state_dict(average.module.state_dict())
     return gan
@@ -175,25 +174,10 @@ def cross_entropy(p: Tensor, label: float) -> Tensor:
     return F.binary_cross_entropy(p, torch.full_like(p, label))
 
 
-def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
-
-
 def _draw(images: Tensor, rng: torch.Generator) -> Tensor:
-    return images[torch.randint(len(images), (min(BATCH, len(images)),), generator=rng)]
+    return draw_batch(images, min(BATCH, len(images)), rng)
 
 
-def _unwanted(task: Task) -> tuple[str, list[int]]:
-    attribute, values = task.target["attribute"], task.target.get("values")
-    if attribute not in task.guide.attributes:
-        raise ValueError(f"the guide knows {', '.join(task.guide.attributes)}, not {attribute!r}: change the target")
-    if not values:
-        raise ValueError("the target names no values to redact: this method is for redactions and removals")
-    return attribute, values
-
-
-def _check(good: bool, rule: str, value: float) -> None:
-    if not good:
+def _check(holds: bool, rule: str, value: float) -> None:
+    if not holds:
         raise ValueError(f"{rule}, not {value}")

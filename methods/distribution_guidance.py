@@ -37,8 +37,8 @@ from torch import Tensor
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.task import Task
-from retouch.methods.guided_sampling import Guided, Sampling
-from retouch.methods.h_space import Head, Predictor, edited_h, learn
+from retouch.methods.guidance import GuidanceSampler, Sampling
+from retouch.methods.h_space import Head, Predictor, edit_h, learn
 
 LOSS_WEIGHT = 3.0  # the paper's 300, for each of its 100 images
 
@@ -57,7 +57,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"chi_square": chi_squar
 
 
 @dataclass
-class Guidance:
+class Strength:
     """How to guide: step size in h, at least 0; the softmax's T, above 0; a loss by name."""
 
     scale: float
@@ -71,38 +71,38 @@ class Guidance:
             raise ValueError(f"no loss {self.loss!r}; there are {', '.join(LOSSES)}")
 
 
-class DistributionGuided(Guided):
+class DistributionGuidance(GuidanceSampler):
     """The base, sampled with h moved towards the targets; `heads` holds a predictor and a target for each attribute."""
 
-    def __init__(self, generator: Diffusion, sampling: Sampling, heads: dict[str, Head], guidance: Guidance) -> None:
+    def __init__(self, generator: Diffusion, sampling: Sampling, heads: dict[str, Head], strength: Strength) -> None:
         super().__init__(generator, sampling)
-        self.heads, self.guidance = heads, guidance
+        self.heads, self.strength = heads, strength
 
     def epsilon(self, x: Tensor, step: int, t: Tensor) -> Tensor:
         """The frozen UNet's, from the second step on with the moved h in the place of its own."""
-        with edited_h(self.generator, lambda h: self.moved(h, step) if step else None):
+        with edit_h(self.generator, lambda h: self.move(h, step) if step else None):
             return self.generator.module(x, t).sample
 
-    def moved(self, h: Tensor, step: int) -> Tensor:
+    def move(self, h: Tensor, step: int) -> Tensor:
         """h - scale * grad_h(3 B L) for the h (B, C', H', W') of a batch."""
-        loss = LOSSES[self.guidance.loss]
+        loss = LOSSES[self.strength.loss]
         with torch.enable_grad():
             h = h.detach().requires_grad_()
             losses = (loss(self.q(predictor, h, step), p) for predictor, p in self.heads.values())
             L = sum(losses, torch.zeros(()))
             (gradient,) = torch.autograd.grad(LOSS_WEIGHT * len(h) * L, h)
-        return h.detach() - self.guidance.scale * gradient
+        return h.detach() - self.strength.scale * gradient
 
     def q(self, predictor: Predictor, h: Tensor, step: int) -> Tensor:
         """The distribution (K,) that the batch is heading for, by a predictor."""
-        return (predictor(h, step) / self.guidance.temperature).softmax(1).mean(0)
+        return (predictor(h, step) / self.strength.temperature).softmax(1).mean(0)
 
 
 def edit(
     generator: Diffusion, task: Task, budget: Budget, *, scale: float = 100.0, temperature: float = 8.0,
     batch: int = 100, loss: str = "chi_square", steps: int | None = None, eta: float = 1.0, share: float = 0.5,
     inversion: bool = True, joint: bool = False,
-) -> DistributionGuided:  # fmt: skip
+) -> DistributionGuidance:  # fmt: skip
     """Fit the predictors and wrap the base; its weights are not touched.
 
     Args:
@@ -114,6 +114,6 @@ def edit(
         inversion: True, the paper's, collects h along DDIM inversions; False from images with fresh noise.
         joint: guide all attributes by one predictor, over the combinations of their values.
     """
-    guidance, sampling = Guidance(scale, temperature, loss), Sampling.of(generator, steps, eta, batch)
+    strength, sampling = Strength(scale, temperature, loss), Sampling.of(generator, steps, eta, batch)
     heads = learn(generator, task, budget, sampling.steps, share, inversion=inversion, joint=joint)
-    return DistributionGuided(generator, sampling, heads, guidance)
+    return DistributionGuidance(generator, sampling, heads, strength)

@@ -36,12 +36,12 @@ from retouch import metrics
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.task import Task
-from retouch.methods.continued import continue_training
+from retouch.methods.training import continue_training
 
 STEPS, STEP_SIZE, DECAY, DECAY_EVERY = 100, 0.1, 0.99, 5  # of w's Adam, as released
-SHOWN = 10  # heaviest images named in the log
+HEAVIEST = 10  # images of largest weight, named in the log
 NEGLIGIBLE = 1e-12  # eigenvalues below this count as 0
-WIDEST = 4096  # rows of a matrix whose eigenvalues can be had 100 times in minutes
+WIDEST = 4096  # rows of a matrix whose eigenvalues can be computed 100 times within minutes
 
 
 def embed(task: Task, embedding: str) -> Tensor:
@@ -50,8 +50,8 @@ def embed(task: Task, embedding: str) -> Tensor:
         raise ValueError(f"embedding must be auto, guide or pixels, not {embedding!r}")
     if len(task.retain) < 2:
         raise ValueError(f"diversity is a matter of at least 2 training images; the task has {len(task.retain)}")
-    guided = embedding == "guide" or (embedding == "auto" and hasattr(task, "guide"))
-    features = (task.guide.features(task.retain) if guided else task.retain.flatten(1)).double()
+    by_guide = embedding == "guide" or (embedding == "auto" and hasattr(task, "guide"))
+    features = (task.guide.features(task.retain) if by_guide else task.retain.flatten(1)).double()
     if min(features.shape) > WIDEST:
         raise ValueError(f"{len(features)} images of {features.shape[1]} values take hours: embed with the guide")
     (empty,) = torch.nonzero(features.norm(dim=1) == 0, as_tuple=True)
@@ -105,7 +105,7 @@ def weigh(task: Task, b: float, optimiser: str, embedding: str) -> Tensor:
         raise ValueError(f"the certified optimum is that of diversity alone: set b = 1, not {b}")
     phi = embed(task, embedding)
     p = diversity_weights(phi, b) if optimiser == "adam" else certified_weights(phi)
-    n, heaviest = len(p), p.topk(min(SHOWN, len(p)))
+    n, heaviest = len(p), p.topk(min(HEAVIEST, len(p)))
     before, after = vendi_score(phi, torch.full_like(p, 1 / n)), vendi_score(phi, p)
     print(f"diversity weights: Vendi score {before:.3f} to {after:.3f} in the embedding, effective sample size "
           f"{1 / (p**2).sum():.1f} of {n}; heaviest images {heaviest.indices.tolist()} "

@@ -31,10 +31,11 @@ from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan
 from retouch.benchmark.task import Task
 from retouch.methods.boundaries import decode
-from retouch.methods.unwanted import shows_unwanted
+from retouch.methods.target import shows_unwanted
+from retouch.methods.training import BATCH, descend
 
 PROBES = 4000  # latents that the guide looks at for the target vector
-BATCH, WINDOW = 64, 7
+WINDOW = 7  # pixels of a side of SSIM's windows
 C1, C2 = 0.02**2, 0.06**2  # SSIM's constants for a range of 2
 
 
@@ -63,10 +64,8 @@ def edit(
         z = generator.latent(BATCH, task.rng)
         erased, has = erase(z, z_e, t, strength)
         x = old(erased.to(generator.device))
-        loss = unlearn_loss(generator.module.eval()(z.to(generator.device)), x, has.to(x.device), alpha, beta)
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
+        y = generator.module.eval()(z.to(generator.device))
+        descend(adam, unlearn_loss(y, x, has.to(x.device), alpha, beta))
     return generator
 
 
@@ -82,15 +81,15 @@ def target_vector(generator: Gan, task: Task, recall: float) -> tuple[Tensor, fl
 
 
 def erase(z: Tensor, z_e: Tensor, t: float, strength: float) -> tuple[Tensor, Tensor]:
-    """Latents (N, Z), moved to the threshold and beyond where they have the target; which these are, bool (N,)."""
+    """Move latents (N, Z) with the target to the threshold and beyond; return all, and which have it, bool (N,)."""
     above = z @ z_e - t
     return z - strength * above.clamp(min=0)[:, None] * z_e, above > 0
 
 
-def unlearn_loss(made: Tensor, x: Tensor, has: Tensor, alpha: float, beta: float) -> Tensor:
-    """alpha L_unlearn + L_recon + beta L_percep of images (N, C, H, W) in [-1, 1], each a mean over the batch."""
-    each = (made - x).abs().flatten(1).mean(1)
-    return (torch.where(has, alpha, 1.0) * each).mean() + beta * (1 - ssim(made, x))
+def unlearn_loss(y: Tensor, x: Tensor, has: Tensor, alpha: float, beta: float) -> Tensor:
+    """alpha L_unlearn + L_recon + beta L_percep of images y and targets x, (N, C, H, W) in [-1, 1]; a batch's mean."""
+    each = (y - x).abs().flatten(1).mean(1)
+    return (torch.where(has, alpha, 1.0) * each).mean() + beta * (1 - ssim(y, x))
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
-"""Fine-tuning on what is retained: continue the pre-training without the unwanted images, and hope for forgetting."""
+"""Fine-tuning on the rest: continue the pre-training without the unwanted images, and hope for forgetting."""
 
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.task import Task
-from retouch.methods.continued import continue_training
+from retouch.methods.training import continue_training
 
 
 def edit(generator: Generator, task: Task, budget: Budget, *, share: float = 0.5, lr: float = 1.0) -> Generator:

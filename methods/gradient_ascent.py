@@ -9,6 +9,7 @@ import torch
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.task import Task
+from retouch.methods.training import BATCH, descend, draw_batch
 
 
 def edit(generator: Generator, task: Task, budget: Budget, *, steps: int = 30, lr: float = 1e-5) -> Generator:
@@ -20,10 +21,6 @@ def edit(generator: Generator, task: Task, budget: Budget, *, steps: int = 30, l
     if steps < 1 or lr <= 0:
         raise ValueError(f"steps must be at least 1 and lr positive, not {steps} and {lr}")
     optimizer = torch.optim.Adam(generator.module.parameters(), lr)
-    batch = min(64, len(task.forget))
     for _ in budget.steps(steps):
-        rows = torch.randint(len(task.forget), (batch,), generator=task.rng)
-        optimizer.zero_grad()
-        (-generator.loss(task.forget[rows])).backward()
-        optimizer.step()
+        descend(optimizer, -generator.loss(draw_batch(task.forget, min(BATCH, len(task.forget)), task.rng)))
     return generator

@@ -17,9 +17,10 @@ from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.task import Task
-from retouch.methods.guided_sampling import read_target
+from retouch.methods.guidance import marginals
+from retouch.methods.target import guide_values, target_shares
+from retouch.methods.training import BATCH, descend
 
-BATCH = 64
 FORWARDS = 3 * BATCH  # images through the UNet for the price of one training step: a batch, there and back
 FEWEST = 20  # images that a class needs
 MOST = 1000  # images of a class that are inverted, where the budget has room
@@ -54,8 +55,8 @@ Head = tuple[Predictor, Tensor]  # and the target shares (K,)
 
 
 @contextmanager
-def edited_h(generator: Diffusion, edit: Callable[[Tensor], Tensor | None]) -> Iterator[None]:
-    """Within it the UNet goes on with edit(h) in the place of h; its skip connections stay as they are."""
+def edit_h(generator: Diffusion, edit: Callable[[Tensor], Tensor | None]) -> Iterator[None]:
+    """Make the UNet go on with edit(h) in the place of h, within this context; its skip connections stay."""
     hook = generator.module.mid_block.register_forward_hook(lambda _module, _inputs, h: edit(h))
     try:
         yield
@@ -66,7 +67,7 @@ def edited_h(generator: Diffusion, edit: Callable[[Tensor], Tensor | None]) -> I
 def learn(
     generator: Diffusion, task: Task, budget: Budget, steps: int, share: float, *, inversion: bool, joint: bool = False
 ) -> dict[str, Head]:
-    """A predictor and a target for each attribute that the task names; prints how well they predict at each timestep.
+    """Fit a predictor for each attribute that the task names, print how well they predict at each timestep.
 
     Args:
         steps: of the sampler; share: of the budget's training steps, in (0, 1], that collecting h may cost.
@@ -75,37 +76,37 @@ def learn(
     """
     if not 0 < share <= 1:
         raise ValueError(f"share must lie in (0, 1], not {share}")
-    targets = read_target(task)
+    targets = marginals(task)
     labels = {name: task.guide.probs(task.retain, name).argmax(1) for name in targets}
     if joint:  # one head over all combinations of values
-        labels = {" x ".join(targets): task.guide.probs(task.retain, task.target["attribute"]).argmax(1)}
-        targets = {name: torch.tensor(task.target["shares"], device=task.device).flatten() for name in labels}
+        labels = {" x ".join(targets): guide_values(task, task.retain)}
+        targets = {name: target_shares(task).flatten().float().to(task.device) for name in labels}
     room = round(share * budget.train_steps * FORWARDS / steps / len(targets))  # images for each attribute
     heads = {}
     for name, p in targets.items():
-        chosen = draw(labels[name], len(p), room, task.rng)
-        h = collect(generator, task.retain[chosen], steps, None if inversion else task.rng)
-        heads[name] = fit(h, labels[name][chosen].to(h.device), len(p), task, budget), p
+        rows = draw(labels[name], len(p), room, task.rng)
+        h = collect(generator, task.retain[rows], steps, None if inversion else task.rng)
+        heads[name] = fit(h, labels[name][rows].to(h.device), len(p), task, budget), p
         levels = zip(generator.scheduler.timesteps.tolist(), heads[name][0].accuracy, strict=True)
-        print(f"{name}: {len(chosen)} images; accuracy by timestep", *(f"{t}: {a:.2f}" for t, a in levels))
+        print(f"{name}: {len(rows)} images; accuracy by timestep", *(f"{t}: {a:.2f}" for t, a in levels))
     return heads
 
 
 def draw(labels: Tensor, classes: int, n: int, rng: torch.Generator) -> Tensor:
-    """Indices, shuffled, of at most n images and 1,000 a class; as many of every class as far as there are.
+    """Indices, shuffled, of at most n images and 1,000 a class; as many of every class, as far as there are.
 
     Raises:
         ValueError: a class with fewer than 20 images to draw.
     """
-    found, each = torch.bincount(labels, minlength=classes), min(n // classes, MOST)
-    if min(int(found.min()), each) < FEWEST:
+    counts, each = torch.bincount(labels, minlength=classes), min(n // classes, MOST)
+    if min(int(counts.min()), each) < FEWEST:
         raise ValueError(
-            f"every value needs {FEWEST} images; the guide finds {found.tolist()}, and {each} of each can be paid for: "
+            f"every value needs {FEWEST} images; the guide finds {counts.tolist()}, {each} of each can be paid for: "
             "raise `share`, or choose an attribute that the training images show"
         )
     of_class = [torch.nonzero(labels == k)[:, 0] for k in range(classes)]
-    chosen = torch.cat([one[torch.randperm(len(one), generator=rng)[:each]] for one in of_class])
-    return chosen[torch.randperm(len(chosen), generator=rng)]
+    rows = torch.cat([part[torch.randperm(len(part), generator=rng)[:each]] for part in of_class])
+    return rows[torch.randperm(len(rows), generator=rng)]
 
 
 @torch.no_grad()
@@ -116,16 +117,16 @@ def collect(generator: Diffusion, images: Tensor, steps: int, rng: torch.Generat
     """
     generator.module.eval()
     generator.scheduler.set_timesteps(steps)
-    caught: list[Tensor] = []
+    outputs: list[Tensor] = []
 
-    def catch(h: Tensor) -> None:  # h stays as it is
-        caught.append(h.flatten(1))
+    def keep(h: Tensor) -> None:  # h stays as it is
+        outputs.append(h.flatten(1))
 
-    with edited_h(generator, catch):
+    with edit_h(generator, keep):
         for part in images.split(BATCH):
             x = to_float(part.to(generator.device))
             _invert(generator, x) if rng is None else _noise(generator, x, rng)
-    levels = [torch.cat(caught[i::steps]) for i in range(steps)]
+    levels = [torch.cat(outputs[i::steps]) for i in range(steps)]
     return torch.stack(levels[::-1])
 
 
@@ -133,10 +134,10 @@ def _invert(generator: Diffusion, x: Tensor) -> None:
     """x_{t+1} = sqrt(a_{t+1}) x0(x_t) + sqrt(1 - a_{t+1}) epsilon(x_t): the sampler's own update, backwards."""
     levels = generator.scheduler.timesteps.flip(0)  # from the image to the noise
     alphas = generator.scheduler.alphas_cumprod[levels].tolist()
-    for t, a, following in zip(levels, alphas, [*alphas[1:], alphas[-1]], strict=True):
+    for t, a, a_next in zip(levels, alphas, [*alphas[1:], alphas[-1]], strict=True):
         epsilon = generator.module(x, t).sample
         x0 = (x - (1 - a) ** 0.5 * epsilon) / a**0.5
-        x = following**0.5 * x0 + (1 - following) ** 0.5 * epsilon
+        x = a_next**0.5 * x0 + (1 - a_next) ** 0.5 * epsilon
 
 
 def _noise(generator: Diffusion, x: Tensor, rng: torch.Generator) -> None:
@@ -150,18 +151,15 @@ def fit(h: Tensor, labels: Tensor, classes: int, task: Task, budget: Budget) -> 
     """Cross-entropy at all steps at once, on h (S, N, F) and labels (N,); a fifth of the images is held out."""
     predictor = Predictor(len(h), h.shape[2], classes).to(h.device)
     optimizer = torch.optim.Adam(predictor.parameters(), LR)
-    held = len(labels) // HELD_OUT
-    batches = -(-(len(labels) - held) // BATCH)
+    n_test = len(labels) // HELD_OUT
+    batches = -(-(len(labels) - n_test) // BATCH)
     for step in budget.steps(EPOCHS * batches):
         if step % batches == 0:
-            parts = (held + torch.randperm(len(labels) - held, generator=task.rng)).split(BATCH)
+            parts = (n_test + torch.randperm(len(labels) - n_test, generator=task.rng)).split(BATCH)
         part = parts[step % batches]
         logits = predictor.every_step(h[:, part])  # (S, B, K)
-        loss = F.cross_entropy(logits.flatten(0, 1), labels[part].repeat(len(h)))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, F.cross_entropy(logits.flatten(0, 1), labels[part].repeat(len(h))))
     predictor.requires_grad_(False)
-    right = (predictor.every_step(h[:, :held]).argmax(2) == labels[:held]).float().mean(1)
-    predictor.accuracy = right.tolist()
+    hits = predictor.every_step(h[:, :n_test]).argmax(2) == labels[:n_test]
+    predictor.accuracy = hits.float().mean(1).tolist()
     return predictor

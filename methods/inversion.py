@@ -10,8 +10,9 @@ from torch.nn import functional as F
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan, to_float
 from retouch.benchmark.task import Task
+from retouch.methods.training import BATCH, descend
 
-BATCH, CHUNK = 64, 256  # images in a training step; images inverted at a time
+CHUNK = 256  # images inverted at a time
 HEAD = 20.0  # step size of the encoder's new layer over that of its trunk, which D has trained
 LATENT_LR = 0.05
 PRIOR = 0.01  # weight of |z|^2, which keeps latents where G has been trained
@@ -29,23 +30,20 @@ def train_encoder(generator: Gan, task: Task, budget: Budget, steps: int, lr: fl
         z = generator.latent(BATCH, task.rng).to(generator.device)
         with torch.no_grad():
             x = generator.module(z)
-        loss = F.mse_loss(encoder(x), z)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, F.mse_loss(encoder(x), z))
     return encoder.eval()
 
 
 def invert(generator: Gan, images: Tensor, encoder: nn.Module, budget: Budget, steps: int) -> Tensor:
     """Latents (N, Z) of uint8 images: the encoder's, then `steps` of `refine`."""
     network = deepcopy(generator.module).eval().requires_grad_(False)
-    found = []
+    latents = []
     for part in images.split(CHUNK):
         x = to_float(part.to(generator.device))
         with torch.no_grad():
             z = encoder(x)
-        found.append(refine(network, x, z, budget, steps).cpu())
-    return torch.cat(found)
+        latents.append(refine(network, x, z, budget, steps).cpu())
+    return torch.cat(latents)
 
 
 def refine(network: nn.Module, x: Tensor, z: Tensor, budget: Budget, steps: int) -> Tensor:
@@ -54,7 +52,5 @@ def refine(network: nn.Module, x: Tensor, z: Tensor, budget: Budget, steps: int)
     optimizer = torch.optim.Adam([z], LATENT_LR)
     for _ in budget.steps(steps) if steps else ():
         each = (network(z) - x).square().flatten(1).mean(1) + PRIOR * z.square().mean(1)
-        optimizer.zero_grad()
-        each.sum().backward()
-        optimizer.step()
+        descend(optimizer, each.sum())
     return z.detach()

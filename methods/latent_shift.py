@@ -1,4 +1,4 @@
-"""Latent shift: sample a GAN from a mixture of latents that carry the wanted attribute values; its weights stay.
+"""Latent shift: sample a GAN from a mixture of latents that carry the target's attribute values; its weights stay.
 
 After Tan, Shen and Zhou, "Improving the Fairness of Deep Generative Models without Retraining", 2020, arXiv 2012.04842:
 
@@ -36,10 +36,11 @@ from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan
 from retouch.benchmark.joint import names
 from retouch.benchmark.task import Task
-from retouch.methods.boundaries import PROBES, Boundaries, check_target, decode, tilt
+from retouch.methods.boundaries import PROBES, Boundaries, decode, tilt
+from retouch.methods.target import guide_values, target_shares
 
-AIMED = 500  # images of each cell's mixture that the guide looks at
-ENOUGH = 2  # kept latents for each dimension that a cell's mixture needs at least
+AIM_PROBES = 500  # images of each cell's mixture that the guide looks at
+ENOUGH = 2  # latents in a cell, for each of their dimensions, that its mixture needs at least
 
 
 class Mixture:
@@ -57,9 +58,9 @@ class Mixture:
     @classmethod
     def fit(cls, z: Tensor, components: int, seed: int) -> "Mixture":
         """A Gaussian mixture of latents (N, Z), full covariances."""
-        found = GaussianMixture(components, reg_covar=1e-3, random_state=seed).fit(z.double().numpy())
-        cov = torch.tensor(found.covariances_)
-        return cls(*(part.float() for part in (torch.tensor(found.weights_), torch.tensor(found.means_), root(cov))))
+        em = GaussianMixture(components, reg_covar=1e-3, random_state=seed).fit(z.double().numpy())
+        w, mu, covariances = (torch.tensor(array) for array in (em.weights_, em.means_, em.covariances_))
+        return cls(w.float(), mu.float(), root(covariances).float())
 
     def shift(self, z: Tensor, rng: torch.Generator) -> Tensor:
         """Standard normal latents (N, Z) to latents of the mixture: mu + L z."""
@@ -73,7 +74,7 @@ def root(covariances: Tensor) -> Tensor:
     return vectors @ (values.clamp(min=0).sqrt()[:, :, None] * vectors.mT)
 
 
-class Shifted:
+class MixtureGan:
     """A GAN whose latents come from a mixture."""
 
     def __init__(self, generator: Gan, mixture: Mixture) -> None:
@@ -87,7 +88,7 @@ class Shifted:
 def edit(
     generator: Gan, task: Task, budget: Budget, *, margin: float = 0.0, components: int = 1, latents: int = 4000,
     aim: bool = True,
-) -> Shifted:  # fmt: skip
+) -> MixtureGan:  # fmt: skip
     """Wrap the base.
 
     Args:
@@ -98,26 +99,23 @@ def edit(
     """
     if margin < 0 or components < 1 or latents < 1:
         raise ValueError(f"margin must be at least 0, components and latents 1, not {margin}, {components}, {latents}")
-    check_target(task)
-    if "shares" not in task.target:
-        raise ValueError(f"a target of the form {{attribute, shares}} is needed, not {task.target}")
-    shares = torch.tensor(task.target["shares"])
+    shares = target_shares(task).float()
     sides = find_sides(generator, task, shares.shape)
     seed = int(torch.randint(2**31, (), generator=task.rng))
-    wanted, q = shares.flatten().nonzero().flatten().tolist(), shares[shares > 0]
-    kept = [cell_latents(generator, task, sides, cell, margin, latents) for cell in wanted]
-    parts = [Mixture.fit(z, components, seed) for z in kept]
+    cells, q = shares.flatten().nonzero().flatten().tolist(), shares[shares > 0]
+    z = [cell_latents(generator, task, sides, cell, margin, latents) for cell in cells]
+    parts = [Mixture.fit(part, components, seed) for part in z]
     if aim:
-        made = torch.cat([Shifted(generator, part).sample(AIMED, task.rng) for part in parts])
-        found = F.one_hot(cell_of(task, made), shares.numel()).double().view(len(parts), AIMED, -1).mean(1)
-        q = tilt(found, shares.flatten())
-    return Shifted(generator, Mixture.of(parts, q))
+        images = torch.cat([MixtureGan(generator, part).sample(AIM_PROBES, task.rng) for part in parts])
+        in_cell = F.one_hot(guide_values(task, images), shares.numel()).double().view(len(parts), AIM_PROBES, -1)
+        q = tilt(in_cell.mean(1), shares.flatten())
+    return MixtureGan(generator, Mixture.of(parts, q))
 
 
 def find_sides(generator: Gan, task: Task, values: Sequence[int]) -> list[Boundaries]:
     """For each attribute the unit normals n (values, Z) and intercepts b: every value against the rest."""
     z = generator.latent(PROBES, task.rng)
-    images, found = decode(generator, z), []
+    images, sides = decode(generator, z), []
     for attribute, count in zip(names(task.target["attribute"]), values, strict=True):
         labels = task.guide.probs(images, attribute).argmax(1)
         if len(labels.unique()) < count:
@@ -125,28 +123,23 @@ def find_sides(generator: Gan, task: Task, values: Sequence[int]) -> list[Bounda
         svms = [LinearSVC(C=0.1, class_weight="balanced", dual=False).fit(z, labels == v) for v in range(count)]
         w, b = (torch.cat([torch.from_numpy(getattr(svm, key)) for svm in svms]) for key in ("coef_", "intercept_"))
         length = w.norm(dim=1)  # coef_ (1, Z), intercept_ (1,)
-        found.append(Boundaries((w / length[:, None]).float(), (b / length).float()))
-    return found
+        sides.append(Boundaries((w / length[:, None]).float(), (b / length).float()))
+    return sides
 
 
 def cell_latents(generator: Gan, task: Task, sides: list[Boundaries], cell: int, margin: float, latents: int) -> Tensor:
-    """Latents (N, Z) shifted into a cell (an index into the target's shares in a row), those that are found there."""
+    """Latents (N, Z) shifted into a cell, an index into the flattened shares, whose images the guide finds there."""
     values = [int(v) for v in np.unravel_index(cell, [len(side.b) for side in sides])]
     n, b = (torch.stack([getattr(side, key)[v] for side, v in zip(sides, values, strict=True)]) for key in "nb")
     z = shift(generator.latent(latents, task.rng), Boundaries(n, b), margin)
-    z = z[cell_of(task, decode(generator, z)) == cell]
+    z = z[guide_values(task, decode(generator, z)) == cell]
     if len(z) < ENOUGH * z.shape[1]:
         where = ", ".join(f"{name} = {v}" for name, v in zip(names(task.target["attribute"]), values, strict=True))
         raise ValueError(f"the guide finds {where} in {len(z)} of {latents} shifted latents: too few for a mixture")
     return z
 
 
-def cell_of(task: Task, images: Tensor) -> Tensor:
-    """The cell in which the guide finds each uint8 image, (N,)."""
-    return task.guide.probs(images, task.target["attribute"]).argmax(1)
-
-
 def shift(z: Tensor, sides: Boundaries, margin: float) -> Tensor:
-    """z' = z + pinv(N) (|d| + margin - d): latents (N, Z) with signed distances |d| + margin; the rest stays."""
+    """z' = z + pinv(N) (|d| + margin - d): give latents (N, Z) the distances |d| + margin and change nothing else."""
     d = sides.distance(z)
     return z + (d.abs() + margin - d) @ torch.linalg.pinv(sides.n).T

@@ -22,9 +22,10 @@ from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.task import Task
+from retouch.methods.training import draw_batch
 
 BATCH = 32  # forget images, and retained ones, in a step: together the pre-training's batch
-PASSES = 8  # batches that tell the saliency
+PASSES = 8  # batches from which the saliency is estimated
 
 
 def edit(
@@ -51,8 +52,8 @@ def edit(
     adam = torch.optim.Adam(generator.module.parameters(), lr * generator.lr)
     generator.module.train()
     for _ in budget.steps(max(1, round(share * budget.train_steps))):
-        x_f, x_other, x_r = (draw(images, task.rng) for images in (task.forget, task.retain, task.retain))
-        loss = relabelled(generator, x_f, x_other, task.rng) + alpha * generator.loss(x_r)
+        x_f, x_other, x_r = (draw_batch(part, BATCH, task.rng) for part in (task.forget, task.retain, task.retain))
+        loss = relabel_loss(generator, x_f, x_other, task.rng) + alpha * generator.loss(x_r)
         adam.zero_grad()
         loss.backward()
         for gradient, m in zip(gradients(generator), mask, strict=True):
@@ -65,11 +66,11 @@ def saliency(generator: Diffusion, task: Task, budget: Budget, sparsity: float) 
     """m_S for each parameter: 1 where the forget loss's gradient is at least the quantile `sparsity` of all, else 0."""
     generator.module.train().zero_grad()
     for _ in budget.steps(PASSES):
-        generator.loss(draw(task.forget, task.rng)).backward()
+        generator.loss(draw_batch(task.forget, BATCH, task.rng)).backward()
     size = [gradient.abs() for gradient in gradients(generator)]
-    rank = torch.cat([one.flatten() for one in size]).sort().values
+    rank = torch.cat([part.flatten() for part in size]).sort().values
     gamma = rank[int(sparsity * len(rank))]
-    return [(one >= gamma).float() for one in size]
+    return [(part >= gamma).float() for part in size]
 
 
 def gradients(generator: Diffusion) -> list[Tensor]:
@@ -77,7 +78,7 @@ def gradients(generator: Diffusion) -> list[Tensor]:
     return [parameter.grad for parameter in generator.module.parameters() if parameter.grad is not None]
 
 
-def relabelled(generator: Diffusion, x: Tensor, other: Tensor, rng: torch.Generator) -> Tensor:
+def relabel_loss(generator: Diffusion, x: Tensor, other: Tensor, rng: torch.Generator) -> Tensor:
     """Mean over noised uint8 images x of min(1, (1-a)/a) |epsilon' - epsilon(x_t)|^2, epsilon' as if x were `other`."""
     scheduler, device = generator.scheduler, generator.device
     x, other = to_float(x.to(device)), to_float(other.to(device))
@@ -87,8 +88,3 @@ def relabelled(generator: Diffusion, x: Tensor, other: Tensor, rng: torch.Genera
     answer = (x_t - a.sqrt() * other) / (1 - a).sqrt()
     error = (generator.module(x_t, t.to(device)).sample - answer) ** 2
     return (((1 - a) / a).clamp(max=1) * error).mean()
-
-
-def draw(images: Tensor, rng: torch.Generator) -> Tensor:
-    """A batch, with replacement."""
-    return images[torch.randint(len(images), (BATCH,), generator=rng)]

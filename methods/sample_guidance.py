@@ -14,11 +14,11 @@ from torch.nn import functional as F
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.task import Task
-from retouch.methods.guided_sampling import Guided, Sampling, assigned
-from retouch.methods.h_space import Head, edited_h, learn
+from retouch.methods.guidance import GuidanceSampler, Sampling, assign_classes
+from retouch.methods.h_space import Head, edit_h, learn
 
 
-class SampleGuided(Guided):
+class SampleGuidance(GuidanceSampler):
     """The base, sampled with every image's h moved towards a class of its own."""
 
     def __init__(
@@ -30,14 +30,14 @@ class SampleGuided(Guided):
 
     def begin(self, n: int, rng: torch.Generator) -> None:
         """Assign classes."""
-        self.classes = {name: assigned(p, n, rng) for name, (_predictor, p) in self.heads.items()}
+        self.classes = {name: assign_classes(p, n, rng) for name, (_predictor, p) in self.heads.items()}
 
     def epsilon(self, x: Tensor, step: int, t: Tensor) -> Tensor:
         """The frozen UNet's, from the second step on with the moved h in the place of its own."""
-        with edited_h(self.generator, lambda h: self.moved(h, step) if step else None):
+        with edit_h(self.generator, lambda h: self.move(h, step) if step else None):
             return self.generator.module(x, t).sample
 
-    def moved(self, h: Tensor, step: int) -> Tensor:
+    def move(self, h: Tensor, step: int) -> Tensor:
         """h (B, C', H', W') after one gradient step of each image's own cross-entropy."""
         with torch.enable_grad():
             h = h.detach().requires_grad_()
@@ -52,7 +52,7 @@ class SampleGuided(Guided):
 def edit(
     generator: Diffusion, task: Task, budget: Budget, *, scale: float = 100.0, temperature: float = 1.0,
     batch: int = 100, steps: int | None = None, eta: float = 1.0, share: float = 0.5, inversion: bool = True,
-) -> SampleGuided:  # fmt: skip
+) -> SampleGuidance:  # fmt: skip
     """Fit the predictors and wrap the base; its weights are not touched.
 
     Args:
@@ -66,4 +66,4 @@ def edit(
         raise ValueError(f"scale must be at least 0 and temperature above 0, not {scale} and {temperature}")
     sampling = Sampling.of(generator, steps, eta, batch)
     heads = learn(generator, task, budget, sampling.steps, share, inversion=inversion)
-    return SampleGuided(generator, sampling, heads, scale, temperature)
+    return SampleGuidance(generator, sampling, heads, scale, temperature)

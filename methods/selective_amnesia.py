@@ -30,7 +30,8 @@ from torch.nn.utils import parameters_to_vector
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.task import Task
-from retouch.methods.unwanted import shows_unwanted
+from retouch.methods.target import shows_unwanted
+from retouch.methods.training import descend, draw_batch
 
 REPLAY = 512  # own images that are drawn for replay and F
 FISHER = 64  # of these, for F
@@ -61,11 +62,9 @@ def edit(
     f = fisher(generator, own[:FISHER], budget)
     adam = torch.optim.Adam(generator.module.parameters(), lr * generator.lr)
     for _ in budget.steps(max(1, round(share * budget.train_steps))):
-        loss = ell(generator, draw(q, task.rng)) + gamma * ell(generator, draw(replay, task.rng))
-        loss = loss + lam * elastic(theta(generator), theta_star, f)
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
+        x_q, x_r = (draw_batch(images, BATCH, task.rng) for images in (q, replay))
+        loss = ell(generator, x_q) + gamma * ell(generator, x_r)
+        descend(adam, loss + lam * elastic(theta(generator), theta_star, f))
     return generator
 
 
@@ -73,8 +72,8 @@ def surrogates(task: Task) -> Tensor:
     """q: the retained images, uint8, that are nearest to a forget image in the guide's features."""
     if len(task.forget) == 0 or len(task.retain) == 0:
         raise ValueError(f"{len(task.forget)} images to forget and {len(task.retain)} to retain: one of each is needed")
-    apart = torch.cdist(task.guide.features(task.forget), task.guide.features(task.retain))
-    near = apart.topk(min(NEIGHBOURS, len(task.retain)), largest=False).indices
+    distance = torch.cdist(task.guide.features(task.forget), task.guide.features(task.retain))
+    near = distance.topk(min(NEIGHBOURS, len(task.retain)), largest=False).indices
     return task.retain[near.unique()]
 
 
@@ -103,8 +102,3 @@ def fisher(generator: Generator, images: Tensor, budget: Budget) -> Tensor:
         gradient = torch.autograd.grad(ell(generator, images[i : i + 1]), parameters)
         total += parameters_to_vector(gradient).detach() ** 2
     return total / len(images)
-
-
-def draw(images: Tensor, rng: torch.Generator) -> Tensor:
-    """A batch, with replacement."""
-    return images[torch.randint(len(images), (BATCH,), generator=rng)]

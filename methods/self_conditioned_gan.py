@@ -31,8 +31,8 @@ Deviations, and why:
   is no mapping network and its running mean would not settle in a hundred steps.
 - The attributes of the task, one or two, instead of three at once. One of many values (the categories of
   output_diversity) has the principal directions of its boundaries' normals as axes.
-- The paper samples v uniformly. Here the output's shares are asked for (even ones where none are stated), and v is as
-  near to uniform as gives them by the guide: `Editor.aim`. Training always draws v uniformly; aim=False samples so too.
+- The paper samples v uniformly. The task states the output's shares (or even ones stand for them), and v is as near to
+  uniform as gives them by the guide: `Editor.aim`. Training always draws v uniformly; aim=False samples so too.
 - KL is a mean over images; the released code's is also divided by the number of modes, 3.
 """
 
@@ -48,15 +48,16 @@ from torch.nn import functional as F
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan, Synthesis, to_float, to_uint8
 from retouch.benchmark.task import Task
-from retouch.methods.boundaries import PERCENTILES, Editor, check_target, find_boundaries
+from retouch.methods.boundaries import PERCENTILES, Editor, find_boundaries
 from retouch.methods.inversion import invert, train_encoder
+from retouch.methods.target import shares_or_even
+from retouch.methods.training import BATCH, descend
 
 QUERIES, NEIGHBOURS, MODES = 20_000, 10, 3
-BATCH = 64  # images in a training step
 BANK, HEAD = 20.0, 5.0  # step size of the bank and of the new head over that of the old weights
 
 
-class Conditioned(nn.Module):
+class ConditionalSynthesis(nn.Module):
     """G(z, v): the old synthesis network with a bank of constants at its first feature map."""
 
     def __init__(self, synthesis: Synthesis, attributes: int) -> None:
@@ -96,8 +97,8 @@ def normalise(distance: Tensor) -> Tensor:
 
 def resample(labels: Tensor, queries: int, rng: torch.Generator) -> Tensor:
     """Rows (queries,) of labels (N, k): one of the 10 nearest neighbours of each of the uniform queries."""
-    asked = torch.rand(queries, labels.shape[1], generator=rng)
-    near = torch.from_numpy(cKDTree(labels).query(asked, k=min(NEIGHBOURS, len(labels)))[1]).view(queries, -1)
+    points = torch.rand(queries, labels.shape[1], generator=rng)
+    near = torch.from_numpy(cKDTree(labels).query(points, k=min(NEIGHBOURS, len(labels)))[1]).view(queries, -1)
     return near.gather(1, torch.randint(near.shape[1], (queries, 1), generator=rng)).squeeze(1)
 
 
@@ -112,29 +113,25 @@ class Trainer:
 
     def __init__(self, generator: Gan, attributes: int, lr: float, strength: float, steps: int) -> None:
         self.generator, self.attributes, self.strength = generator, attributes, strength
-        self.conditioned = Conditioned(generator.module, attributes).to(generator.device).train()
+        self.synthesis = ConditionalSynthesis(generator.module, attributes).to(generator.device).train()
         self.discriminator = generator.discriminator
         width = self.discriminator.feature_dim
         head = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, MODES * attributes))
         self.head = head.to(generator.device)
-        self.g_step = adam(self.conditioned.synthesis.parameters(), [self.conditioned.bank], lr, BANK)
-        self.d_step = adam(self.discriminator.parameters(), self.head.parameters(), 2 * lr, HEAD)
-        self.average, self.decay = deepcopy(self.conditioned), max(0.0, 1 - 10 / steps)
+        self.g_adam = adam(self.synthesis.synthesis.parameters(), [self.synthesis.bank], lr, BANK)
+        self.d_adam = adam(self.discriminator.parameters(), self.head.parameters(), 2 * lr, HEAD)
+        self.average, self.decay = deepcopy(self.synthesis), max(0.0, 1 - 10 / steps)
 
     def step(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[float, float]:
-        """Update D, then G, then the average; uint8 images, labels (B, k). Returns both losses."""
+        """Update D, then G, then the average, on uint8 images with labels (B, k); return both losses."""
         device = self.generator.device
         real, real_modes = to_float(images.to(device)), soft_labels(labels).to(device)
         fake_modes = soft_labels(torch.rand(len(images), self.attributes, generator=rng)).to(device)
-        fake = self.conditioned(self.generator.latent(len(images), rng).to(device), fake_modes)
+        fake = self.synthesis(self.generator.latent(len(images), rng).to(device), fake_modes)
         d_loss = self.d_loss(real, real_modes, fake.detach())
-        self.d_step.zero_grad()
-        d_loss.backward()
-        self.d_step.step()
+        descend(self.d_adam, d_loss)
         g_loss = self.g_loss(fake, fake_modes)
-        self.g_step.zero_grad()
-        g_loss.backward()
-        self.g_step.step()
+        descend(self.g_adam, g_loss)
         self.accumulate()
         return d_loss.item(), g_loss.item()
 
@@ -153,7 +150,7 @@ class Trainer:
     @torch.no_grad()
     def accumulate(self) -> None:
         """The exponential moving average of all weights and batch statistics."""
-        for mean, now in zip(self.average.state_dict().values(), self.conditioned.state_dict().values(), strict=True):
+        for mean, now in zip(self.average.state_dict().values(), self.synthesis.state_dict().values(), strict=True):
             mean.lerp_(now, 1 - self.decay) if mean.is_floating_point() else mean.copy_(now)
 
 
@@ -181,22 +178,22 @@ def edit(
         latent_steps: for each of them after the encoder, at least 0.
         directions: axes of an attribute with more than two values, at least 1.
         lr: step size relative to the pre-training's, above 0.
-        aim: choose the values' distribution such that the guide finds the target's shares (even ones if unstated).
+        aim: choose the distribution of values that gives the target's shares by the guide (even ones if unstated).
     """
     check(task, strength, share, inversion, images, latent_steps, lr)
     boundaries = find_boundaries(generator, task, directions)
     encoder = train_encoder(generator, task, budget, max(1, round(inversion * budget.train_steps)), generator.lr)
-    chosen = task.retain[torch.randperm(len(task.retain), generator=task.rng)[:images]]
-    z = invert(generator, chosen, encoder, budget, latent_steps)
+    data = task.retain[torch.randperm(len(task.retain), generator=task.rng)[:images]]
+    z = invert(generator, data, encoder, budget, latent_steps)
     labels = normalise(boundaries.distance(z))
     rows = resample(labels, QUERIES, task.rng)
     steps = max(1, round(share * budget.train_steps))
     trainer = Trainer(generator, labels.shape[1], generator.lr * lr, strength, steps)
     for _ in budget.steps(steps):
         batch = rows[torch.randint(len(rows), (BATCH,), generator=task.rng)]
-        trainer.step(chosen[batch], labels[batch], task.rng)
-    edited, device = trainer.average.eval(), generator.device
-    draw = lambda z, v: to_uint8(edited(z.to(device), soft_labels(v).to(device)))  # noqa: E731
+        trainer.step(data[batch], labels[batch], task.rng)
+    synthesis, device = trainer.average.eval(), generator.device
+    draw = lambda z, v: to_uint8(synthesis(z.to(device), soft_labels(v).to(device)))  # noqa: E731
     editor = Editor(generator, draw, labels.shape[1])
     if aim:
         editor.aim(task)
@@ -206,8 +203,8 @@ def edit(
 def check(
     task: Task, strength: float, share: float, inversion: float, images: int, latent_steps: int, lr: float
 ) -> None:
-    """A ValueError for settings that make no sense."""
-    check_target(task)
+    """Raise a ValueError for settings that make no sense."""
+    shares_or_even(task)  # refuses a target that the guide does not know
     if strength < 0 or latent_steps < 0:
         raise ValueError(f"strength and latent_steps must not be negative, not {strength} and {latent_steps}")
     if lr <= 0 or not (0 < share < 1 and 0 < inversion < 1):

@@ -30,7 +30,6 @@ The gradient of sigmoid(d^2) in d vanishes at 0 and beyond 2.5 bpd. It is not re
 value is left is printed every 10 steps. So is the share: a low likelihood need not stop the model from sampling.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -39,9 +38,11 @@ from torch import Tensor
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.flow import Flow
 from retouch.benchmark.task import Task
+from retouch.methods.target import guide_values, target_shares, unwanted_values
+from retouch.methods.training import descend
 
-MOMENTS = 256  # remember images that tell mu and sigma
-SAMPLES = 512  # samples that tell the share
+MOMENTS = 256  # remember images from which mu and sigma are estimated
+SAMPLES = 512  # samples from which the share is estimated
 EVERY = 10  # steps between two looks at mu, sigma and the share
 MOST_STEPS = {"identity_removal": 800, "category_redaction": 500, "attribute_rebalancing": 500}
 STEP_COST = 1.1  # training steps of the base (batch 64) that one step here costs with its looks; measured 0.9 to 1.1
@@ -79,7 +80,8 @@ def edit(
         share: of the budget to use at most, in (0, 1]; below 1 leaves room for a slower moment of the machine.
     """
     _check_settings(delta, alpha, gamma, lr, batch, tolerance, stop_share, share)
-    roles = _checked(assign_roles(generator, task, stop_share))
+    roles = assign_roles(generator, task, stop_share)
+    _check_roles(roles)
     base = generator.copy()
     base.module.requires_grad_(False)
     adam = torch.optim.Adam(generator.module.parameters(), lr)
@@ -88,18 +90,16 @@ def edit(
             mu, sigma = moments(generator, roles.remember, task.rng)
             t = mu + delta * sigma
         x_f, x_r = draw(roles.forget, batch, task.rng), draw(roles.remember, batch, task.rng)
-        reached, seen = stop(generator, task, roles, step, t, tolerance * delta * sigma)
-        if reached or step % EVERY == 0:
-            here = pull(generator, x_f, t, task.rng)
-            print(f"taming step {step}: mu {mu:.3f} sigma {sigma:.3f} t {t:.3f}; {seen}; {here}")
-        if reached:
+        end, progress = stop(generator, task, roles, step, t, tolerance * delta * sigma)
+        if end or step % EVERY == 0:
+            slope = pull(generator, x_f, t, task.rng)
+            print(f"taming step {step}: mu {mu:.3f} sigma {sigma:.3f} t {t:.3f}; {progress}; {slope}")
+        if end:
             break
         bpd = generator.bits_per_dim(torch.cat([x_f, x_r]), task.rng)  # (forget + remember,), one pass for both
         L_f = forget_loss(bpd[: len(x_f)], t)
         L_r = remember_loss(base.bits_per_dim(x_r, task.rng), bpd[len(x_f) :], gamma)
-        adam.zero_grad()
-        (alpha * L_f + (1 - alpha) * L_r).backward()
-        adam.step()
+        descend(adam, alpha * L_f + (1 - alpha) * L_r)
     return generator
 
 
@@ -134,7 +134,7 @@ def draw(images: Tensor, n: int, rng: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def stop(generator: Flow, task: Task, roles: Roles, step: int, t: float, near: float) -> tuple[bool, str]:
-    """Whether the end is reached, all forget images within `near` bpd of t or the share down, and what was seen."""
+    """Whether the edit ends, all forget images within `near` bpd of t or the share come down; and the progress."""
     if not roles.values:
         farthest = (generator.bits_per_dim(roles.forget, task.rng) - t).abs().max().item()
         return farthest <= near, f"farthest {farthest:.3f}, to come to {near:.3f}"
@@ -146,35 +146,30 @@ def stop(generator: Flow, task: Task, roles: Roles, step: int, t: float, near: f
 
 @torch.no_grad()
 def pull(generator: Flow, images: Tensor, t: float, rng: torch.Generator) -> str:
-    """How far forget images are from t, and what is left of the forget loss's slope there: a stall shows here."""
+    """Describe the distance of forget images from t and the forget loss's slope there: a stall shows here."""
     d = generator.bits_per_dim(images, rng) - t
     slope = 2 * d.abs() * torch.sigmoid(d**2) * torch.sigmoid(-(d**2))
     return f"forget batch at t {d.mean():+.3f}, slope {slope.mean() / PEAK:.0%} of its largest"
 
 
 def guide_share(task: Task, images: Tensor, values: tuple[int, ...]) -> float:
-    """Share of images that the guide puts in one of the classes."""
-    return torch.isin(guide_labels(task, images), torch.tensor(values)).double().mean().item()
-
-
-def guide_labels(task: Task, images: Tensor) -> Tensor:
-    """The guide's class of each image, (N,)."""
-    return task.guide.probs(images, task.target["attribute"]).argmax(1)
+    """Share of images for which the guide decides on one of the values."""
+    return torch.isin(guide_values(task, images), torch.tensor(values)).double().mean().item()
 
 
 def most_steps(kind: str, train_steps: float) -> int:
-    """Steps that the paper allows, and that so many training steps of the base pay for."""
+    """The number of steps: the paper's at most, and no more than so many training steps of the base pay for."""
     return max(1, min(MOST_STEPS[kind], round(train_steps / STEP_COST)))
 
 
 def assign_roles(generator: Flow, task: Task, stop_share: float) -> Roles:
-    """Who is to be forgotten and what is to be remembered."""
+    """Choose the images to forget and to remember."""
     if not hasattr(generator, "bits_per_dim"):
         raise ValueError(f"taming needs exact likelihoods: a flow, not a {type(generator).__name__}")
     if task.kind == "identity_removal":
         return Roles(task.forget, task.retain)
     if task.kind == "category_redaction":
-        return Roles(task.forget, task.retain, tuple(_known(task, task.target["values"])), stop_share)
+        return Roles(task.forget, task.retain, tuple(unwanted_values(task)), stop_share)
     if task.kind == "attribute_rebalancing":
         return swapped_roles(generator, task)
     raise ValueError(f"taming forgets a person or a category or rebalances an attribute; {task.kind} is none of these")
@@ -182,39 +177,19 @@ def assign_roles(generator: Flow, task: Task, stop_share: float) -> Roles:
 
 def swapped_roles(generator: Flow, task: Task) -> Roles:
     """Rebalancing: the classes that samples show more often than the target are forgotten, the rare ones remembered."""
-    target = torch.tensor(task.target["shares"], dtype=torch.float64)
-    if (target < 0).any() or abs(target.sum() - 1) > 1e-6:
-        raise ValueError(f"the target's shares must be at least 0 and sum to 1, not {task.target['shares']}")
-    _known(task, range(len(target)))
-    labels = guide_labels(task, generator.sample(SAMPLES, task.rng))
-    found = torch.bincount(labels, minlength=len(target)) / SAMPLES
-    if len(found) > len(target):
-        raise ValueError(f"the guide sees value {len(found) - 1} of {task.target['attribute']}, which has no share")
-    excess = found - target
+    target = target_shares(task).flatten()
+    labels = guide_values(task, generator.sample(SAMPLES, task.rng))
+    excess = torch.bincount(labels, minlength=len(target)) / SAMPLES - target
     often = torch.nonzero(excess > 0).flatten() if (excess > 0).any() else excess.argmax()[None]
-    forgotten = torch.isin(guide_labels(task, task.retain), often)
-    share = target[often].sum().item()
-    return Roles(task.retain[forgotten], task.retain[~forgotten], tuple(often.tolist()), share)
+    forget = torch.isin(guide_values(task, task.retain), often)
+    return Roles(task.retain[forget], task.retain[~forget], tuple(often.tolist()), target[often].sum().item())
 
 
-def _known(task: Task, values: Sequence[int]) -> Sequence[int]:
-    """The values, if the guide tells them apart."""
-    attribute = task.target["attribute"]
-    if attribute not in task.guide.attributes:
-        raise ValueError(f"the guide does not know {attribute!r}; it knows {', '.join(task.guide.attributes)}")
-    classes = task.guide.probs(task.retain[:1], attribute).shape[1]
-    if not values or not set(values) <= set(range(classes)):
-        raise ValueError(f"{attribute} has the values 0 to {classes - 1}; the target names {list(values)}")
-    return values
-
-
-def _checked(roles: Roles) -> Roles:
-    """The roles, if there are images in both."""
+def _check_roles(roles: Roles) -> None:
     if len(roles.forget) == 0:
         raise ValueError("there are no images to forget: give at least one, or a target that leaves something to do")
     if len(roles.remember) < 2:
         raise ValueError(f"sigma and the KL need at least 2 images to remember; there are {len(roles.remember)}")
-    return roles
 
 
 def _check_settings(

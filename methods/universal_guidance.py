@@ -18,10 +18,10 @@ from torch.nn import functional as F
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.task import Guide, Task
-from retouch.methods.guided_sampling import Guided, Sampling, assigned, read_target
+from retouch.methods.guidance import GuidanceSampler, Sampling, assign_classes, marginals
 
 
-class UniversallyGuided(Guided):
+class UniversalGuidance(GuidanceSampler):
     """The base, sampled with each image's predicted x0 moved towards a class of its own."""
 
     def __init__(
@@ -33,7 +33,7 @@ class UniversallyGuided(Guided):
 
     def begin(self, n: int, rng: torch.Generator) -> None:
         """Assign classes."""
-        self.classes = {name: assigned(p, n, rng) for name, p in self.targets.items()}
+        self.classes = {name: assign_classes(p, n, rng) for name, p in self.targets.items()}
 
     def epsilon(self, x: Tensor, step: int, t: Tensor) -> Tensor:
         """The UNet's prediction and, beside it, the gradient of the classifier's loss with respect to x_t."""
@@ -51,7 +51,7 @@ class UniversallyGuided(Guided):
 def edit(
     generator: Diffusion, task: Task, budget: Budget, *, scale: float = 1.0, batch: int = 100,
     steps: int | None = None, eta: float = 1.0,
-) -> UniversallyGuided:  # fmt: skip
+) -> UniversalGuidance:  # fmt: skip
     """Wrap the base; its weights are not touched.
 
     Args:
@@ -61,4 +61,4 @@ def edit(
     """
     if scale < 0:
         raise ValueError(f"scale must be at least 0, not {scale}")
-    return UniversallyGuided(generator, Sampling.of(generator, steps, eta, batch), task.guide, read_target(task), scale)
+    return UniversalGuidance(generator, Sampling.of(generator, steps, eta, batch), task.guide, marginals(task), scale)

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.generators.gan import to_uint8
+from retouch.benchmark.joint import names
 from retouch.benchmark.task import Task
-
-MARGIN = 1e-4  # how far from 1 stated shares may sum
+from retouch.methods.target import target_shares
 
 
 @dataclass
@@ -36,13 +36,13 @@ class Sampling:
 
     @classmethod
     def of(cls, generator: Diffusion, steps: int | None, eta: float, batch: int) -> "Sampling":
-        """These settings for a generator; `steps` None stands for its own number."""
+        """Settings for a generator; `steps` None stands for its own number."""
         if not isinstance(generator, Diffusion):
             raise ValueError(f"guidance needs a diffusion generator, not {type(generator).__name__}")
         return cls(generator.sampling_steps if steps is None else steps, eta, batch)
 
 
-class Guided:
+class GuidanceSampler:
     """A frozen generator that samples with guidance. Subclasses define `epsilon`, and `begin` if batches differ."""
 
     def __init__(self, generator: Diffusion, sampling: Sampling) -> None:
@@ -50,7 +50,7 @@ class Guided:
         generator.module.requires_grad_(False).eval()
 
     def begin(self, n: int, rng: torch.Generator) -> None:
-        """Called before each batch of n images; rng is the caller's."""
+        """Prepare a batch of n images; called before each, with the caller's rng."""
 
     def epsilon(self, x: Tensor, step: int, t: Tensor) -> Tensor:
         """The noise that x (B, C, H, W) holds at timestep t, the step-th from the start."""
@@ -77,40 +77,23 @@ class Guided:
         return to_uint8(x)
 
 
-def read_target(task: Task) -> dict[str, Tensor]:
+def marginals(task: Task) -> dict[str, Tensor]:
     """Attribute -> target shares (K,): the marginals, where the target is a table of several attributes' joint shares.
 
     Raises:
-        ValueError: an attribute that the guide does not know, or shares that are no positive distribution over its
-            values.
+        ValueError: as `target_shares`, or a value with a share of 0, for which the losses are infinite.
     """
-    names, table = task.target.get("attribute"), task.target.get("shares")
-    if names is None or table is None:
-        raise ValueError(f"a target of the form {{attribute, shares}} is needed, not {task.target}")
-    names, table = [names] if isinstance(names, str) else names, torch.tensor(table)
-    if len(set(names)) < len(names) or not names or table.dim() != len(names):
-        raise ValueError(f"each attribute must be named once, and be an axis of the shares: {names}, {table.tolist()}")
-    others = [[axis for axis in range(len(names)) if axis != own] for own in range(len(names))]
-    return {
-        name: _shares(task, name, (table.sum(axes) if axes else table).tolist())
-        for name, axes in zip(names, others, strict=True)
-    }
+    table = target_shares(task).float()
+    p = {}
+    for axis, name in enumerate(names(task.target["attribute"])):
+        others = [other for other in range(table.dim()) if other != axis]
+        p[name] = (table.sum(others) if others else table).to(task.device)
+        if p[name].min() <= 0:
+            raise ValueError(f"the shares of {name} must be above 0, not {p[name].tolist()}: give 0.01 for a rare one")
+    return p
 
 
-def _shares(task: Task, name: str, shares: list[float]) -> Tensor:
-    if name not in task.guide.attributes:
-        raise ValueError(f"the guide does not know {name!r}; it knows {', '.join(task.guide.attributes)}")
-    values = task.guide.network.heads[name].out_features
-    if len(shares) != values or abs(sum(shares) - 1) > MARGIN:
-        raise ValueError(f"{name} has {values} values: give as many shares, which sum to 1, not {shares}")
-    if min(shares) <= 0:
-        raise ValueError(
-            f"the shares of {name} must be above 0, not {shares}: give 0.01 for a value to be all but gone"
-        )
-    return torch.tensor(shares, device=task.device)
-
-
-def assigned(p: Tensor, n: int, rng: torch.Generator) -> Tensor:
+def assign_classes(p: Tensor, n: int, rng: torch.Generator) -> Tensor:
     """A class for each of n images, int64 (n,): each class's count within one of its share p (K,), in random order."""
     position = (torch.arange(n) + torch.rand(1, generator=rng)) / n
     classes = torch.searchsorted(p.cpu().cumsum(0), position).clamp(max=len(p) - 1)
