@@ -30,7 +30,7 @@ def task(tmp_path, guide):
 
 def test_the_guide_sorts_the_generators_own_images(base, task, guide):
     negatives, positives = method.feedback(base, task)
-    assert len(negatives) + len(positives) == method.DRAWN
+    assert len(negatives) + len(positives) == method.SAMPLES
     assert guide.probs(negatives, "side").argmax(1).min() == 1 and guide.probs(positives, "side").argmax(1).max() == 0
     with pytest.raises(NotRevealed):
         _ = task.retain
@@ -60,7 +60,7 @@ def test_the_penalty_is_elastic_about_the_old_weights():
 @pytest.mark.parametrize(
     ("form", "there", "twice"), [("EL2", math.exp(-1), math.exp(-4)), ("IL2", 1, 0.25), ("NL2", -1, -4)]
 )
-def test_repulsion_is_of_the_distance_to_the_adapted_weights_in_units_of_theirs_to_the_old(form, there, twice):
+def test_repulsion_is_of_the_distance_to_the_adapted_weights(form, there, twice):
     gan = small()
     theta_g = method.weights(gan)
     theta_n = theta_g + torch.randn(len(theta_g), generator=rng())
@@ -72,7 +72,7 @@ def test_repulsion_is_of_the_distance_to_the_adapted_weights_in_units_of_theirs_
     assert loss().item() == pytest.approx(2 * twice, rel=1e-4)
 
 
-def test_stages_adapt_a_copy_to_negatives_then_train_the_old_gan_on_positives(base, task, monkeypatch):
+def test_a_copy_adapts_to_negatives_then_the_gan_to_positives(base, task, monkeypatch):
     seen, real = [], method.play
 
     def watched(gan, images, extra, *rest):

@@ -14,12 +14,12 @@ from retouch.benchmark.task import NotRevealed
 from retouch.benchmark.worker.main import entry
 from retouch.methods import (
     balanced_finetune,
-    continued,
     finetune_retain,
     gradient_ascent,
     importance_resampling,
     inverse_frequency,
     rejection,
+    training,
 )
 
 ROOT = Path(__file__).parents[2] / "submissions"
@@ -71,14 +71,14 @@ def test_rejection_reaches_a_target_by_the_guides_own_measure():
 
 
 def test_rejection_gives_up_instead_of_looping_for_ever():
-    filtered = rejection.Filtered(
+    filtered = rejection.Filter(
         retouch.load("tiny/category_redaction/digits-gan").generator, lambda images, rng: torch.zeros(len(images)) > 0
     )
     with pytest.raises(RuntimeError, match="0 of"):
         filtered.sample(2, torch.Generator().manual_seed(0))
 
 
-def test_importance_resampling_moves_towards_the_target_without_repeating_an_image():
+def test_importance_resampling_nears_the_target_without_repeats():
     task = retouch.load("tiny/attribute_rebalancing/faces-gan")
     base = task.guide.probs(task.generator.sample(400, torch.Generator().manual_seed(0)), "glasses")[:, 1].mean()
     edited = importance_resampling.edit(task.generator, task, budget(8), oversample=4)
@@ -108,7 +108,7 @@ def test_fine_tuning_draws_the_classes_by_their_target_shares(monkeypatch, metho
     labels = task.guide.probs(images, target["attribute"]).argmax(1)
     wanted = torch.tensor(target.get("shares", [0.1] * 10)).flatten()
     assert torch.allclose(torch.bincount(labels, p.double()) / p.double().sum(), wanted.double(), atol=1e-5)
-    assert all(len(p[labels == one].unique()) == 1 for one in labels.unique())  # within a class all are alike
+    assert all(len(p[labels == k].unique()) == 1 for k in labels.unique())  # within a class all are alike
 
 
 def test_continued_training_draws_by_the_weights_it_is_given():
@@ -122,7 +122,7 @@ def test_continued_training_draws_by_the_weights_it_is_given():
 
     seen, images = [], torch.arange(100).view(-1, 1, 1, 1)
     task = SimpleNamespace(rng=rng())
-    continued.continue_training(Recorder(), images, (images.flatten() // 90).double(), task, budget(50), 1.0, 0.5)
+    training.continue_training(Recorder(), images, (images.flatten() // 90).double(), task, budget(50), 1.0, 0.5)
     assert len(seen) == 50 and torch.cat(seen).unique().tolist() == list(range(90, 100))
 
 

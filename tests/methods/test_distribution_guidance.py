@@ -15,8 +15,8 @@ from retouch.benchmark.generators import family
 from retouch.benchmark.generators.gan import to_float, to_uint8
 from retouch.benchmark.judges import Classifier, Judge
 from retouch.benchmark.run.plan import plan
-from retouch.methods.distribution_guidance import DistributionGuided, Guidance, edit
-from retouch.methods.guided_sampling import Sampling
+from retouch.methods.distribution_guidance import DistributionGuidance, Strength, edit
+from retouch.methods.guidance import Sampling
 from retouch.methods.h_space import Predictor, collect, draw, fit
 
 SUBMISSION = Path(__file__).parents[2] / "submissions" / "distribution_guidance"
@@ -80,7 +80,7 @@ def guided(base, *, classes=2, scale=1.0, temperature=8.0, loss="chi_square", p=
     predictor.bias.data.normal_()
     p = torch.full((classes,), 1 / classes) if p is None else torch.tensor(p)
     heads = {"a": (predictor.requires_grad_(False), p)}
-    return DistributionGuided(base, Sampling(steps, eta, batch), heads, Guidance(scale, temperature, loss))
+    return DistributionGuidance(base, Sampling(steps, eta, batch), heads, Strength(scale, temperature, loss))
 
 
 def some_h(n=100):
@@ -101,7 +101,7 @@ def test_the_step_in_h_is_the_gradient_worked_out_by_hand(base, loss, temperatur
     slope = 2 * (q - p) / p if loss == "chi_square" else (q / p).log() + 1  # dL/dq
     by_logit = s * (slope - (s @ slope)[:, None]) / temperature / 100  # (B, K), softmax's Jacobian, the mean's 1/B
     gradient = 300 * by_logit @ predictor.weight[2].T
-    assert torch.allclose(one.moved(h, 2), h - 0.7 * gradient.view_as(h), atol=1e-5)
+    assert torch.allclose(one.move(h, 2), h - 0.7 * gradient.view_as(h), atol=1e-5)
     assert gradient.abs().max() > 1e-3
 
 
@@ -114,34 +114,34 @@ def test_a_batch_that_has_the_target_as_a_whole_is_left_alone(base):
     h = torch.cat([some_h(50), -some_h(50)])
     each = predictor(h, 1).softmax(1)
     assert (each - 0.5).abs().mean() > 0.2
-    assert torch.allclose(one.moved(h, 1), h, atol=1e-5)
-    assert not torch.allclose(one.moved(h[each[:, 0] > 0.5], 1), h[each[:, 0] > 0.5], atol=1e-2)
+    assert torch.allclose(one.move(h, 1), h, atol=1e-5)
+    assert not torch.allclose(one.move(h[each[:, 0] > 0.5], 1), h[each[:, 0] > 0.5], atol=1e-2)
 
 
-def test_the_step_of_an_image_does_not_depend_on_how_many_there_are(base):
+def test_an_images_step_does_not_depend_on_the_batch_size(base):
     one, h = guided(base, p=[0.2, 0.8]), some_h(10)
-    assert torch.allclose(one.moved(h.repeat(3, 1, 1, 1), 1), one.moved(h, 1).repeat(3, 1, 1, 1), atol=1e-5)
+    assert torch.allclose(one.move(h.repeat(3, 1, 1, 1), 1), one.move(h, 1).repeat(3, 1, 1, 1), atol=1e-5)
 
 
-def test_a_step_brings_the_batch_nearer_to_the_target_that_was_given(base):
+def test_a_step_brings_the_batch_nearer_to_its_target(base):
     for p in ([0.5, 0.5], [0.1, 0.9], [0.9, 0.1]):
         one, h = guided(base, scale=0.01, temperature=1.0, p=p), some_h()
         predictor, target = one.heads["a"]
-        before, after = (one.q(predictor, value, 1) for value in (h, one.moved(h, 1)))
+        before, after = (one.q(predictor, value, 1) for value in (h, one.move(h, 1)))
         assert (after - target).abs().sum() < (before - target).abs().sum()
 
 
 def test_every_timestep_has_its_own_predictor(base):
     one, h = guided(base, p=[0.2, 0.8]), some_h()
-    assert not torch.allclose(one.moved(h, 1), one.moved(h, 2))
+    assert not torch.allclose(one.move(h, 1), one.move(h, 2))
     one.heads["a"][0].weight[2] = 0
-    assert torch.allclose(one.moved(h, 2), h) and not torch.allclose(one.moved(h, 1), h)
+    assert torch.allclose(one.move(h, 2), h) and not torch.allclose(one.move(h, 1), h)
 
 
 def test_gradients_of_several_attributes_are_summed(base):
     one, two, h = guided(base, p=[0.2, 0.8]), guided(base, classes=3, p=[0.2, 0.5, 0.3]), some_h()
-    both = DistributionGuided(base, one.sampling, one.heads | {"b": two.heads["a"]}, one.guidance)
-    assert torch.allclose(both.moved(h, 1) - h, one.moved(h, 1) + two.moved(h, 1) - 2 * h, atol=1e-5)
+    both = DistributionGuidance(base, one.sampling, one.heads | {"b": two.heads["a"]}, one.strength)
+    assert torch.allclose(both.move(h, 1) - h, one.move(h, 1) + two.move(h, 1) - 2 * h, atol=1e-5)
 
 
 # ---- where it acts ---------------------------------------------------------------------------------------------------
@@ -156,12 +156,12 @@ def up_block_inputs(base, run):
     return seen[0], seen[1], out
 
 
-def test_h_alone_is_edited_and_the_rest_of_the_unet_goes_on_from_it(base):
+def test_h_alone_is_edited_and_the_unet_goes_on_from_it(base):
     one, x, t = guided(base, scale=5.0, p=[0.1, 0.9]), torch.randn(6, 1, 8, 8, generator=rng()), torch.tensor(500)
     with torch.no_grad():
         h, skips, plain = up_block_inputs(base, lambda: base.module(x, t).sample)
         edited, same_skips, epsilon = up_block_inputs(base, lambda: one.epsilon(x, 2, t))
-    assert torch.allclose(edited, one.moved(h, 2)) and not torch.allclose(edited, h)
+    assert torch.allclose(edited, one.move(h, 2)) and not torch.allclose(edited, h)
     assert all(torch.equal(a, b) for a, b in zip(skips, same_skips, strict=True))
     assert not torch.allclose(epsilon, plain)
     with torch.no_grad():  # and nothing stays behind
@@ -208,7 +208,7 @@ def test_without_guidance_and_noise_it_is_the_base(base):
     assert torch.equal(guided(base, scale=0.0, eta=0.0).sample(9, rng()), base.sample(9, rng()))
 
 
-def test_the_seed_decides_and_guidance_acts_within_batches_of_the_methods_own_size(base):
+def test_the_seed_decides_and_guidance_acts_within_batches(base):
     one = guided(base, scale=20.0, temperature=1.0, p=[0.1, 0.9], batch=8)
     assert torch.equal(one.sample(16, rng()), one.sample(16, rng()))
     assert not torch.equal(one.sample(16, rng()), one.sample(16, rng(1)))
@@ -274,7 +274,7 @@ def test_accuracy_is_of_images_that_were_not_fitted(task):
     assert max(found.accuracy) < 0.75
 
 
-def test_every_class_is_drawn_alike_and_no_more_than_is_paid_for(base, task, capsys):
+def test_classes_are_drawn_alike_and_within_the_budget(base, task, capsys):
     labels = (torch.rand(1000, generator=rng()) < 0.1).long()
     chosen = draw(labels, 2, 150, rng())
     assert torch.bincount(labels[chosen]).tolist() == [75, 75] and len(set(chosen.tolist())) == 150
@@ -345,11 +345,11 @@ def test_bad_settings_say_what_to_do(base, task, params, says):
     [
         ({"attribute": "hat", "shares": [0.5, 0.5]}, "knows down, tone"),
         ({"attribute": "down", "shares": [0.5, 0.6]}, "sum to 1"),
-        ({"attribute": "tone", "shares": [0.5, 0.5]}, "has 3 values"),
+        ({"attribute": "tone", "shares": [0.5, 0.5]}, "needs 3 shares"),
         ({"attribute": "down", "shares": [0.0, 1.0]}, "above 0"),
         ({"attribute": "down", "values": [0]}, "attribute, shares"),
         ({"attribute": ["down", "down"], "shares": [[0.5, 0.5], [0.5, 0.5]]}, "named once"),
-        ({"attribute": ["down", "tone"], "shares": [0.5, 0.5]}, "an axis of the shares"),
+        ({"attribute": ["down", "tone"], "shares": [0.5, 0.5]}, "needs 2 x 3 shares"),
     ],
 )
 def test_bad_targets_say_what_to_do(base, task, target, says):
@@ -366,7 +366,7 @@ def test_too_few_images_and_other_families_are_refused(base, task):
         edit(gan, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60))
 
 
-def test_the_manifest_is_valid_and_its_points_are_settings_that_edit_takes(base, task):
+def test_the_manifests_points_are_settings_that_edit_takes(base, task):
     manifest = submission.read(SUBMISSION)
     assert manifest.families == ["diffusion"] and manifest.access == ["weights", "training_data", "classifier"]
     for point in manifest.points:

@@ -141,7 +141,7 @@ def test_no_submission_asks_for_labels():
         assert "labelled_images" not in submission.read(SUBMISSIONS / name).access
 
 
-def test_the_guide_embeds_where_it_is_revealed_and_pixels_do_otherwise(tmp_path):
+def test_the_guide_embeds_where_it_is_revealed_else_pixels(tmp_path):
     images = two_kinds()
     with_guide, without = write_task(tmp_path / "a", images, guide()), write_task(tmp_path / "b", images)
     features = torch.nn.functional.normalize(with_guide.guide.features(images).double())
@@ -215,7 +215,7 @@ def test_edit_continues_the_base_and_from_scratch_does_not(tmp_path):
     assert not torch.allclose(scratch.discriminator.head.parametrizations.weight.original, d0, atol=1e-2)
 
 
-def test_the_rare_kind_is_generated_more_often_than_with_uniform_sampling(tmp_path):
+def test_the_rare_kind_becomes_more_frequent_than_by_uniform_p(tmp_path):
     task = write_task(tmp_path / "reveal", two_kinds())
     base = small("flow", lr=3e-3)
     for _ in range(60):
@@ -232,7 +232,7 @@ def test_the_rare_kind_is_generated_more_often_than_with_uniform_sampling(tmp_pa
 
 
 # ---- what it says, and bad settings --------------------------------------------------------------------------------
-def test_the_effective_sample_size_and_the_heaviest_images_are_logged(tmp_path, capsys):
+def test_effective_sample_size_and_heaviest_images_are_logged(tmp_path, capsys):
     task = write_task(tmp_path / "reveal", two_kinds())
     p = method.weigh(task, 0.5, "adam", "pixels")
     said = capsys.readouterr().out

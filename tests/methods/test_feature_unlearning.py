@@ -26,7 +26,7 @@ def task(tmp_path, guide):
     return guided_task(tmp_path / "task", guide, RIGHT)
 
 
-def test_a_latent_above_the_threshold_moves_along_the_target_vector_and_no_other():
+def test_only_latents_above_the_threshold_move_along_the_vector():
     z_e = torch.nn.functional.normalize(torch.randn(8, generator=rng()), dim=0)
     z = torch.randn(40, 8, generator=rng(1))
     erased, has = method.erase(z, z_e, 0.2, 1.0)
@@ -39,7 +39,7 @@ def test_a_latent_above_the_threshold_moves_along_the_target_vector_and_no_other
     assert torch.allclose(mirrored[has] @ z_e, 0.4 - z[has] @ z_e, atol=1e-5)
 
 
-def test_the_target_vector_is_the_difference_of_means_and_the_threshold_a_quantile(base, task, guide):
+def test_the_vector_is_a_difference_of_means_and_t_a_quantile(base, task, guide):
     z_e, t = method.target_vector(base, task, 0.8)
     assert z_e.norm().item() == pytest.approx(1.0, abs=1e-5)
     z = base.latent(2000, rng(9))
@@ -50,18 +50,18 @@ def test_the_target_vector_is_the_difference_of_means_and_the_threshold_a_quanti
 
 
 def test_the_loss_weighs_the_erased_and_adds_the_likeness():
-    made, x = torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8)
+    y, x = torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 8, 8)
     x[0], x[1] = 0.5, 0.25
     has = torch.tensor([True, False])
-    assert method.unlearn_loss(made, x, has, 3.0, 0.0).item() == pytest.approx((3 * 0.5 + 0.25) / 2)
-    gap = method.unlearn_loss(made, x, has, 3.0, 2.0) - method.unlearn_loss(made, x, has, 3.0, 0.0)
-    assert gap.item() == pytest.approx(2 * (1 - method.ssim(made, x).item()), rel=1e-4)
+    assert method.unlearn_loss(y, x, has, 3.0, 0.0).item() == pytest.approx((3 * 0.5 + 0.25) / 2)
+    gap = method.unlearn_loss(y, x, has, 3.0, 2.0) - method.unlearn_loss(y, x, has, 3.0, 0.0)
+    assert gap.item() == pytest.approx(2 * (1 - method.ssim(y, x).item()), rel=1e-4)
     images = torch.rand(3, 3, 16, 16, generator=rng())
     assert method.ssim(images, images).item() == pytest.approx(1.0, abs=1e-4)
     assert method.ssim(images, images.flip(0)) < 0.5
 
 
-def test_g_learns_the_erased_image_for_the_target_and_its_own_old_one_for_the_rest(base, task):
+def test_g_learns_erased_images_and_keeps_the_others(base, task):
     edited = method.edit(base.copy(), task, budget(300), strength=2.0, share=1.0)
     task.rng.manual_seed(0)
     z_e, t = method.target_vector(base, task, 0.9)

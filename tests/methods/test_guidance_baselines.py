@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.judges import Classifier
 from retouch.methods import sample_guidance, universal_guidance
-from retouch.methods.guided_sampling import Sampling, assigned
+from retouch.methods.guidance import Sampling, assign_classes
 from retouch.methods.h_space import Predictor
 
 TARGET = {"attribute": "a", "shares": [0.2, 0.3, 0.5]}
@@ -37,29 +37,29 @@ def sample_guided(base):
     predictor = Predictor(3, 128, 3)
     predictor.weight.data.normal_()
     p = torch.tensor(TARGET["shares"])
-    return sample_guidance.SampleGuided(base, SAMPLING, {"a": (predictor.requires_grad_(False), p)}, 0.7, 2.0)
+    return sample_guidance.SampleGuidance(base, SAMPLING, {"a": (predictor.requires_grad_(False), p)}, 0.7, 2.0)
 
 
-def test_classes_have_the_targets_shares_and_the_seed_decides_them():
+def test_classes_have_the_targets_shares_by_the_seed():
     p = torch.tensor(TARGET["shares"])
     for seed in range(20):
-        counts = torch.bincount(assigned(p, 17, rng(seed)), minlength=3)
+        counts = torch.bincount(assign_classes(p, 17, rng(seed)), minlength=3)
         assert ((counts - 17 * p).abs() <= 1).all() and counts.sum() == 17
-    assert torch.equal(assigned(p, 50, rng()), assigned(p, 50, rng()))
-    assert not torch.equal(assigned(p, 50, rng()), assigned(p, 50, rng(1)))
-    assert assigned(p, 50, rng()).diff().abs().sum() > 10  # not sorted
+    assert torch.equal(assign_classes(p, 50, rng()), assign_classes(p, 50, rng()))
+    assert not torch.equal(assign_classes(p, 50, rng()), assign_classes(p, 50, rng(1)))
+    assert assign_classes(p, 50, rng()).diff().abs().sum() > 10  # not sorted
 
 
-def test_sample_guidance_moves_each_image_by_its_own_class_alone(base):
+def test_sample_guidance_moves_an_image_by_its_own_class(base):
     one, h = sample_guided(base), torch.randn(10, 8, 4, 4, generator=rng())
     one.begin(10, rng())
     predictor, y = one.heads["a"][0], one.classes["a"]
     s = ((h.flatten(1) @ predictor.weight[1] + predictor.bias[1]) / 2.0).softmax(1)
     gradient = (s - F.one_hot(y, 3)) @ predictor.weight[1].T / 2.0
-    moved = one.moved(h, 1)
+    moved = one.move(h, 1)
     assert torch.allclose(moved, h - 0.7 * gradient.view_as(h), atol=1e-5)
     one.classes["a"] = y[:1]
-    assert torch.allclose(one.moved(h[:1], 1), moved[:1], atol=1e-6)
+    assert torch.allclose(one.move(h[:1], 1), moved[:1], atol=1e-6)
 
 
 def test_sample_guidance_leaves_the_first_step_and_the_skips(base):
@@ -70,7 +70,7 @@ def test_sample_guidance_leaves_the_first_step_and_the_skips(base):
         assert torch.equal(one.epsilon(x, 0, t), plain) and not torch.equal(one.epsilon(x, 1, t), plain)
 
 
-def test_universal_guidance_adds_the_gradient_through_classifier_and_unet(base, task):
+def test_universal_guidance_goes_through_classifier_and_unet(base, task):
     one = universal_guidance.edit(base, task, budget(100), scale=0.6)
     x, t = torch.randn(4, 1, 8, 8, generator=rng()), torch.tensor(333)
     one.begin(4, rng())

@@ -31,7 +31,7 @@ def edited(tmp_path, base, guide):
     return run
 
 
-def test_a_shifted_latent_has_the_mirrored_distance_and_nothing_else_changes():
+def test_a_shift_mirrors_the_distance_and_changes_nothing_else():
     n = torch.nn.functional.normalize(torch.randn(2, 8, generator=rng()), dim=1)  # oblique, as directions are
     sides, z = Boundaries(n, torch.tensor([0.3, -0.5])), torch.randn(50, 8, generator=rng(1))
     moved = method.shift(z, sides, 0.7)
@@ -56,7 +56,7 @@ def test_only_latents_that_the_guide_finds_in_the_cell_are_kept(base, guide, tmp
     assert len(z) < 1000 and (guide.probs(decode(base, z), "side").argmax(1) == 1).all()
 
 
-def test_a_mixture_has_its_latents_moments_and_stays_near_what_the_base_would_decode():
+def test_a_mixture_has_its_latents_moments_and_stays_near_them():
     scale = torch.diag(torch.tensor([0.5, 1.0, 2.0])) + 0.2
     z = torch.randn(4000, 3, generator=rng()) @ scale + torch.tensor([1.0, 0.0, -2.0])
     mixture = method.Mixture.fit(z, 1, 0)

@@ -52,7 +52,7 @@ def test_only_salient_weights_change(base, task):
 
 def test_a_noised_forget_image_is_answered_by_another(base, task):
     x, other = task.forget[:8], task.retain[:8]
-    ours = method.relabelled(base, x, other, rng(2)).item()
+    ours = method.relabel_loss(base, x, other, rng(2)).item()
     draws = rng(2)
     t = torch.randint(1000, (8,), generator=draws)
     noise = torch.randn(8, 1, 8, 8, generator=draws)
@@ -65,11 +65,11 @@ def test_a_noised_forget_image_is_answered_by_another(base, task):
     assert ours == pytest.approx(torch.where(a < 0.5, in_noise, in_images).mean().item(), rel=1e-3)
 
 
-def test_forget_images_are_read_as_retained_ones_and_these_as_before(base, task):
+def test_forget_images_are_read_as_others_and_these_as_before(base, task):
     torch.manual_seed(0)
     edited = method.edit(base.copy(), task, budget(100), share=1.0, lr=1.0)
     before, after = (
-        method.relabelled(one, task.forget[:32], task.retain[:32], rng(2)).item() for one in (base, edited)
+        method.relabel_loss(one, task.forget[:32], task.retain[:32], rng(2)).item() for one in (base, edited)
     )
     assert after < 0.8 * before
 

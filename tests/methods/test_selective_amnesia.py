@@ -64,7 +64,7 @@ def test_the_penalty_holds_weights_by_their_importance():
     assert method.elastic(torch.tensor([5.0, 1.0, 0.5]), star, f).item() == pytest.approx(2.0)
 
 
-def test_surrogates_are_the_retained_images_most_like_the_forgotten(task):
+def test_surrogates_are_the_retained_images_nearest_to_forget(task):
     q = method.surrogates(task)
     rows = {image.numpy().tobytes(): i for i, image in enumerate(task.retain)}
     chosen = torch.tensor([rows[image.numpy().tobytes()] for image in q])  # a KeyError if one were not retained
@@ -74,8 +74,8 @@ def test_surrogates_are_the_retained_images_most_like_the_forgotten(task):
 
 
 def test_replay_is_the_bases_own_images_without_the_forgotten(flow, task, monkeypatch):
-    pools, real = [], method.draw
-    monkeypatch.setattr(method, "draw", lambda pool, rng: pools.append(pool) or real(pool, rng))
+    pools, draw = [], method.draw_batch
+    monkeypatch.setattr(method, "draw_batch", lambda pool, n, rng: pools.append(pool) or draw(pool, n, rng))
     method.edit(flow.copy(), task, budget(4))
     q, replay = pools[0], pools[1]
     assert torch.equal(q, method.surrogates(task))
@@ -84,7 +84,7 @@ def test_replay_is_the_bases_own_images_without_the_forgotten(flow, task, monkey
     assert not any(image.numpy().tobytes() in known for image in replay)  # made by the base, not revealed
 
 
-def test_the_forgotten_become_rarer_and_less_likely_than_the_rest(flow, task):
+def test_forget_images_become_rarer_and_less_likely(flow, task):
     torch.manual_seed(0)
     edited = method.edit(flow.copy(), task, budget(150), lam=0.0, lr=1.0, share=1.0)
     assert dark_share(edited, task) < 0.6 * dark_share(flow, task)

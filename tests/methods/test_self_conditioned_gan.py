@@ -70,7 +70,7 @@ def given(monkeypatch):
 
 
 # ---- labels: latent distances of inverted data ---------------------------------------------------------------------
-def test_inversion_finds_latents_whose_signed_distance_is_the_images_own(task):
+def test_inversion_recovers_the_images_signed_distance(task):
     gan = task.base()
     axes = find_boundaries(gan, task, 3)
     z = gan.latent(300, rng(5))
@@ -83,7 +83,7 @@ def test_inversion_finds_latents_whose_signed_distance_is_the_images_own(task):
         assert spearmanr(axes.distance(fine)[:, axis], axes.distance(z)[:, axis]).statistic > 0.8
 
 
-def test_labels_are_the_distances_of_inverted_training_images_and_the_guide_never_sees_these(task, given, monkeypatch):
+def test_labels_are_latent_distances_that_no_guide_made(task, given, monkeypatch):
     kept = {}
     for name in ("find_boundaries", "invert"):
         original = getattr(sc, name)
@@ -138,7 +138,7 @@ def test_labels_are_clipped_at_the_percentiles():
     assert labels[500].item() == pytest.approx((500 - low) / (high - low), abs=1e-6)
 
 
-def test_resampling_is_uniform_in_the_joint_label_space_and_picks_among_the_ten_nearest():
+def test_resampling_is_uniform_jointly_among_the_ten_nearest():
     torch.manual_seed(0)
     labels = torch.distributions.Beta(2.0, 4.0).sample((4000, 2))
     rows = sc.resample(labels, 5000, rng(4))
@@ -165,10 +165,10 @@ def test_soft_labels_interpolate_between_three_modes():
 
 
 # ---- the bank of constants, the second head ------------------------------------------------------------------------
-def test_the_bank_starts_from_the_old_constant_so_nothing_changes_at_first():
+def test_the_bank_starts_from_the_old_constant():
     gan = small()
     gan.module.eval()
-    conditioned = sc.Conditioned(gan.module, 2).eval()
+    conditioned = sc.ConditionalSynthesis(gan.module, 2).eval()
     assert conditioned.bank.shape == (7, 16, 2, 2)
     z = gan.latent(6, rng())
     for v in (0.0, 0.3, 1.0):
@@ -178,7 +178,7 @@ def test_the_bank_starts_from_the_old_constant_so_nothing_changes_at_first():
 def test_the_input_is_the_weighted_sum_base_1_low_0_high():
     gan = small()
     gan.module.eval()
-    conditioned = sc.Conditioned(gan.module, 2).eval()
+    conditioned = sc.ConditionalSynthesis(gan.module, 2).eval()
     with torch.no_grad():
         conditioned.bank.copy_(torch.randn(7, 16, 2, 2, generator=rng()))
     z, v = gan.latent(1, rng()), torch.tensor([[0.25, 0.8]])
@@ -206,7 +206,7 @@ def kl_by_hand(made, x, v):
     return made.strength * sum(entropy(p[:, a], q[:, a], axis=1).mean() for a in range(2))
 
 
-def test_d_pays_the_kl_on_real_images_beside_the_hinge_loss_and_its_score_is_not_told_the_label():
+def test_d_pays_hinge_loss_and_kl_and_its_score_knows_no_label():
     made = trainer()
     made.discriminator.eval()  # no power iteration between the two evaluations
     images, v = batch()
@@ -224,36 +224,36 @@ def test_g_pays_the_kl_on_its_own_images():
     made = trainer()
     made.discriminator.eval()
     _, v = batch()
-    fake = made.conditioned(made.generator.latent(12, rng()), sc.soft_labels(v))
+    fake = made.synthesis(made.generator.latent(12, rng()), sc.soft_labels(v))
     loss = made.g_loss(fake, sc.soft_labels(v))
     by_hand = -made.discriminator(fake).mean().item() + kl_by_hand(made, fake, v)
     assert loss.item() == pytest.approx(by_hand, abs=1e-5)
     made.strength = 0.0
     gap = loss - made.g_loss(fake, sc.soft_labels(v))
-    assert torch.autograd.grad(gap, made.conditioned.bank)[0][1].abs().sum() > 0
+    assert torch.autograd.grad(gap, made.synthesis.bank)[0][1].abs().sum() > 0
 
 
 def test_a_step_moves_every_weight_and_keeps_the_mid_constants():
     made = trainer()
-    parts = {"g": made.conditioned, "d": made.discriminator, "head": made.head}
+    parts = {"g": made.synthesis, "d": made.discriminator, "head": made.head}
     before = {f"{n}.{k}": p.clone() for n, part in parts.items() for k, p in part.named_parameters()}
     made.step(*batch(), rng())
     for n, part in parts.items():
         for k, p in part.named_parameters():
             idle = (n, k) == ("d", "head.bias")  # while all scores lie inside the hinge its two gradients cancel
             assert idle or not torch.equal(p, before[f"{n}.{k}"]), f"{n}.{k}"
-    moved = made.conditioned.bank.flatten(1).abs().sum(1) > 0
+    moved = made.synthesis.bank.flatten(1).abs().sum(1) > 0
     assert moved.tolist() == [True, True, False, True, True, False, True]
-    assert made.conditioned.bank.abs().max() <= 1e-3 * sc.BANK * 1.01
+    assert made.synthesis.bank.abs().max() <= 1e-3 * sc.BANK * 1.01
 
 
-def test_the_average_follows_the_weights_and_the_batch_statistics():
+def test_the_average_follows_weights_and_batch_statistics():
     made = trainer()
     made.decay = 0.75
     key = "synthesis.blocks.0.0.running_mean"
     before = made.average.state_dict()[key].clone()
     made.step(*batch(), rng())
-    now = made.conditioned.state_dict()[key]
+    now = made.synthesis.state_dict()[key]
     assert torch.allclose(made.average.state_dict()[key], 0.75 * before + 0.25 * now)
 
 
@@ -294,7 +294,7 @@ def test_tilt_meets_the_target_and_stays_uniform_if_that_does():
     assert (tilt(shares, torch.tensor([0.0, 1.0])) @ shares)[1] > 0.85  # cannot be met: as near as can be
 
 
-def test_the_walk_takes_latents_to_the_stated_distance_and_leaves_the_other_axes():
+def test_the_walk_reaches_its_distance_and_leaves_other_axes():
     axes = Boundaries(torch.linalg.qr(torch.randn(8, 2, generator=rng()))[0].T, torch.tensor([0.3, -0.2]))
     z, low, high = torch.randn(50, 8, generator=rng(1)), torch.tensor([-2.0, -3.0]), torch.tensor([2.0, 1.0])
     moved = boundary_walk.walk(z, torch.tensor([[0.75, 0.25]]).expand(50, 2), axes, low, high)
@@ -348,7 +348,7 @@ def test_bad_settings_are_refused(task, case):
             boundary_walk.edit(task.base(), task, budget(100), **params)
 
 
-def test_too_few_images_one_value_and_values_out_of_range_are_refused(task):
+def test_too_few_images_or_values_out_of_range_are_refused(task):
     task.retain = task.retain[:20]
     with pytest.raises(ValueError, match="20 images are too few"):
         sc.edit(task.base(), task, budget(100))
