@@ -332,7 +332,7 @@ BAD = {
     "directions": ({"directions": 0}, {}, "directions"),
     "sum": ({}, {"shares": [0.2] * 10}, "sum to 1"),
     "length": ({}, {"shares": [0.5, 0.5]}, "10 shares"),
-    "negative": ({}, {"shares": [-0.1, 1.1] + [0.0] * 8}, "from 0 up"),
+    "negative": ({}, {"shares": [-0.1, 1.1] + [0.0] * 8}, "at least 0"),
     "attribute": ({}, {"attribute": "hat"}, "does not know 'hat'"),
 }
 
