@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-IMAGES = ("sample", "edit_attribute")  # kinds whose answers are uint8 images
+BYTES = ("sample", "edit_attribute", "laws")  # kinds whose answers are uint8: images, or the bytes of a text
+TEXT = 65_536  # bytes of the answer to "laws", blanks at its end
 
 
 @dataclass(frozen=True)
@@ -15,9 +17,10 @@ class Question:
     """One question, with the arrays that it is about.
 
     Attributes:
-        name: of the answer; kind: "sample", "log_prob" or "edit_attribute"; seed: of the noise that it takes.
+        name: of the answer; kind: "sample", "log_prob", "edit_attribute" or "laws"; seed: of the noise that it takes.
         shape: of the answer; n: images to sample; draws: dequantisation noises of a log-likelihood.
-        arrays: "images" uint8 (N, C, H, W) for log_prob; "latents" (N, Z) and "values" (V, N) for edit_attribute.
+        arrays: "images" uint8 (N, C, H, W) for log_prob and laws; "latents" (N, Z) for edit_attribute and laws;
+            "values" (V, N) for edit_attribute.
         paired: the base is asked too, and its answer stands beside this one as base_NAME.
     """
 
@@ -46,6 +49,11 @@ class Question:
         arrays = {"latents": latents, "values": values}
         return cls(name, "edit_attribute", seed, (*values.shape, *image), arrays=arrays)
 
+    @classmethod
+    def laws(cls, name: str, images: np.ndarray, latents: np.ndarray) -> Question:
+        """Ask which laws of a generator it breaks: {law: reason} as JSON."""
+        return cls(name, "laws", 0, (TEXT,), arrays={"images": images, "latents": latents})
+
     def message(self) -> dict[str, Any]:
         """What the worker is told; the arrays travel apart."""
         return {name: getattr(self, name) for name in ("name", "kind", "seed", "n", "draws")}
@@ -56,15 +64,14 @@ class Question:
         Raises:
             ValueError: another shape or type, or NaN or infinite values; says what is wanted.
         """
-        images = self.kind in IMAGES
         wrong = "" if np.isfinite(array).all() else ", with NaN or infinite values"
-        if wrong or array.shape != self.shape or images != (array.dtype == np.uint8):
+        if wrong or array.shape != self.shape or (self.kind in BYTES) != (array.dtype == np.uint8):
             raise self.unfit(f"{array.dtype} {list(array.shape)}{wrong}")
         return array
 
     def unfit(self, answer: str) -> ValueError:
         """The error for an answer that is described by `answer`."""
-        wanted = "uint8" if self.kind in IMAGES else "finite floats"
+        wanted = "uint8" if self.kind in BYTES else "finite floats"
         return ValueError(f"{self.name}: the generator gave {answer}; wanted {wanted} {self.shape}")
 
 
@@ -77,6 +84,11 @@ def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarra
     if question["kind"] == "sample":
         images = generator.sample(question["n"], rng)
         return images.detach().cpu().numpy() if isinstance(images, torch.Tensor) else np.asarray(images)
+    if question["kind"] == "laws":
+        from retouch.benchmark.laws.check import broken_laws
+
+        text = json.dumps(broken_laws(generator, about["images"], about["latents"])).encode()
+        return np.frombuffer(text[:TEXT].ljust(TEXT), np.uint8)
     if not hasattr(generator, question["kind"]):
         return None
     if question["kind"] == "log_prob":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import sys
 from pathlib import Path
 
 from retouch.benchmark.support.places import submissions_folder
@@ -33,12 +34,17 @@ def check(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("check", help="validate manifests and records; exit code 1 if there is an error")
     parser.add_argument("names", nargs="*", metavar="NAME", help="names, paths, or a folder of submissions; none: all")
     parser.add_argument("--markdown", action="store_true", help="as the comment under a pull request, with comparison")
+    parser.add_argument("--run", action="store_true", help="run its edit once, briefly, and try its generator's laws")
+    parser.add_argument("--track", default="tiny", help="with --run: the track whose first fitting instance is taken")
 
     def verb(asked: argparse.Namespace) -> int:
-        from retouch.benchmark import records, versions
-        from retouch.benchmark.submit import check, report
+        from retouch.benchmark import records, tracks, versions
+        from retouch.benchmark.submit import check, check_run, report
 
         checked = [check.check(folder) for folder in check.folders_in(asked.names, submissions_folder())]
+        for submission in checked if asked.run else ():
+            line = check_run.check_run(submission, tracks.load(asked.track))
+            print(line, file=sys.stderr if asked.markdown else sys.stdout)
         if asked.markdown:
             others = [one for one in records.read_all(submissions_folder())[0] if not versions.moved(one)]
             print(report.markdown(checked, others), end="")

@@ -19,12 +19,14 @@ class Case:
 
     Attributes:
         generator: anything with `.sample`; images: uint8 (N, C, H, W) to train on for a moment.
-        base: the generator that it was made from, whose latents an editor takes; else the generator itself.
+        shape: (C, H, W) of its images, None where that is not known.
+        latents: z (N, Z) that an editor takes, None: the generator draws them.
     """
 
     generator: Any
     images: Tensor
-    base: Any
+    shape: tuple[int, ...] | None
+    latents: Tensor | None
 
 
 Law = Callable[[Case], None]

@@ -28,7 +28,7 @@ class BrokenContract(ValueError):
         self.broken = broken
 
 
-def check_generator(generator: Any, images: Tensor | None = None, base: Any = None) -> list[str]:
+def check_generator(generator: Any, images: Tensor | None = None, latents: Tensor | None = None) -> list[str]:
     """Try every law that fits a generator, or whatever object `edit` returns; the laws that it keeps.
 
     An object with `sample` alone has four laws; one with `family` those of training, copying and saving too, and its
@@ -37,27 +37,26 @@ def check_generator(generator: Any, images: Tensor | None = None, base: Any = No
 
     Args:
         images: uint8 (N, C, H, W) like the training data, on the CPU; by default 32 of noise.
-        base: the generator that was edited, where `generator` is another kind of object: gives shapes and latents.
+        latents: z (N, Z) for the `edit_attribute` of an object that has no `latent`.
 
     Raises:
         BrokenContract: with every broken law, what was expected, what was seen, and what to do.
     """
-    broken = broken_laws(generator, images, base)
+    broken = broken_laws(generator, images, latents)
     laws = [law.__name__ for law in laws_of(generator)]
     if broken:
         raise BrokenContract(type(generator).__name__, broken, len(set(laws) - set(broken)))
     return laws
 
 
-def broken_laws(generator: Any, images: Tensor | None = None, base: Any = None) -> dict[str, str]:
+def broken_laws(generator: Any, images: Tensor | None = None, latents: Tensor | None = None) -> dict[str, str]:
     """The laws that a generator breaks, with the reason; as `check_generator`, but it raises nothing."""
-    base = generator if base is None else base
+    shape = getattr(generator, "shape", None if images is None else images.shape[1:])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         if images is None:
-            shape = getattr(base, "shape", (1, 8, 8))
-            images = torch.randint(0, 256, (IMAGES, *shape), dtype=torch.uint8)
-        case = Case(generator, images, base)
+            images = torch.randint(0, 256, (IMAGES, *(shape or (1, 8, 8))), dtype=torch.uint8)
+        case = Case(generator, images, shape and tuple(shape), latents)
         trials = {law.__name__: _trial(law, case) for law in laws_of(generator)}
     return {name: reason for name, reason in trials.items() if reason}
 

@@ -19,9 +19,8 @@ from retouch.benchmark.laws.case import (
 
 def samples_are_images(case: Case) -> None:
     """`sample(n, rng)` gives exactly n images, several as well as one."""
-    shape = getattr(case.generator, "shape", None) or getattr(case.base, "shape", None)
     for n in (N, 1):
-        must_be_images(case.generator.sample(n, rng()), n, shape and tuple(shape), f"sample({n}, rng)")
+        must_be_images(case.generator.sample(n, rng()), n, case.shape, f"sample({n}, rng)")
 
 
 def samples_follow_the_rng(case: Case) -> None:
@@ -69,7 +68,7 @@ def samples_are_the_images_of_their_noise(case: Case) -> None:
     with torch.no_grad():
         parts = [case.generator.decode(z) for z in case.generator.latent(N, rng()).split(3)]
     for part in parts:
-        must_be_images(part, len(part), tuple(case.generator.shape), "decode(z)")
+        must_be_images(part, len(part), case.shape, "decode(z)")
     remedy = "An image may depend on its own z alone: not on its batch, as in training mode, nor on further noise"
     must_be_alike(whole, torch.cat(parts), "the same images from `sample` and from `decode` in batches of 3", remedy)
 
