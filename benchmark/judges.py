@@ -118,3 +118,28 @@ class Judge:
             {name: torch.cat([chunk[name] for chunk in labels]).numpy() for name in labels[0]},
             torch.cat(identities).numpy() if identities else None,
         )
+
+
+def below(card: dict[str, Any], gate: dict[str, float]) -> list[str]:
+    """What of a judge's or an ensemble's card misses a gate, a line each; none: it passes.
+
+    Args:
+        card: with `measured`, of an ensemble for each of its members; gate: the least "balanced_accuracy", "auc" or
+            (of recognisers) "true_accepts" of every attribute.
+
+    Raises:
+        ValueError: a figure that the gate asks for and the card does not have.
+    """
+    rows = card["measured"].get("members", [card["measured"]])
+    lines = []
+    for measure, least in gate.items():
+        for number, row in enumerate(rows):
+            if measure not in row:
+                raise ValueError(f"{card['name']} has no {measure}: `retouch measure {card['name']}` measures it")
+            values = row[measure] if isinstance(row[measure], dict) else {"identity": {"value": row[measure]}}
+            who = f"member {number} of {card['name']}" if len(rows) > 1 else card["name"]
+            lines += [
+                f"{who}: {measure.replace('_', ' ')} of {attribute} is {one['value']:.3f}, the gate asks for {least}"
+                for attribute, one in values.items() if one["value"] < least
+            ]  # fmt: skip
+    return lines

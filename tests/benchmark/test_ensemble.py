@@ -9,9 +9,10 @@ import torch
 
 from retouch.benchmark import data, purify, weights
 from retouch.benchmark.cli.main import main
+from retouch.benchmark.data import population
 from retouch.benchmark.ensemble import Judges, Votes
 from retouch.benchmark.generators.gan import to_float
-from retouch.benchmark.judges import Classifier, Judge
+from retouch.benchmark.judges import Classifier, Judge, below
 from retouch.benchmark.train import measure_ensemble, pretrain
 
 
@@ -126,6 +127,43 @@ def test_an_ensemble_is_measured_and_bound_to_its_members(tmp_path, monkeypatch)
     (folder / "ensemble.json").write_text("{}")
     with pytest.raises(weights.WeightsError, match="the card says"):
         Judges.load(folder)
+
+
+def test_recognisers_get_thresholds_at_the_stated_false_accepts(monkeypatch):
+    monkeypatch.setattr(measure_ensemble, "HELD_OUT", 200)
+    judge = Judge.load(weights.folder("faces-judge"))
+    plan = {"data": {"name": "faces", "size": 16, "people": 24, "n": 200}}
+    found = measure_ensemble.measure_ensemble(Judges([judge, judge], ["plain"], {}), plan)
+    accepts = np.array(found["accepts"])
+    assert accepts.shape == (24, 2, 3) and (accepts.sum((1, 2)) == 200).all() and not accepts[..., 2].any()
+    assert found["together"]["unclear"] == 0 <= found["together"]["false"] <= 0.0011
+    assert found["thresholds"][0] == found["thresholds"][1] > judge.card["measured"]["threshold"]
+    assert found["members"][0]["true_accepts"] == found["together"]["true"] > 0.8
+    assert found["false_accepts_strangers"] == pytest.approx([0.001, 0.001], abs=2e-4)
+
+
+def test_people_who_set_the_threshold_were_in_no_training():
+    plan = {"data": {"name": "faces", "size": 16, "people": 4, "n": 9}}
+    seen = data.load({**plan["data"], "n": 60}, "strangers").images
+    assert not any(
+        (image == seen).all((1, 2, 3)).any() for image in measure_ensemble.unknown_people(plan, 4).images[:9]
+    )
+    everyone, few = population.population(0, 30), population.population(0, 4)
+    assert all((values[:4] == few[name]).all() for name, values in everyone.items())  # nobody depends on who follows
+
+
+def test_a_gate_names_what_misses_it():
+    heads = {"hat": {"value": 0.97}, "smile": {"value": 0.91}}
+    card = {"name": "a-judge", "measured": {"balanced_accuracy": heads, "true_accepts": 0.8}}
+    assert below(card, {"balanced_accuracy": 0.9, "true_accepts": 0.7}) == []
+    assert below(card, {"balanced_accuracy": 0.95, "true_accepts": 0.9}) == [
+        "a-judge: balanced accuracy of smile is 0.910, the gate asks for 0.95",
+        "a-judge: true accepts of identity is 0.800, the gate asks for 0.9",
+    ]
+    ensemble = {"name": "judges", "measured": {"members": [card["measured"], {"balanced_accuracy": {}}]}}
+    assert below(ensemble, {"balanced_accuracy": 0.95})[0].startswith("member 0 of judges: balanced accuracy of smile")
+    with pytest.raises(ValueError, match="a-judge has no auc: `retouch measure a-judge`"):
+        below(card, {"auc": 0.9})
 
 
 def test_a_card_is_brought_up_to_date_without_training(tmp_path, capsys):
