@@ -1,4 +1,4 @@
-"""The command line: `retouch VERB`. Verbs import what they need when they run, so that help answers at once."""
+"""The command line: `retouch VERB`. A verb imports its modules only when it runs, so that --help is quick."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from retouch.benchmark.support.places import submissions_folder
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse, run the verb, return the exit code; an error that the user can mend is one line, not a traceback."""
+    """Parse the arguments, run the verb and return the exit code; print an error that the user can mend as one line."""
     parser = _parser()
-    asked = parser.parse_args(arguments)
-    if getattr(asked, "download", False):
+    args = parser.parse_args(arguments)
+    if getattr(args, "download", False):
         os.environ["RETOUCH_DOWNLOAD"] = "1"
     try:
-        return asked.verb(asked) or 0
+        return args.verb(args) or 0
     except (ValueError, OSError) as error:
         print(f"retouch: {error}", file=sys.stderr)
         return 2
@@ -40,10 +40,10 @@ def _tasks(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("tasks", help="list tracks, instances, bases, what each reveals and asks, and its budget")
     parser.add_argument("track", nargs="?", help="only this track, with its instances' targets")
 
-    def verb(asked: argparse.Namespace) -> None:
+    def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark.cli import show
 
-        show.show_tasks(asked.track)
+        show.show_tasks(args.track)
 
     parser.set_defaults(verb=verb)
 
@@ -67,7 +67,7 @@ def _run(verbs: argparse._SubParsersAction) -> None:
         "--plan", action="store_true", help="list the runs with minutes, memory and disk; start nothing"
     )
 
-    def verb(asked: argparse.Namespace) -> int:
+    def verb(args: argparse.Namespace) -> int:
         from retouch.benchmark import submission, tracks
         from retouch.benchmark.cli import show
         from retouch.benchmark.run import plan
@@ -75,31 +75,29 @@ def _run(verbs: argparse._SubParsersAction) -> None:
         from retouch.benchmark.support import machine
         from retouch.benchmark.worker import sandbox
 
-        track = tracks.load(asked.track)
-        paths = [submission.find(name, submissions_folder()) for name in asked.names]
+        track = tracks.load(args.track)
+        paths = [submission.find(name, submissions_folder()) for name in args.names]
         folders, unread = _readable([submission.at_hand(path) for path in paths])
         if not folders:
             return 2
-        _known_tasks(asked.task or [], track)
-        runs = plan.plan(folders, track, tasks=asked.task, instances=asked.instance, seeds=asked.seed,
-                         points=asked.point, tuning=asked.tuning, device=machine.usable(asked.device),
-                         sandboxed=asked.sandbox)  # fmt: skip
+        _check_tasks(args.task or [], track)
+        runs = plan.plan(folders, track, tasks=args.task, instances=args.instance, seeds=args.seed,
+                         points=args.point, tuning=args.tuning, device=machine.usable(args.device),
+                         sandboxed=args.sandbox)  # fmt: skip
         if not runs:
             raise ValueError(
                 "nothing fits: the submission's families and tasks leave no instance of what was asked for"
-                + ("; not every task has instances for tuning: `retouch tasks`" if asked.tuning else "")
+                + ("; not every task has instances for tuning: `retouch tasks`" if args.tuning else "")
             )
-        if elsewhere := sorted({run.name for run in runs if run.submission.entry == "images"}):
-            raise ValueError(
-                f"{', '.join(elsewhere)}: made elsewhere, nothing to run; `retouch score IMAGES` scores them"
-            )
-        if asked.sandbox:
-            sandbox.name()  # says here what is missing, before anything runs
-        missing = [run for run in runs if asked.again or current_record(run) is None]
-        if asked.plan:
+        if names := sorted({run.name for run in runs if run.submission.entry == "images"}):
+            raise ValueError(f"{', '.join(names)}: made elsewhere, nothing to run; `retouch score IMAGES` scores them")
+        if args.sandbox:
+            sandbox.name()  # raises where bubblewrap is missing, before anything runs
+        missing = [run for run in runs if args.again or current_record(run) is None]
+        if args.plan:
             failed = show.show_plan(runs, missing)
         else:
-            failed = show.run_with_display(runs, missing, asked.workers or _workers(asked.device), asked.again)
+            failed = show.run_with_display(runs, missing, args.workers or _workers(args.device), args.again)
         return failed or min(unread, 1)
 
     parser.set_defaults(verb=verb)
@@ -113,26 +111,26 @@ def _positive(text: str) -> int:
 
 
 def _readable(folders: list[Path]) -> tuple[list[Path], int]:
-    """The folders whose manifests can be read, and how many cannot: what is wrong is said, and the others go on."""
+    """The folders whose manifests can be read, and how many cannot; prints what is wrong with those."""
     from retouch.benchmark import submission
 
-    found = []
+    readable = []
     for folder in folders:
         try:
             submission.read(folder)
-            found.append(folder)
+            readable.append(folder)
         except ValueError as error:
             print(f"retouch: left out: {error}", file=sys.stderr)
-    return found, len(folders) - len(found)
+    return readable, len(folders) - len(readable)
 
 
-def _known_tasks(names: list[str], track: object) -> None:
+def _check_tasks(names: list[str], track: object) -> None:
     from difflib import get_close_matches
 
-    known = sorted({instance.task for instance in track.instances})
+    tasks = sorted({instance.task for instance in track.instances})
     for name in names:
-        if name not in known:
-            near = get_close_matches(name, known, n=2, cutoff=0.3) or known
+        if name not in tasks:
+            near = get_close_matches(name, tasks, n=2, cutoff=0.3) or tasks
             raise ValueError(f"no task {name!r}; did you mean {', '.join(near)}?")
 
 
@@ -143,7 +141,7 @@ def _workers(device: str) -> int:
 def _status(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("status", help="what runs, what is done, what failed; from another shell")
 
-    def verb(asked: argparse.Namespace) -> None:
+    def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark.cli import show
 
         show.show_status()
@@ -161,13 +159,13 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="for weights and card; default: the package's own")
     parser.add_argument("--overwrite", action="store_true", help="replace weights that ship with the package")
 
-    def verb(asked: argparse.Namespace) -> None:
+    def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark.support import machine
         from retouch.benchmark.train.pretrain import pretrain
 
         folder = pretrain(
-            asked.base, device=machine.usable(asked.device), seed=asked.seed, folder=asked.into, steps=asked.steps,
-            overwrite=asked.overwrite,
+            args.base, device=machine.usable(args.device), seed=args.seed, folder=args.into, steps=args.steps,
+            overwrite=args.overwrite,
         )  # fmt: skip
         print(f"weights and card are in {folder}")
 
@@ -197,10 +195,10 @@ def _export(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("export", help="all records as one Parquet and one CSV")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("."), help="where to write; default: here")
 
-    def verb(asked: argparse.Namespace) -> None:
+    def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark.submit.export import export
 
-        for file in export(submissions_folder(), asked.folder):
+        for file in export(submissions_folder(), args.folder):
             print(file)
 
     parser.set_defaults(verb=verb)
@@ -212,14 +210,14 @@ def _board(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--static", type=Path, metavar="DIR", help="write a plain HTML snapshot instead")
 
-    def verb(asked: argparse.Namespace) -> int:
+    def verb(args: argparse.Namespace) -> int:
         from importlib import import_module
 
-        try:  # by name: the board knows the benchmark, the benchmark only starts the board
+        try:  # by name, since imports go from the board to the benchmark and never back
             launch = import_module("retouch.leaderboard.serve.launch").launch
         except ImportError as error:
             raise ValueError(f"the leaderboard needs {error.name}: pip install 'retouch-bench[board]'") from None
-        return launch(asked.folder or submissions_folder(), port=asked.port, static=asked.static)
+        return launch(args.folder or submissions_folder(), port=args.port, static=args.static)
 
     parser.set_defaults(verb=verb)
 

@@ -1,4 +1,4 @@
-"""What the command line shows: tables of tasks, plans, progress and results."""
+"""Tables and progress for the terminal: tasks, plans, running grids and results."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 
 def show_tasks(name: str | None) -> None:
-    """Every track, or one: its instances, what they reveal and ask, and their budgets."""
+    """Print the instances of every track, or of the one called `name`: what they reveal and ask, and their budgets."""
     for track in tracks.names():
         if name in (None, track):
             _show_track(tracks.load(track))
     if name is not None:
-        tracks.load(name)  # an unknown one is an error that names the known ones
+        tracks.load(name)  # raises for an unknown track, and names the known ones
 
 
 def _show_track(track: tracks.Track) -> None:
     title = f"track {track.name}, version {track.version}: {track.summary}; seeds {', '.join(map(str, track.seeds))}"
     table = Table(title=title, title_justify="left")
     for column in ("instance", "base", "target", "reveals", "asks", "budget"):
-        table.add_column(column, overflow="fold", no_wrap=column == "instance")  # a name is there to be copied
-    for one in track.instances:
-        task = tasks.module(one.task)
-        asks = "; ".join([f"{one.samples:,} samples", *filter(None, [task.ASKS.get(one.family)])])
-        target = ", ".join(f"{key} {value}" for key, value in one.target.items())
-        table.add_row(one.name, one.base, target, task.REVEALS, asks, f"{one.share:.0%} of pre-training")
+        table.add_column(column, overflow="fold", no_wrap=column == "instance")  # unbroken, to be copied
+    for instance in track.instances:
+        task = tasks.module(instance.task)
+        asks = "; ".join([f"{instance.samples:,} samples", *filter(None, [task.ASKS.get(instance.family)])])
+        target = ", ".join(f"{key} {value}" for key, value in instance.target.items())
+        table.add_row(instance.name, instance.base, target, task.REVEALS, asks, f"{instance.share:.0%} of pre-training")
     console.print(table)
 
 
 def show_plan(runs: list[Run], missing: list[Run]) -> int:
-    """List what would run, with what it takes."""
+    """List the missing runs with the minutes, memory and disk that each would take; always 0, the exit code."""
     from retouch.benchmark.run.plan import estimate
 
     table = Table(title=f"{len(missing)} of {len(runs)} runs are missing", title_justify="left")
@@ -61,7 +61,7 @@ def show_plan(runs: list[Run], missing: list[Run]) -> int:
 
 
 def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: bool = False) -> int:
-    """Run what is missing with one display for the whole grid, then show the results; 1 if a run failed."""
+    """Run the missing runs under one progress display, then print all results; the exit code, 1 if a run failed."""
     from retouch.benchmark.run.plan import families
     from retouch.benchmark.worker import fork
 
@@ -69,12 +69,12 @@ def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: b
     from retouch.benchmark.run.resolve import current_record, resolve  # imports torch, as the fork server does
 
     for run in missing if again else ():
-        with contextlib.suppress(ValueError):  # it cannot start, and will say so
+        with contextlib.suppress(ValueError):  # a run that cannot start leaves a record that says why
             resolve(run).answers_file.unlink(missing_ok=True)
     new = _watch(missing, workers)
-    today = {record.label: record for record in new}
-    every = [today.get(run.label) or current_record(run) or _any(run) for run in runs]
-    show_records([record for record in every if record])
+    fresh = {record.label: record for record in new}
+    latest = [fresh.get(run.label) or current_record(run) or _record_on_disk(run) for run in runs]
+    show_records([record for record in latest if record])
     costs = [record.cost for record in new if record.cost]
     if costs:
         work = sum(c.work_seconds for c in costs)
@@ -84,7 +84,7 @@ def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: b
 
 
 def _watch(missing: list[Run], workers: int) -> list[Record]:
-    """Work through the runs under one progress display; a line for each that is not ok, or for all into a log."""
+    """Work through the runs under one progress display; print what is not ok, or all into a log."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from retouch.benchmark.run.grid import grid
@@ -92,33 +92,33 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
     from retouch.benchmark.run.status import Status
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    status, records, lines = Status(missing), [], {}
-    by_label = {run.label: run for run in missing}
+    status, records, bars = Status(missing), [], {}
+    runs = {run.label: run for run in missing}
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-        whole = bar.add_task(f"{len(missing)} runs, {workers} at a time", total=len(missing))
+        total = bar.add_task(f"{len(missing)} runs, {workers} at a time", total=len(missing))
 
-        def started(run: Run) -> None:
+        def on_start(run: Run) -> None:
             status.started(run)
-            lines[run.label] = bar.add_task(f"  {run.label}", total=None)
+            bars[run.label] = bar.add_task(f"  {run.label}", total=None)
 
-        def moved(run: Run, step: int, of: int) -> None:
-            bar.update(lines[run.label], completed=step, total=of)
+        def on_progress(run: Run, step: int, of: int) -> None:
+            bar.update(bars[run.label], completed=step, total=of)
 
-        for record in grid(missing, workers, started, moved):
+        for record in grid(missing, workers, on_start, on_progress):
             records.append(record)
             status.finished(record)
-            bar.advance(whole)
-            bar.remove_task(lines.pop(record.label))
+            bar.advance(total)
+            bar.remove_task(bars.pop(record.label))
             if not console.is_terminal or record.status != "ok":
                 line = f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {record.label} {record.reason}"
                 console.print(line, markup=False)
-            with contextlib.suppress(ValueError):  # it could not start, and printed nothing
-                _show_printed(record, resolve(by_label[record.label]).log_file)
+            with contextlib.suppress(ValueError):  # a run that could not start has printed nothing
+                _show_output(record, resolve(runs[record.label]).log_file)
     return records
 
 
-def _show_printed(record: Record, log: Path) -> None:
-    """The last lines of what a method printed; a failed run's reason has them already."""
+def _show_output(record: Record, log: Path) -> None:
+    """Print the last lines of a method's output; a failed run's reason has them already, so only the log is named."""
     text = log.read_text().splitlines() if log.exists() else []
     if not text:
         return
@@ -130,7 +130,7 @@ def _show_printed(record: Record, log: Path) -> None:
     console.print(f"{record.label} printed{more}:\n{last}", markup=False, highlight=False, style="dim")
 
 
-def _any(run: Run) -> Record | None:
+def _record_on_disk(run: Run) -> Record | None:
     from retouch.benchmark import records
 
     try:
@@ -139,36 +139,38 @@ def _any(run: Run) -> Record | None:
         return None
 
 
-def show_records(found: list[Record]) -> None:
-    """One row a run: goal, quality, score with intervals, and the cost."""
+def show_records(records: list[Record]) -> None:
+    """Print a table with one row a run: goal and quality with intervals, score and cost."""
     table = Table(
         title="goal: 0 = unchanged, 1 = retrained; quality: 1 = the base's own; 95% intervals", title_justify="left"
     )
     for column in ("instance", "submission", "seed", "goal", "quality", "score", "share", "seconds", "sampling"):
-        left = column in ("instance", "submission")  # where it is narrow names fold, and are never cut
+        left = column in ("instance", "submission")  # in a narrow terminal names fold and are never cut
         table.add_column(column, justify="left" if left else "right", overflow="fold", no_wrap=not left)
-    last = ""
-    for one in sorted(found, key=lambda r: (r.instance, r.submission, r.point, r.seed)):
-        if one.instance != last and last:
+    previous = ""
+    for record in sorted(records, key=lambda r: (r.instance, r.submission, r.point, r.seed)):
+        if record.instance != previous and previous:
             table.add_section()
-        last = one.instance
-        cost = one.cost
-        spent = (f"{cost.share:.1%}", f"{cost.seconds:.1f}", f"{cost.sampling_relative:.2f}×") if cost else ("", "", "")
-        score = f"{one.score:.2f}" if one.score is not None else one.status
-        name = one.submission if one.point == "default" else f"{one.submission}:{one.point}"
-        table.add_row(one.instance, name, str(one.seed), _interval(one.goal), _interval(one.quality), score, *spent)
+        previous = record.instance
+        costs = ("", "", "")
+        if c := record.cost:
+            costs = (f"{c.share:.1%}", f"{c.seconds:.1f}", f"{c.sampling_relative:.2f}×")
+        score = f"{record.score:.2f}" if record.score is not None else record.status
+        name = record.submission if record.point == "default" else f"{record.submission}:{record.point}"
+        axes = _interval(record.goal), _interval(record.quality)
+        table.add_row(record.instance, name, str(record.seed), *axes, score, *costs)
     console.print(table)
     console.print(
         "share and seconds: of the edit, share of the base's pre-training; sampling: images per second against the base"
     )
 
 
-def _interval(one: Scaled | None) -> str:
-    return "–" if one is None else f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]".replace("[", r"\[")
+def _interval(scaled: Scaled | None) -> str:
+    return "–" if scaled is None else f"{scaled.value:.2f} [{scaled.low:.2f}, {scaled.high:.2f}]".replace("[", r"\[")
 
 
 def show_status() -> None:
-    """Grids of this machine: those under way, and the last that ended."""
+    """Print the state of the last five grids of this machine, under way or ended."""
     from retouch.benchmark.support.cache import cache_folder
 
     files = sorted((cache_folder() / "status").glob("*.json"), key=lambda f: f.stat().st_mtime)
@@ -177,19 +179,21 @@ def show_status() -> None:
     for file in files[-5:]:
         state = json.loads(file.read_text())
         alive = _alive(state["pid"])
-        done = state["done"]
-        bad = [label for label, status in done.items() if status != "ok"]
+        statuses = state["done"]
+        bad = [label for label, status in statuses.items() if status != "ok"]
         left = len(state["waiting"]) + len(state["running"])
-        how = "under way" if alive and left else "ended" if not left else "stopped; the same command goes on from here"
+        phase = (
+            "under way" if alive and left else "ended" if not left else "stopped; the same command goes on from here"
+        )
         minutes = (time.time() - state["began"]) / 60
         console.print(
-            f"process {state['pid']}, {how}, began {minutes:.0f} min ago: "
-            f"{len(done)} done, {len(bad)} not ok, {left} left"
+            f"process {state['pid']}, {phase}, began {minutes:.0f} min ago: "
+            f"{len(statuses)} done, {len(bad)} not ok, {left} left"
         )
         for label, began in state["running"].items() if alive else ():
             console.print(f"  runs since {time.time() - began:.0f} s: {label}", markup=False)
         for label in bad:
-            console.print(f"  {done[label]}: {label}", markup=False)
+            console.print(f"  {statuses[label]}: {label}", markup=False)
 
 
 def _alive(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""The verbs of submitting: new, check, verify, score, rescore. Each imports what it needs when it runs."""
+"""The verbs for submissions: new, check, verify, score and rescore. Each imports its modules only when it runs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def new(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--family", action="append", help="repeatable; `retouch tasks` has them; default: gan")
     parser.add_argument("--task", default="category_redaction", help="default: category_redaction")
 
-    def verb(asked: argparse.Namespace) -> None:
+    def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark.submit.new import new
 
-        folder = new(asked.name, asked.family or ["gan"], asked.task)
-        called = folder.name if folder.parent == Path("submissions") else folder
+        folder = new(args.name, args.family or ["gan"], args.task)
+        label = folder.name if folder.parent == Path("submissions") else folder
         print(f"{folder} holds a manifest and a method that runs as it is. Next:\n")
-        print(f"    retouch run {called} --seed 0    # a first number")
-        print(f"    retouch check {called}")
+        print(f"    retouch run {label} --seed 0    # a first number")
+        print(f"    retouch check {label}")
 
     parser.set_defaults(verb=verb)
 
@@ -37,20 +37,20 @@ def check(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--run", action="store_true", help="run its edit once, briefly, and try its generator's laws")
     parser.add_argument("--track", default="tiny", help="with --run: the track whose first fitting instance is taken")
 
-    def verb(asked: argparse.Namespace) -> int:
+    def verb(args: argparse.Namespace) -> int:
         from retouch.benchmark import records, tracks, versions
         from retouch.benchmark.submit import check, check_run, report
 
-        checked = [check.check(folder) for folder in check.folders_in(asked.names, submissions_folder())]
-        for submission in checked if asked.run else ():
-            line = check_run.check_run(submission, tracks.load(asked.track))
-            print(line, file=sys.stderr if asked.markdown else sys.stdout)
-        if asked.markdown:
-            others = [one for one in records.read_all(submissions_folder())[0] if not versions.moved(one)]
-            print(report.markdown(checked, others), end="")
+        audits = [check.check(folder) for folder in check.folders_in(args.names, submissions_folder())]
+        for audit in audits if args.run else ():
+            line = check_run.check_run(audit, tracks.load(args.track))
+            print(line, file=sys.stderr if args.markdown else sys.stdout)
+        if args.markdown:
+            others = [record for record in records.read_all(submissions_folder())[0] if not versions.moved(record)]
+            print(report.markdown(audits, others), end="")
         else:
-            report.show(checked)
-        return int(any(finding.level == "error" for one in checked for finding in one.findings))
+            report.show(audits)
+        return int(any(finding.level == "error" for audit in audits for finding in audit.findings))
 
     parser.set_defaults(verb=verb)
 
@@ -67,20 +67,20 @@ def verify(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--claim", action="store_true", help="for maintainers: write the outcome into the records")
     parser.add_argument("--device", default="cpu")
 
-    def verb(asked: argparse.Namespace) -> int:
+    def verb(args: argparse.Namespace) -> int:
         from retouch.benchmark import submission, tracks
         from retouch.benchmark.run import plan
         from retouch.benchmark.submit import verify
         from retouch.benchmark.support import machine
         from retouch.benchmark.worker import sandbox
 
-        folders = [submission.find(name, submissions_folder()) for name in asked.names]
-        device = machine.usable(asked.device)
-        runs = plan.plan(folders, tracks.load(asked.track), instances=asked.instance, device=device)
-        drawn = secrets.randbits(30) if asked.seed is None else asked.seed
-        if asked.sandbox:
-            sandbox.name()  # says here what is missing, before anything runs
-        return verify.verify_and_show(runs, asked.sample, drawn, asked.sandbox, asked.claim)
+        folders = [submission.find(name, submissions_folder()) for name in args.names]
+        device = machine.usable(args.device)
+        runs = plan.plan(folders, tracks.load(args.track), instances=args.instance, device=device)
+        seed = secrets.randbits(30) if args.seed is None else args.seed
+        if args.sandbox:
+            sandbox.name()  # raises where bubblewrap is missing, before anything runs
+        return verify.verify_and_show(runs, args.sample, seed, args.sandbox, args.claim)
 
     parser.set_defaults(verb=verb)
 
@@ -96,16 +96,16 @@ def score(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--point", default="default", help="with --submission: the operating point")
     parser.add_argument("--seed", type=int, default=0, help="with --submission: which of several sets of images")
 
-    def verb(asked: argparse.Namespace) -> None:
+    def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark import submission
         from retouch.benchmark.cli import show
         from retouch.benchmark.submit import score_images
 
-        if asked.submission is None:
-            return score_images.show_scores(asked.images, asked.track, asked.instance, asked.resize)
-        folder = submission.find(asked.submission, submissions_folder())
-        run = score_images.run_of(folder, asked.track, asked.instance, asked.point, asked.seed)
-        show.show_records([score_images.write_record(asked.images, run, asked.resize)])
+        if args.submission is None:
+            return score_images.show_scores(args.images, args.track, args.instance, args.resize)
+        folder = submission.find(args.submission, submissions_folder())
+        run = score_images.run_of(folder, args.track, args.instance, args.point, args.seed)
+        show.show_records([score_images.write_record(args.images, run, args.resize)])
         show.console.print(f"the record is {run.record_path}", markup=False)
 
     parser.set_defaults(verb=verb)
@@ -116,10 +116,10 @@ def rescore(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("rescore", help="score stale records again from cached answers; starts no worker")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
 
-    def verb(asked: argparse.Namespace) -> int:
+    def verb(args: argparse.Namespace) -> int:
         from retouch.benchmark.submit import check, rescore
 
-        return rescore.rescore_and_show(check.folders_in(asked.names, submissions_folder()))
+        return rescore.rescore_and_show(check.folders_in(args.names, submissions_folder()))
 
     parser.set_defaults(verb=verb)
 
