@@ -1,1 +1,1 @@
-"""Submitting: write, check, verify, rescore, export."""
+"""Submissions: write a new one, check, verify, score, rescore and export."""

@@ -1,6 +1,6 @@
-"""`retouch check`: everything that can be known about submissions without running a line of theirs.
+"""`retouch check`: audit submissions without running a line of their code.
 
-All findings at once, each with its remedy. An error keeps a submission off the board; a warning is worth a look.
+All findings are listed at once, each with its remedy. An error keeps a submission off the board; a warning does not.
 """
 
 from __future__ import annotations
@@ -14,119 +14,124 @@ from retouch.benchmark.run import plan
 from retouch.benchmark.run.method import method_sha256
 from retouch.benchmark.submission import Submission
 from retouch.benchmark.submit import check_code, check_record
-from retouch.benchmark.submit.check_record import Checked
+from retouch.benchmark.submit.check_record import Audit
 
-SHOWN = 6  # seeds that one line lists
+MOST_SEEDS = 6  # seeds that a warning lists
 
 
 def folders_in(names: list[str], root: Path) -> list[Path]:
-    """The folders of submissions that are asked for: names, paths, folders of submissions; none: all below `root`.
+    """The submissions' folders.
+
+    Args:
+        names: names of submissions, paths to them, or paths to folders of submissions; none: all below `root`.
 
     Raises:
-        ValueError: a name that nothing is called.
+        ValueError: no submission has that name.
     """
-    found: list[Path] = []
+    folders: list[Path] = []
     for name in names or [str(root)]:
         path = Path(name)
         inner = [p for p in sorted(path.iterdir()) if p.is_dir() and p.name[0] not in "._"] if path.is_dir() else []
         if path.is_dir() and not any((path / sign).exists() for sign in ("submission.toml", "records")) and inner:
-            found += [p.resolve() for p in inner]
+            folders += [p.resolve() for p in inner]
         else:
-            found.append(path.resolve() if path.is_dir() else submission.find(name, root))
-    return found
+            folders.append(path.resolve() if path.is_dir() else submission.find(name, root))
+    return folders
 
 
-def check(folder: Path) -> Checked:
-    """Everything that is wrong with one submission."""
-    found = Checked(folder)
+def check(folder: Path) -> Audit:
+    """Audit one submission: its manifest, code and records, and which records are missing."""
+    audit = Audit(folder)
     if not records.is_name(folder.name):
-        found.error(folder, "no submission can be called that", "lower-case letters, digits, _ . - (64 at most)")
-    files = list(_files(found, folder))
+        audit.error(folder, "no submission can be called that", "lower-case letters, digits, _ . - (64 at most)")
+    files = list(_files(audit, folder))
     try:
-        found.manifest = submission.read(folder)
+        audit.manifest = submission.read(folder)
     except (ValueError, OSError) as error:
-        found.error(folder / "submission.toml", check_record.brief(error, folder), "mend these fields: docs/writing.md")
-    if found.manifest is not None:
-        _check_placeholders(found, found.manifest)
-        for level, where, what, remedy in check_code.findings(folder, found.manifest):
-            found.add(level, where, what, remedy)
+        audit.error(folder / "submission.toml", check_record.brief(error, folder), "mend these fields: docs/writing.md")
+    if audit.manifest is not None:
+        _check_placeholders(audit, audit.manifest)
+        for level, where, what, remedy in check_code.findings(folder, audit.manifest):
+            audit.add(level, where, what, remedy)
         try:
-            found.method_sha256 = method_sha256(folder, found.manifest.entry)
+            audit.method_sha256 = method_sha256(folder, audit.manifest.entry)
         except (ValueError, OSError, SyntaxError, RecursionError):
-            found.method_sha256 = ""  # said above
-    _check_records(found, files)
-    if found.manifest is not None:
-        _check_completeness(found)
-    return found
+            audit.method_sha256 = ""  # check_code has reported it
+    _check_records(audit, files)
+    if audit.manifest is not None:
+        _check_completeness(audit)
+    return audit
 
 
-def _check_placeholders(found: Checked, manifest: Submission) -> None:
-    """What `retouch new` left to be filled in."""
-    file = found.folder / "submission.toml"
+def _check_placeholders(audit: Audit, manifest: Submission) -> None:
+    """Warn of what `retouch new` left to be filled in."""
+    file = audit.folder / "submission.toml"
     if "Your name" in manifest.authors:
-        found.warn(file, "authors are those of the template", "name who made it")
+        audit.warn(file, "authors are those of the template", "name who made it")
     if not manifest.licence:
-        found.warn(file, "no licence", "say under which licence others may use it, say MIT")
+        audit.warn(file, "no licence", "say under which licence others may use it, say MIT")
 
 
-def _files(found: Checked, folder: Path) -> Iterator[Path]:
-    """Every plain file below a folder; links, pipes and devices are errors, and are never opened."""
+def _files(audit: Audit, folder: Path) -> Iterator[Path]:
+    """Yield every plain file below a folder; report links, pipes and devices as errors and never open them."""
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
     except OSError as error:
-        found.error(folder, f"cannot be read: {error.strerror}", "make it readable")
+        audit.error(folder, f"cannot be read: {error.strerror}", "make it readable")
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            yield from () if entry.name in ("__pycache__", ".git") else _files(found, Path(entry.path))
+            yield from () if entry.name in ("__pycache__", ".git") else _files(audit, Path(entry.path))
         elif entry.is_file(follow_symlinks=False):
             yield Path(entry.path)
         else:
-            found.error(Path(entry.path), "is a link or no plain file", "put the file itself there")
+            audit.error(Path(entry.path), "is a link or no plain file", "put the file itself there")
 
 
-def _check_records(found: Checked, files: list[Path]) -> None:
-    root = found.folder / "records"
-    ours = [file for file in files if file.is_relative_to(root)]
-    pictures = {file for file in ours if file.suffix == ".png"}
-    for file in ours:
+def _check_records(audit: Audit, files: list[Path]) -> None:
+    root = audit.folder / "records"
+    own = [file for file in files if file.is_relative_to(root)]
+    pictures = {file for file in own if file.suffix == ".png"}
+    for file in own:
         if file.suffix == ".json":
             pictures.discard(file.with_suffix(".png"))
-            check_record.check_record(found, file)
+            check_record.check_record(audit, file)
         elif file.suffix != ".png":
-            found.warn(file, "is neither a record nor a picture", "remove it")
+            audit.warn(file, "is neither a record nor a picture", "remove it")
     for file in sorted(pictures):
-        found.warn(file, "a picture without a record", "remove it, or run again what it belongs to")
+        audit.warn(file, "a picture without a record", "remove it, or run again what it belongs to")
 
 
-def _check_completeness(found: Checked) -> None:
-    """Which instances, operating points and seeds have no record yet; tuning instances need none."""
-    done = {(r.track, r.instance, r.point, r.seed) for r in found.records if r.status != "failed"}
-    for name in sorted({record.track for record in found.records}) or ["tiny"]:
+def _check_completeness(audit: Audit) -> None:
+    """Warn of instances, operating points and seeds without a record; tuning instances need none."""
+    cells = {(r.track, r.instance, r.point, r.seed) for r in audit.records if r.status != "failed"}
+    for name in sorted({record.track for record in audit.records}) or ["tiny"]:
         try:
             track = tracks.load(name)
         except ValueError:
-            continue  # an unknown track, said above
-        asked = [one.name for one in track.instances if plan.fits(found.manifest, one) and not one.tuning]
-        points = [point.name for point in found.manifest.points]
+            continue  # an unknown track: check_record has reported it
+        instances = [
+            instance.name for instance in track.instances if plan.fits(audit.manifest, instance) and not instance.tuning
+        ]
+        points = [point.name for point in audit.manifest.points]
         missing = {
-            (point, one): [seed for seed in track.seeds if (name, one, point, seed) not in done]
+            (point, instance): [seed for seed in track.seeds if (name, instance, point, seed) not in cells]
             for point in points
-            for one in asked
+            for instance in instances
         }
-        _say_missing(found, name, {cell: seeds for cell, seeds in missing.items() if seeds})
+        _warn_missing(audit, name, {cell: seeds for cell, seeds in missing.items() if seeds})
 
 
-def _say_missing(found: Checked, track: str, missing: dict[tuple[str, str], list[int]]) -> None:
-    """One warning for all instances that lack the same seeds of a point."""
-    own = found.folder.name
-    how = f"`retouch run {own} --track {track}`"
-    if found.manifest.entry == "images":
-        how = f"`retouch score IMAGES --instance I --submission {own}`"
-    alike: dict[tuple[str, ...], list[str]] = {}
+def _warn_missing(audit: Audit, track: str, missing: dict[tuple[str, str], list[int]]) -> None:
+    """Add one warning for all instances that lack the same seeds of a point."""
+    name = audit.folder.name
+    remedy = f"`retouch run {name} --track {track}`"
+    if audit.manifest.entry == "images":
+        remedy = f"`retouch score IMAGES --instance I --submission {name}`"
+    groups: dict[tuple[str, ...], list[str]] = {}
     for (point, instance), seeds in missing.items():
-        alike.setdefault((point, *map(str, seeds[:SHOWN])), []).append(instance)
-    for (point, *seeds), instances in alike.items():
-        found.warn(
-            own, f"no record of point {point}, seeds {', '.join(seeds)}, on {track}: {', '.join(instances)}", how
+        groups.setdefault((point, *map(str, seeds[:MOST_SEEDS])), []).append(instance)
+    for (point, *seeds), instances in groups.items():
+        audit.warn(
+            name, f"no record of point {point}, seeds {', '.join(seeds)}, on {track}: {', '.join(instances)}", remedy
         )

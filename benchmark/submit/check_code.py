@@ -1,4 +1,4 @@
-"""What a submission's code says of itself: read as text, never imported."""
+"""Check a submission's code as text, without importing it: its entry function and its modules' names."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from retouch.benchmark.submission import Submission
 from retouch.benchmark.support.files import read_bytes
 from retouch.benchmark.support.places import METHODS, method_file
 
-Found = tuple[str, Path | str, str, str]  # level, where, what, remedy
-GIVEN = 3  # generator, task, budget
-LOADED = {"retouch", "numpy", "torch", "torchvision", "diffusers", "PIL", "scipy"}  # by the worker, before the method
+Problem = tuple[str, Path | str, str, str]  # level, where, what, remedy
+ARGUMENTS = 3  # of `edit`, by position: generator, task, budget
+PRELOADED = {"retouch", "numpy", "torch", "torchvision", "diffusers", "PIL", "scipy"}  # when the method is imported
 
 
-def findings(folder: Path, manifest: Submission) -> Iterator[Found]:
-    """Is there such a module, such a function, and does it take what the manifest sets?"""
+def findings(folder: Path, manifest: Submission) -> Iterator[Problem]:
+    """Yield what is wrong with the entry's module and function, and with the parameters that the manifest sets."""
     yield from _shadows(folder)
     if manifest.entry == "images":
         return
@@ -32,47 +32,47 @@ def findings(folder: Path, manifest: Submission) -> Iterator[Found]:
     try:
         tree = ast.parse(read_bytes(file, 1_000_000))
     except (SyntaxError, ValueError, RecursionError, MemoryError, OSError) as error:
-        yield "error", _shown(file, folder), f"is no Python that can be read: {error}", "mend the file"
+        yield "error", _display_path(file, folder), f"is no Python that can be read: {error}", "mend the file"
         return
-    yield from _function(tree, function, _shown(file, folder), manifest)
+    yield from _function(tree, function, _display_path(file, folder), manifest)
 
 
-def _shown(file: Path, folder: Path) -> Path | str:
+def _display_path(file: Path, folder: Path) -> Path | str:
     return file if file.is_relative_to(folder) else f"methods/{file.relative_to(METHODS)}"
 
 
-def _function(tree: ast.Module, name: str, where: Path | str, manifest: Submission) -> Iterator[Found]:
+def _function(tree: ast.Module, name: str, where: Path | str, manifest: Submission) -> Iterator[Problem]:
     defined = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
     if name not in defined:
-        if name not in _bound(tree):
+        if name not in _bound_names(tree):
             remedy = f"define `def {name}(generator, task, budget)` there, or mend `entry`"
             yield "error", where, f"entry: no function {name} in it", remedy
         return
-    takes = defined[name].args
-    positional = [one.arg for one in takes.posonlyargs + takes.args]
-    if len(positional) < GIVEN and takes.vararg is None:
+    signature = defined[name].args
+    positional = [arg.arg for arg in signature.posonlyargs + signature.args]
+    if len(positional) < ARGUMENTS and signature.vararg is None:
         yield "error", where, f"{name} takes {len(positional)} positional arguments", "take generator, task and budget"
-    named = set(positional[GIVEN:]) | {one.arg for one in takes.kwonlyargs}
+    keywords = set(positional[ARGUMENTS:]) | {arg.arg for arg in signature.kwonlyargs}
     for point in manifest.points:
-        for unknown in sorted({**manifest.params, **point.params}.keys() - named) if takes.kwarg is None else ():
-            what = f"{name} takes no parameter {unknown!r}, which point {point.name!r} of submission.toml sets"
+        for param in sorted({**manifest.params, **point.params}.keys() - keywords) if signature.kwarg is None else ():
+            what = f"{name} takes no parameter {param!r}, which point {point.name!r} of submission.toml sets"
             yield "error", where, what, "take it as a keyword argument, or remove it from submission.toml"
 
 
-def _bound(tree: ast.Module) -> set[str]:
-    """Names that a module binds at its top otherwise: imports and assignments."""
-    found: set[str] = set()
+def _bound_names(tree: ast.Module) -> set[str]:
+    """Names that a module binds at its top level by imports and assignments."""
+    names: set[str] = set()
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom):
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+            names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
         elif isinstance(node, ast.Assign):
-            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return found
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
 
 
-def _shadows(folder: Path) -> Iterator[Found]:
-    """Helpers whose name means another module already, which an import would find instead."""
+def _shadows(folder: Path) -> Iterator[Problem]:
+    """Warn of files that have the name of a module that is loaded before them: an import would find that module."""
     for file in sorted(folder.glob("*.py")):
-        if file.stem in sys.stdlib_module_names or file.stem in LOADED:
+        if file.stem in sys.stdlib_module_names or file.stem in PRELOADED:
             what = f"`import {file.stem}` finds another module of that name, which the worker has loaded already"
             yield "warning", file, what, "call the helper something else"

@@ -1,7 +1,7 @@
-"""One record under the glass: does it lie where it belongs, does it agree with its manifest, and do its numbers follow?
+"""Check one record: its place, its agreement with the manifest, its versions and hashes, and its arithmetic.
 
-Goal and quality are worked out again from the raw metrics and the track's scale, so that an edited score is found here;
-edited metrics are found by `retouch.benchmark.submit.verify`.
+Goal and quality are computed again from the raw metrics and the track's scale, so that an edited score is found here;
+edited metrics are found by `retouch.benchmark.submit.verify`, which runs the method again.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from retouch.benchmark.submission import NEEDS, Submission
 from retouch.benchmark.support.files import read_bytes
 from retouch.benchmark.tracks import Instance, Track
 
-TOLERANCE = 1e-4  # of a goal worked out again from recorded numbers, which have six decimals
-Say = Callable[[str, str], None]  # what is wrong, and the remedy
+TOLERANCE = 1e-4  # of a goal computed again from recorded numbers, which have six decimals
+AddFinding = Callable[[str, str], None]  # what is wrong, and the remedy
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,13 @@ class Finding:
 
 
 @dataclass
-class Checked:
-    """A submission as `check` found it: its manifest and sound records, and all findings."""
+class Audit:
+    """What `check` knows of a submission.
+
+    Attributes:
+        manifest: None if it cannot be read; records: those that can be read and lie in their place.
+        method_sha256: hash of the method's code, empty if it cannot be hashed.
+    """
 
     folder: Path
     manifest: Submission | None = None
@@ -59,30 +64,30 @@ class Checked:
 
 
 def printable(text: str, most: int = 600) -> str:
-    """A stranger's text as one line without control characters."""
+    """Text of unknown origin as one line of at most `most` characters, without control characters."""
     text = text[:most]
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
 
 
 def brief(error: Exception, folder: Path) -> str:
-    """A reader's message without the path and the reader's own advertisement."""
+    """An error's message without the submission's path and without pydantic's link to its own site."""
     lines = [line for line in str(error).splitlines() if "errors.pydantic.dev" not in line]
     return " ".join(lines).replace(f"{folder}/", "")
 
 
-def check_record(found: Checked, file: Path) -> None:
-    """Everything that is wrong with one record; a sound one joins `found.records`."""
+def check_record(audit: Audit, file: Path) -> None:
+    """Add all that is wrong with a record to `audit`; the record too, if it can be read and lies in its place."""
     try:
         record = records.read(file)
     except (ValueError, OSError, RecursionError) as error:
-        found.error(file, brief(error, found.folder), f"`retouch run {found.folder.name}` writes it anew")
+        audit.error(file, brief(error, audit.folder), f"`retouch run {audit.folder.name}` writes it anew")
         return
-    error, warn = partial(found.error, file), partial(found.warn, file)
-    if file != records.path(found.folder, record) or record.submission != found.folder.name:
+    error, warn = partial(audit.error, file), partial(audit.warn, file)
+    if file != records.path(audit.folder, record) or record.submission != audit.folder.name:
         error(f"is the record of {record.label}, which belongs elsewhere", "records are written by `retouch run` alone")
         return
-    found.records.append(record)
-    _check_manifest(found, record, error, warn)
+    audit.records.append(record)
+    _check_manifest(audit, record, error, warn)
     if record.status == "failed":
         warn(f"the run failed: {record.reason[:200]}", "mend the method; `retouch run` tries it again")
     _check_picture(record, file, error)
@@ -94,39 +99,39 @@ def check_record(found: Checked, file: Path) -> None:
         return
     if record.seed not in track.seeds:
         warn(f"seed {record.seed} is none of the track's ({', '.join(map(str, track.seeds))})", "it is not ranked")
-    if not _check_provenance(found, record, error):
-        return  # the scale of today says nothing about a score of another version
+    if not _check_provenance(audit, record, error):
+        return  # today's scale says nothing about a score of another version
     _check_scores(record, track, instance, error)
-    _check_cost(found, record, track, instance, error)
+    _check_cost(audit, record, track, instance, error)
 
 
-def _check_manifest(found: Checked, record: Record, error: Say, warn: Say) -> None:
-    manifest = found.manifest
+def _check_manifest(audit: Audit, record: Record, error: AddFinding, warn: AddFinding) -> None:
+    manifest = audit.manifest
     if manifest is None:
         return
-    known = {point.name: {**manifest.params, **point.params} for point in manifest.points}
-    again = f"`retouch run {found.folder.name}` makes it anew, or remove the record"
-    if record.point not in known:
+    points = {point.name: {**manifest.params, **point.params} for point in manifest.points}
+    remedy = f"`retouch run {audit.folder.name}` makes it anew, or remove the record"
+    if record.point not in points:
         error(f"operating point {record.point!r} is not in submission.toml", "add it there, or remove the record")
-    elif record.params != known[record.point]:
-        error(f"params {record.params} are not those of point {record.point!r}: {known[record.point]}", again)
+    elif record.params != points[record.point]:
+        error(f"params {record.params} are not those of point {record.point!r}: {points[record.point]}", remedy)
     if record.method != manifest.entry:
-        error(f"method {record.method!r} is not the manifest's entry {manifest.entry!r}", again)
+        error(f"method {record.method!r} is not the manifest's entry {manifest.entry!r}", remedy)
     if record.access != manifest.access:
-        error(f"made with access {', '.join(record.access) or 'to nothing'}, not that of submission.toml", again)
+        error(f"made with access {', '.join(record.access) or 'to nothing'}, not that of submission.toml", remedy)
     if record.task not in manifest.tasks:
         warn(f"task {record.task} is not in submission.toml", "add it to `tasks`, or remove the record")
 
 
-def _check_picture(record: Record, file: Path, error: Say) -> None:
-    said = record.provenance.sha256.get("picture")
+def _check_picture(record: Record, file: Path, error: AddFinding) -> None:
+    sha256 = record.provenance.sha256.get("picture")
     picture = file.with_suffix(".png")
-    if said is None:
+    if sha256 is None:
         if record.metrics:
             error("names no picture's sha256", "`retouch run` writes record and picture together")
         return
     try:
-        same = not picture.is_symlink() and hashlib.sha256(read_bytes(picture)).hexdigest() == said
+        same = not picture.is_symlink() and hashlib.sha256(read_bytes(picture)).hexdigest() == sha256
     except FileNotFoundError:
         error("its picture is missing", "add the .png beside it; `retouch run` writes both")
         return
@@ -137,58 +142,58 @@ def _check_picture(record: Record, file: Path, error: Say) -> None:
         error("the picture beside it is another one than the record names", "`retouch run` writes both together")
 
 
-def _check_provenance(found: Checked, record: Record, error: Say) -> bool:
-    """Whether the record stands on today's versions and hashes."""
+def _check_provenance(audit: Audit, record: Record, error: AddFinding) -> bool:
+    """Whether the record was made with today's versions and hashes."""
     revealed = [name for name in ("guide", "retrained") if NEEDS[name] in record.access]
     needed = {"base", "judge", "scale", "instance", "method", *revealed, *["data"] * bool(record.metrics)}
     absent = needed - record.provenance.sha256.keys() | {"track", "metrics"} - record.provenance.versions.keys()
     if absent:
         error(f"provenance lacks {', '.join(sorted(absent))}", "records are written by `retouch run` alone")
         return False
-    name = found.folder.name
+    name = audit.folder.name
     moved = versions.moved(record)
     if moved:
         error(f"stale: {'; '.join(moved)}", f"`retouch rescore {name}`; what that cannot do, `retouch run {name}`")
-    if found.method_sha256 and record.provenance.sha256["method"] != found.method_sha256:
+    if audit.method_sha256 and record.provenance.sha256["method"] != audit.method_sha256:
         error("made by other code than the submission's", f"`retouch run {name}` runs it again")
     if record.claim.status == "verified" and None in (record.claim.goal, record.claim.quality) and record.goal:
         error("verified, but the second run's values are missing", "maintainers' `retouch verify --claim` writes them")
     return not moved
 
 
-def _check_scores(record: Record, track: Track, instance: Instance, error: Say) -> None:
-    """Goal and quality are worked out again from the raw metrics and the track's scale."""
+def _check_scores(record: Record, track: Track, instance: Instance, error: AddFinding) -> None:
+    """Compute goal and quality again from the raw metrics and the track's scale, and compare."""
     remedy = "goal and quality follow from the metrics: `retouch run` writes them, nobody edits them"
     if record.status in ("ok", "samples_only", "below_floor") and record.quality is not None:
         anchors = tracks.scale(track.name)[instance.name]
         goal = tasks.module(instance.task).GOAL
-        lacking = [name for name in (goal, "fd") if name not in record.metrics]
-        if lacking:
-            error(f"metrics lack {', '.join(lacking)}", remedy)
+        absent = [name for name in (goal, "fd") if name not in record.metrics]
+        if absent:
+            error(f"metrics lack {', '.join(absent)}", remedy)
             return
-        unchanged, measured = anchors["unchanged"], record.metrics
+        unchanged, metrics = anchors["unchanged"], record.metrics
         if record.goal is not None:
-            again = scale.on_scale(measured[goal], unchanged[goal], anchors["retrained"][goal])
-            _compare("goal", record.goal, again, error, remedy)
-        again = scale.relative_quality(measured["fd"], unchanged["fd"], anchors["unit"])
-        _compare("quality", record.quality, again, error, remedy)
+            recomputed = scale.on_scale(metrics[goal], unchanged[goal], anchors["retrained"][goal])
+            _compare("goal", record.goal, recomputed, error, remedy)
+        recomputed = scale.relative_quality(metrics["fd"], unchanged["fd"], anchors["unit"])
+        _compare("quality", record.quality, recomputed, error, remedy)
         below = record.quality.value < track.floor
         if below != (record.status == "below_floor"):
             error(f"status {record.status} with quality {record.quality.value:.3f}, floor {track.floor}", remedy)
     n = record.metrics["fd"].n if "fd" in record.metrics else 1
-    if n < 1 or any(abs(one.value) > 1e9 for one in record.metrics.values()):
+    if n < 1 or any(abs(metric.value) > 1e9 for metric in record.metrics.values()):
         error("a metric that rests on no image, or that no measurement can give", remedy)
 
 
-def _compare(name: str, said: Scaled, again: Scaled, error: Say, remedy: str) -> None:
+def _compare(name: str, recorded: Scaled, recomputed: Scaled, error: AddFinding, remedy: str) -> None:
     for end in ("value", "low", "high"):
-        a, b = getattr(said, end), getattr(again, end)
+        a, b = getattr(recorded, end), getattr(recomputed, end)
         if not math.isclose(a, b, abs_tol=TOLERANCE):
             error(f"{name}.{end} is {a:.4f}; its metrics and the track's scale give {b:.4f}", remedy)
 
 
-def _check_cost(found: Checked, record: Record, track: Track, instance: Instance, error: Say) -> None:
-    """The cost agrees with itself, and is within the budget."""
+def _check_cost(audit: Audit, record: Record, track: Track, instance: Instance, error: AddFinding) -> None:
+    """Check that the cost agrees with itself and is within the budget."""
     cost = record.cost
     if record.status not in ("ok", "below_floor") or record.method == "images":
         return
@@ -201,5 +206,5 @@ def _check_cost(found: Checked, record: Record, track: Track, instance: Instance
     if not math.isclose(cost.share * whole, cost.seconds, rel_tol=slack, abs_tol=0.01 + 1e-5 * whole):
         error(f"share {cost.share} is not {cost.seconds} s of {whole:.1f} s of pre-training", "`retouch run` writes it")
     budget = min(whole * instance.share, track.max_minutes * 60)
-    if cost.seconds > budget * (1 + slack) + 2.5 and not (found.manifest and found.manifest.control):
+    if cost.seconds > budget * (1 + slack) + 2.5 and not (audit.manifest and audit.manifest.control):
         error(f"{cost.seconds:.0f} s for a budget of {budget:.0f} s", "`retouch run` stops at the budget")

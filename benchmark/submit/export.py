@@ -1,4 +1,4 @@
-"""All records as one table, in Parquet and CSV."""
+"""`retouch export`: all records as one table, in Parquet and CSV."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ if TYPE_CHECKING:
 def row(record: Record) -> dict[str, Any]:
     """A record as one flat row: `goal`, `goal_low`, `goal_high`, ..., `metric.NAME`, `cost.NAME`.
 
-    stale: made with versions that are no longer current; `reason` then says which.
+    `stale`: made with versions that are no longer current; `reason` then lists them.
     """
-    plain = ("submission", "point", "method", "track", "instance", "task", "seed", "status", "score")
-    flat: dict[str, Any] = {name: getattr(record, name) for name in plain}
+    columns = ("submission", "point", "method", "track", "instance", "task", "seed", "status", "score")
+    cells: dict[str, Any] = {name: getattr(record, name) for name in columns}
     moved = versions.moved(record)
-    flat |= {"stale": bool(moved), "reason": record.reason or "; ".join(moved)}
-    for name, one in (("goal", record.goal), ("quality", record.quality), *record.metrics.items()):
-        if one is not None:
+    cells |= {"stale": bool(moved), "reason": record.reason or "; ".join(moved)}
+    for name, number in (("goal", record.goal), ("quality", record.quality), *record.metrics.items()):
+        if number is not None:
             key = name if name in ("goal", "quality") else f"metric.{name}"
-            low, high = records.ends(one)
-            flat |= {key: one.value, f"{key}_low": low, f"{key}_high": high}
+            low, high = records.ends(number)
+            cells |= {key: number.value, f"{key}_low": low, f"{key}_high": high}
     if record.cost:
-        flat |= {f"cost.{name}": value for name, value in record.cost.model_dump().items()}
-    return flat | {"claim": record.claim.status, "time": record.provenance.time}
+        cells |= {f"cost.{name}": value for name, value in record.cost.model_dump().items()}
+    return cells | {"claim": record.claim.status, "time": record.provenance.time}
 
 
 def table(root: Path) -> tuple[pandas.DataFrame, dict[Path, str]]:
-    """All records below `root` as a frame with one row a run, and the files that are no records, with the reason.
+    """All records below `root` as a frame with one row a run, and the files that are no valid records, with the reason.
 
     The columns of `row`, and `family`, `tuning` (for choosing parameters, not scored), `access` (words, one space
-    between them), `params` (JSON) and `paper`. What a track or manifest that is not here would say is empty.
+    between them), `params` (JSON) and `paper`; empty where the track or the manifest is not at hand.
 
     Raises:
-        ValueError: no record there, or pandas is not installed.
+        ValueError: there is no record, or pandas is not installed.
     """
     try:
         import pandas
     except ImportError:
         raise ValueError("tables need pandas and pyarrow: pip install 'retouch-bench[board]'") from None
-    found, rejected = records.read_all(root)
-    if not found:
+    sound, rejected = records.read_all(root)
+    if not sound:
         raise ValueError(f"no records below {root}; `retouch run NAME` makes them")
-    papers = {name: _paper(root, name) for name in {record.submission for record in found}}
-    rows = [row(record) | _context(record) | {"paper": papers[record.submission]} for record in found]
+    papers = {name: _paper(root, name) for name in {record.submission for record in sound}}
+    rows = [row(record) | _context(record) | {"paper": papers[record.submission]} for record in sound]
     return pandas.DataFrame(rows), rejected
 
 
 def _context(record: Record) -> dict[str, Any]:
     try:
         instance = tracks.load(record.track).instance(record.instance)
-        known = {"family": str(instance.family), "tuning": instance.tuning}
+        fields = {"family": str(instance.family), "tuning": instance.tuning}
     except ValueError:
-        known = {"family": "", "tuning": False}
-    return known | {"access": " ".join(record.access), "params": json.dumps(record.params)}
+        fields = {"family": "", "tuning": False}
+    return fields | {"access": " ".join(record.access), "params": json.dumps(record.params)}
 
 
 def _paper(root: Path, name: str) -> str:
@@ -72,7 +72,7 @@ def _paper(root: Path, name: str) -> str:
 
 
 def export(root: Path, folder: Path) -> list[Path]:
-    """Write FOLDER/records.parquet and FOLDER/records.csv of all records below `root`; returns the two paths.
+    """Write all records below `root` to FOLDER/records.parquet and FOLDER/records.csv; returns the two paths.
 
     Raises:
         ValueError: as `table`.

@@ -1,4 +1,4 @@
-"""What `check` says: for a terminal, and as the comment under a pull request."""
+"""The report of `retouch check`, for a terminal and as the comment under a pull request."""
 
 from __future__ import annotations
 
@@ -10,105 +10,105 @@ import numpy as np
 from retouch import metrics
 from retouch.benchmark import tasks
 from retouch.benchmark.records import Record
-from retouch.benchmark.submit.check_record import Checked, Finding
+from retouch.benchmark.submit.check_record import Audit, Finding
 from retouch.benchmark.support.console import console
 
-LISTED = 50  # findings in a comment
+MOST_FINDINGS = 50  # findings in a comment
 NEAREST = 3  # methods beside the controls
 CONTROLS = ("unchanged", "retrained")
 Cells = dict[tuple[str, int], Record]  # (instance, seed) -> the record of one method at one operating point
 
 
-def show(checked: list[Checked]) -> None:
-    """Every finding with its remedy, grouped by what is wrong, and a line that counts."""
-    for one in checked:
-        for finding in one.findings:
+def show(audits: list[Audit]) -> None:
+    """Print every finding with its remedy, then the summary."""
+    for audit in audits:
+        for finding in audit.findings:
             line = f"{finding.level}: {finding.where}: {finding.what}. {finding.remedy}"
             console.print(line, markup=False, soft_wrap=True)
-    console.print(summary(checked), markup=False)
+    console.print(summary(audits), markup=False)
 
 
-def summary(checked: list[Checked]) -> str:
-    """How many submissions and records, errors and warnings."""
+def summary(audits: list[Audit]) -> str:
+    """One line with the numbers of submissions, records, errors and warnings."""
     errors, warnings = (
-        sum(f.level == level for one in checked for f in one.findings) for level in ("error", "warning")
+        sum(f.level == level for audit in audits for f in audit.findings) for level in ("error", "warning")
     )
-    count = sum(len(one.records) for one in checked)
-    return (
-        f"{_of(len(checked), 'submission')}, {_of(count, 'record')}: {_of(errors, 'error')}, {_of(warnings, 'warning')}"
-    )
+    n = sum(len(audit.records) for audit in audits)
+    contents = f"{_of(len(audits), 'submission')}, {_of(n, 'record')}"
+    return f"{contents}: {_of(errors, 'error')}, {_of(warnings, 'warning')}"
 
 
 def _of(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
-def markdown(checked: list[Checked], others: list[Record]) -> str:
-    """The comment: what was found, then each submission among the controls and the nearest methods."""
-    findings = [finding for one in checked for finding in one.findings]
+def markdown(audits: list[Audit], others: list[Record]) -> str:
+    """The comment: all findings, then each submission among the controls and the nearest methods."""
+    findings = [finding for audit in audits for finding in audit.findings]
     bad = any(finding.level == "error" for finding in findings)
-    out = [f"### {'Not yet' if bad else 'In order'}", "", summary(checked), ""]
+    out = [f"### {'Not yet' if bad else 'In order'}", "", summary(audits), ""]
     for level in ("error", "warning"):
-        out += _listed([finding for finding in findings if finding.level == level])
-    for one in checked:
-        out += _compared(one, others)
+        out += _findings_table([finding for finding in findings if finding.level == level])
+    for audit in audits:
+        out += _comparison_tables(audit, others)
     return "\n".join(out) + "\n"
 
 
-def _listed(findings: list[Finding]) -> list[str]:
+def _findings_table(findings: list[Finding]) -> list[str]:
     if not findings:
         return []
-    rows = [f"| {code(f.where)} | {code(f.what)} | {plain(f.remedy)} |" for f in findings[:LISTED]]
-    more = [f"\nand {len(findings) - LISTED:,} more"] if len(findings) > LISTED else []
+    rows = [f"| {code(f.where)} | {code(f.what)} | {plain(f.remedy)} |" for f in findings[:MOST_FINDINGS]]
+    more = [f"\nand {len(findings) - MOST_FINDINGS:,} more"] if len(findings) > MOST_FINDINGS else []
     return [f"| {findings[0].level} in | what | remedy |", "| --- | --- | --- |", *rows, *more, ""]
 
 
 def code(text: str) -> str:
-    """A stranger's text as code: it neither links, nor mentions anybody, nor breaks the table."""
+    """Text of unknown origin as inline code: it makes no link, mentions nobody and does not break the table."""
     text = text.replace("`", "'").replace("|", "¦")[:300]
     return f"`{text}`" if text else ""
 
 
 def plain(text: str) -> str:
-    """Our own text, which may hold a stranger's file name: only the code marks keep their meaning."""
+    """The package's own text, which may hold a submission's file name, with all of Markdown but code marks escaped."""
     return "".join("¦" if c == "|" else f"\\{c}" if c in "<>[]@*" else c for c in text[:300])
 
 
-def _compared(checked: Checked, others: list[Record]) -> Iterable[str]:
-    """A table a task: the submission's points, the controls and the nearest methods on the same runs."""
-    pool = by_point([r for r in others if r.submission != checked.folder.name])
-    for (track, task, point), mine in sorted(by_point(checked.records).get(checked.folder.name, {}).items()):
-        fit = {
+def _comparison_tables(audit: Audit, others: list[Record]) -> Iterable[str]:
+    """Yield the lines of a table for each task and point: the submission, the controls and the nearest methods."""
+    pool = by_point([r for r in others if r.submission != audit.folder.name])
+    for (track, task, point), own_cells in sorted(by_point(audit.records).get(audit.folder.name, {}).items()):
+        comparable = {
             (name, p): cells
             for name, groups in pool.items()
             for (t, k, p), cells in groups.items()
-            if (t, k) == (track, task) and cells.keys() >= mine.keys()
+            if (t, k) == (track, task) and cells.keys() >= own_cells.keys()
         }
-        own = _mean(mine, "score")
-        rivals = [key for key in fit if key[0] not in CONTROLS]
-        near = sorted(rivals, key=lambda key: abs(_mean(fit[key], "score") - own))[:NEAREST]
-        yield f"**{task}** on {track}, {_of(len(mine), 'run')}"
+        own_score = _mean(own_cells, "score")
+        rivals = [key for key in comparable if key[0] not in CONTROLS]
+        nearest = sorted(rivals, key=lambda key: abs(_mean(comparable[key], "score") - own_score))[:NEAREST]
+        yield f"**{task}** on {track}, {_of(len(own_cells), 'run')}"
         yield ""
         yield "| submission | goal | quality | share of pre-training | sampling |"
         yield "| --- | --- | --- | --- | --- |"
-        rows = {(f"**{checked.folder.name}**", point): mine}
-        rows |= {key: fit[key] for key in sorted(fit) if key[0] in CONTROLS} | {key: fit[key] for key in near}
+        rows = {(f"**{audit.folder.name}**", point): own_cells}
+        controls = sorted(key for key in comparable if key[0] in CONTROLS)
+        rows |= {key: comparable[key] for key in controls + nearest}
         for (name, at), cells in rows.items():
-            chosen = {key: cells[key] for key in mine}
+            shared = {key: cells[key] for key in own_cells}
             label = name if at == "default" else f"{name}:{at}"
-            yield f"| {label} | {_interval(chosen, 'goal')} | {_interval(chosen, 'quality')} | {_costs(chosen)} |"
+            yield f"| {label} | {_interval(shared, 'goal')} | {_interval(shared, 'quality')} | {_costs(shared)} |"
         yield ""
 
 
-def by_point(found: Iterable[Record]) -> dict[str, dict[tuple[str, str, str], Cells]]:
-    """Records with a score: submission -> (track, task, point) -> (instance, seed) -> record."""
+def by_point(records: Iterable[Record]) -> dict[str, dict[tuple[str, str, str], Cells]]:
+    """Group the records that have a score: submission -> (track, task, point) -> (instance, seed) -> record."""
 
     def key(r: Record) -> tuple[str, str, str, str]:
         return r.submission, r.track, r.task, r.point
 
     out: dict[str, dict[tuple[str, str, str], Cells]] = {}
-    known = tasks.names()
-    scored = sorted((r for r in found if r.goal is not None and r.task in known), key=key)
+    task_names = tasks.names()
+    scored = sorted((r for r in records if r.goal is not None and r.task in task_names), key=key)
     for (name, *rest), group in groupby(scored, key):
         out.setdefault(name, {})[tuple(rest)] = {(r.instance, r.seed): r for r in group}
     return out
@@ -119,14 +119,14 @@ def _mean(cells: Cells, name: str) -> float:
 
 
 def _interval(cells: Cells, axis: str) -> str:
-    """Mean over instances and seeds with its interval; of one run, that run's own."""
+    """Mean over instances and seeds with its interval; for a single run, its own value and interval."""
     values = {key: getattr(record, axis) for key, record in cells.items()}
     if len(values) == 1:
-        (one,) = values.values()
-        return f"{one.value:.2f} [{one.low:.2f}, {one.high:.2f}]"
+        (number,) = values.values()
+        return f"{number.value:.2f} [{number.low:.2f}, {number.high:.2f}]"
     instances, seeds = (sorted({key[i] for key in values}) for i in (0, 1))
     if len(values) < len(instances) * len(seeds):
-        return f"{np.mean([one.value for one in values.values()]):.2f}"
+        return f"{np.mean([number.value for number in values.values()]):.2f}"
     mean = metrics.aggregate(np.array([[values[i, s].value for s in seeds] for i in instances])).mean
     low, high = np.clip([mean.low, mean.high], 0, 1)
     return f"{mean.value:.2f} [{low:.2f}, {high:.2f}]"

@@ -1,4 +1,4 @@
-"""`retouch rescore`: stale records are scored again from cached answers; no worker starts."""
+"""`retouch rescore`: score stale records again from their cached answers, without starting a worker."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.run.reveal import questions
 from retouch.benchmark.support.console import console
 
-DEVICES = ("cpu", "cuda")  # where the answers may have been made
+DEVICES = ("cpu", "cuda")  # on which the answers may have been made
 
 
 def stale(folder: Path) -> Iterator[tuple[Record, Run | None]]:
-    """The records of a submission that do not stand on today's versions, and the runs that they are of.
+    """Yield the stale records of a submission, each with its run.
 
-    None for a run that the manifest or the track has no more, and for one whose params have changed.
+    The run is None where the manifest or the track no longer has it, or where its params have changed.
     """
     manifest = submission.read(folder)
     for record in records.read_all(folder)[0]:
@@ -38,34 +38,34 @@ def stale(folder: Path) -> Iterator[tuple[Record, Run | None]]:
 
 
 def rescore(record: Record, run: Run | None) -> Record | None:
-    """The record scored again and written, its cost and packages kept; None where no cached answers are its own."""
-    hashed = record.provenance.sha256.get("answers")
+    """Score a record again and write it with its own cost and packages; None where the cache lacks its answers."""
+    answers_sha256 = record.provenance.sha256.get("answers")
     for device in DEVICES if run else ():
         began, resolved = time.perf_counter(), resolve(replace(run, device=device))
         answers = cached(resolved)
-        if answers is None or (hashed and answers.sha256 != hashed):
+        if answers is None or (answers_sha256 and answers.sha256 != answers_sha256):
             continue
-        again = scored(resolved, answers, questions(resolved), began)
-        edited = {"packages": record.provenance.packages, "sandbox": record.provenance.sandbox}
-        provenance = again.provenance.model_copy(update=edited)
-        again = again.model_copy(update={"cost": record.cost, "provenance": provenance, "claim": Claim()})
-        records.write(run.folder, again)
-        return again
+        result = scored(resolved, answers, questions(resolved), began)
+        origin = {"packages": record.provenance.packages, "sandbox": record.provenance.sandbox}
+        provenance = result.provenance.model_copy(update=origin)
+        result = result.model_copy(update={"cost": record.cost, "provenance": provenance, "claim": Claim()})
+        records.write(run.folder, result)
+        return result
     return None
 
 
 def rescore_and_show(folders: list[Path]) -> int:
-    """Rescore the stale records of all these submissions; lists those that need another run, and is then 1."""
-    count, left = 0, []
+    """Rescore the stale records of submissions and print those that need another run; the exit code, 1 if any does."""
+    count, rest = 0, []
     for folder in folders:
         for record, run in stale(folder):
-            if again := rescore(record, run):
+            if result := rescore(record, run):
                 count += 1
-                console.print(f"scored again: {again.label}, score {record.score} -> {again.score}", markup=False)
+                console.print(f"scored again: {result.label}, score {record.score} -> {result.score}", markup=False)
             else:
-                left.append(record)
-    for record in left:
-        why = f"no cached answers of its own; `retouch run {record.submission}` makes them"
-        console.print(f"stale: {record.label}: {why}", markup=False)
-    console.print(f"{count} scored again, {len(left)} stale records left")
-    return int(bool(left))
+                rest.append(record)
+    for record in rest:
+        remedy = f"no cached answers of its own; `retouch run {record.submission}` makes them"
+        console.print(f"stale: {record.label}: {remedy}", markup=False)
+    console.print(f"{count} scored again, {len(rest)} stale records left")
+    return int(bool(rest))

@@ -1,4 +1,4 @@
-"""`retouch score`: images that were made elsewhere, scored as any other; with a submission they leave a record."""
+"""`retouch score`: score images that were made elsewhere, and write a record if a submission is named."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from retouch.benchmark.tasks import look_up
 
 
 def show_scores(path: Path, track: str, instance: str, resize: bool) -> None:
-    """Score images and print the result; nothing is written."""
-    known = tracks.load(track)
-    setup = look_up(known, known.instance(instance))
+    """Score images and print the result, without writing a record."""
+    loaded = tracks.load(track)
+    setup = look_up(loaded, loaded.instance(instance))
     _print(score.score(setup, {"samples": _read(path, setup, resize)}), setup.instance.name)
 
 
 def write_record(path: Path, run: Run, resize: bool) -> Record:
-    """Score images as a submission's run; the record says samples_only, and the array is kept for another scoring.
+    """Score images as a submission's run and write its record, with status samples_only; the array goes to the cache.
 
     Raises:
-        ValueError: images that are not as the instance wants them, or a submission whose entry is a function.
+        ValueError: images of another number or form than the instance's, or a submission whose entry is a function.
     """
     if run.submission.entry != "images":
         raise ValueError(
@@ -48,26 +48,26 @@ def write_record(path: Path, run: Run, resize: bool) -> Record:
 
 
 def run_of(folder: Path, track: str, name: str, point: str, seed: int) -> Run:
-    """The run whose record the images of a submission become; `name` is the instance's."""
-    manifest, known = submission.read(folder), tracks.load(track)
-    instance = known.instance(name)
+    """The run that the images of a submission stand for; `name` is the instance's."""
+    manifest, loaded = submission.read(folder), tracks.load(track)
+    instance = loaded.instance(name)
     if instance.task not in manifest.tasks or instance.family not in manifest.families:
-        lacking = f"does not list {instance.task} or {instance.family}"
-        raise ValueError(f"{folder / 'submission.toml'} {lacking}: add them there")
-    return Run(folder, manifest, manifest.point(point).name, known, instance, seed)
+        gap = f"does not list {instance.task} or {instance.family}"
+        raise ValueError(f"{folder / 'submission.toml'} {gap}: add them there")
+    return Run(folder, manifest, manifest.point(point).name, loaded, instance, seed)
 
 
 def _read(path: Path, setup: Setup, resize: bool) -> np.ndarray:
-    """As many images as the instance is scored on; says so where there are more."""
-    wanted = setup.instance.samples
-    images, count = read_images.read(path, wanted, setup.shape, resize)
-    if count > wanted:
-        console.print(f"{count:,} images; the first {wanted:,} are scored, as many as of any other method")
+    """Read as many images as the instance is scored on, and print a line where there are more."""
+    n = setup.instance.samples
+    images, count = read_images.read(path, n, setup.shape, resize)
+    if count > n:
+        console.print(f"{count:,} images; the first {n:,} are scored, as many as of any other method")
     return images
 
 
 def _print(scores: Scores, instance: str) -> None:
-    """Goal, quality and score, then every raw metric."""
+    """Print goal and quality, every raw metric, then the score."""
     axes = {name: axis for name in ("goal", "quality") if (axis := getattr(scores, name)) is not None}
     if scores.reason:
         console.print(f"{instance}: {scores.reason}", markup=False)
