@@ -167,7 +167,7 @@ def _deciding_metrics(
     """Compare the raw metrics behind goal and quality: they are not clipped and carry no error of the anchors.
 
     The tolerance is Z standard deviations of the difference of two such runs, from the sampling error and the spread
-    over seeds measured here. The spread counts up to WIDEST standard errors, so that a wide one does not let any claim pass.
+    over seeds measured here. The spread counts up to WIDEST standard errors: a wider one would let any claim pass.
     """
     comparisons = []
     for name in names:
