@@ -9,7 +9,7 @@ import numpy as np
 from retouch.benchmark.question import Question
 from retouch.benchmark.run import edit, plan
 from retouch.benchmark.run.resolve import resolve
-from retouch.benchmark.submit.check_record import Checked
+from retouch.benchmark.submit.check_record import Audit
 from retouch.benchmark.tracks import Track
 from retouch.benchmark.worker import fork
 from retouch.benchmark.worker.process import RunFailed
@@ -18,16 +18,16 @@ SHARE = 0.25  # of the instance's budget
 IMAGES, LATENTS = 32, 8  # images to train on for a moment, and latents to edit: both noise
 
 
-def check_run(checked: Checked, track: Track) -> str:
+def check_run(audit: Audit, track: Track) -> str:
     """Run the submission's first cell with a quarter of its budget and try its generator's laws.
 
-    What is wrong joins `checked` as an error; returns a line that says what was run, empty where nothing can be.
+    Adds what is wrong to `audit` as errors; returns a line that says what was run, empty where nothing can be.
     """
-    if checked.manifest is None or checked.manifest.entry == "images":
-        return ""  # the first is said already; images that were made elsewhere have no generator
-    runs = plan.plan([checked.folder], _small(track))
+    if audit.manifest is None or audit.manifest.entry == "images":
+        return ""  # a manifest that cannot be read is reported already; images made elsewhere have no generator
+    runs = plan.plan([audit.folder], _small(track))
     if not runs:
-        return f"{checked.folder.name}: no instance of track {track.name} fits its tasks and families"
+        return f"{audit.folder.name}: no instance of track {track.name} fits its tasks and families"
     run = runs[0]
     fork.start(plan.families([run]))
     where = f"{run.point} on {run.instance.name} with {SHARE:.0%} of its budget"
@@ -35,18 +35,18 @@ def check_run(checked: Checked, track: Track) -> str:
         resolved = resolve(run)
         latents = resolved.setup.base.config.get("latent", 1)
         answer = edit.answers(resolved, [_question(resolved.setup.shape, latents)]).arrays["laws"]
-        broken = json.loads(answer.tobytes())
+        violations = json.loads(answer.tobytes())
     except (RunFailed, ValueError, OSError) as error:
-        checked.error(checked.folder, f"{where}: {error}", "mend the method: docs/writing.md")
-        return f"{checked.folder.name}: {where} failed"
-    for law, reason in broken.items():
-        checked.error(checked.folder, f"{where}: {law}: {reason}", "retouch.check_generator tries it in a notebook")
-    outcome = f"breaks {', '.join(broken)}" if broken else "keeps all laws"
-    return f"{checked.folder.name}: {where}: its generator {outcome}"
+        audit.error(audit.folder, f"{where}: {error}", "mend the method: docs/writing.md")
+        return f"{audit.folder.name}: {where} failed"
+    for law, reason in violations.items():
+        audit.error(audit.folder, f"{where}: {law}: {reason}", "retouch.check_generator tries it in a notebook")
+    outcome = f"breaks {', '.join(violations)}" if violations else "keeps all laws"
+    return f"{audit.folder.name}: {where}: its generator {outcome}"
 
 
 def _small(track: Track) -> Track:
-    small = [one.model_copy(update={"share": SHARE * one.share}) for one in track.instances]
+    small = [instance.model_copy(update={"share": SHARE * instance.share}) for instance in track.instances]
     return track.model_copy(update={"instances": small})
 
 
