@@ -1,70 +1,104 @@
-"""The budget of an edit: counted in the base's own pre-training, spent in seconds on the machine at hand."""
+"""The budget of an edit: a share of the base's own pre-training, counted in floating-point operations."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+from retouch.benchmark.operations import Operations, operations_of
 
 if TYPE_CHECKING:
     from retouch.benchmark.generators.base import Generator
 
-WARM_UP, TIMED_STEPS = 4, 2  # images of the step that is not counted, and steps that are
+SLACK = 0.05  # of a budget: one step of the method's own may be under way when it is spent
+WARM_UP, TIMED_STEPS = 4, 2  # images of the step that is not timed, and steps that are
 
 
-def yardstick(generator: Generator, batch: int) -> float:
-    """Seconds of one `train_step` of the base on this machine: the faster of two, after a small one that warms up."""
+@dataclass(frozen=True)
+class Yardstick:
+    """What one `train_step` of the base takes: operations, the same everywhere; seconds on this machine, by the clock
+    and of its processor.
+    """
+
+    operations: int
+    seconds: float
+    processor_seconds: float = 0.0
+
+
+def yardstick(generator: Generator, batch: int) -> Yardstick:
+    """Measure one `train_step` of a copy: the faster of two, after a small one that warms up; a third is counted."""
     twin = generator.copy()
     images = torch.randint(0, 256, (batch, *generator.shape), dtype=torch.uint8)
-    seconds = []
-    for given in (images[:WARM_UP], *[images] * TIMED_STEPS):
-        began = time.perf_counter()
-        twin.train_step(given)
+    seconds, processor = [], []
+    for part in (images[:WARM_UP], *[images] * TIMED_STEPS):
+        began, busy = time.perf_counter(), time.process_time()
+        twin.train_step(part)
         if generator.device.type == "cuda":
             torch.cuda.synchronize()
         seconds.append(time.perf_counter() - began)
-    return min(seconds[1:])
+        processor.append(time.process_time() - busy)
+    return Yardstick(operations_of(lambda: twin.train_step(images)), min(seconds[1:]), min(processor[1:]))
 
 
 class Budget:
     """What an edit may spend.
 
+    Args:
+        train_steps: how many of the base's own training steps the budget pays for; a method that plans its work in
+            this unit does the same on every machine. yardstick: what one of them takes.
+        seconds: the clock's limit, a safety net.
+        keep: called with a generator and the `progress` at its checkpoint; report: with steps done and steps in all.
+
     Attributes:
-        seconds: wall-clock seconds that the edit may take.
-        train_steps: how many of the base's own training steps that pays for; a method that plans its work in this unit
-            does the same on every machine.
+        operations: the operations that the edit may take; counter: counts them, between import and return.
+        cut: whether the clock ended the edit, so that another machine may give another result.
     """
 
     def __init__(
         self,
-        seconds: float,
         train_steps: int,
-        yardstick: float,
-        keep: Callable[[Generator, int, float], None] = lambda generator, steps, charged: None,
+        yardstick: Yardstick,
+        seconds: float,
+        keep: Callable[[Generator, dict[str, Any]], None] = lambda generator, progress: None,
         report: Callable[[int, int], None] = lambda step, of: None,
     ) -> None:
-        self.seconds, self.train_steps, self.yardstick = seconds, train_steps, yardstick
-        self.gradient_steps, self.charged, self.cut = 0, 0.0, False
+        self.train_steps, self.yardstick, self.seconds = train_steps, yardstick, seconds
+        self.operations = train_steps * yardstick.operations
+        self.counter = Operations()
+        self.gradient_steps, self.charged_steps, self.cut = 0, 0, False
         self._keep, self._report, self._began = keep, report, time.perf_counter()
 
     @property
-    def spent(self) -> float:
-        """Seconds since the edit began, and what was charged."""
-        return time.perf_counter() - self._began + self.charged
+    def spent(self) -> int:
+        """Operations so far, with what was charged."""
+        return self.counter.total + self.charged_steps * self.yardstick.operations
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the edit began."""
+        return time.perf_counter() - self._began
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What the edit took so far."""
+        taken = {"operations": self.spent, "charged": self.charged_steps, "steps": self.gradient_steps}
+        return taken | {"cut": self.cut}
 
     def start(self) -> None:
-        """Begin counting; the harness calls it right before `edit`."""
+        """Start the clock; the harness calls it right before `edit`."""
         self._began = time.perf_counter()
 
     def steps(self, n: int) -> Iterator[int]:
-        """0, 1, ... n - 1 with a progress report; ends early, and marks the run as cut, when the budget is spent."""
+        """0, 1, ... n - 1 with a progress report; ends early when the operations are spent, or the clock runs out."""
         if n < 1:
             raise ValueError(f"budget.steps needs at least one step, not {n}")
         for step in range(n):
-            if self.spent >= self.seconds:
-                self.cut = True
+            self.cut = self.cut or self.elapsed >= self.seconds
+            if self.cut or (self.operations and self.spent >= self.operations):  # 0: nothing of the base is counted
                 return
             self._report(step, n)
             yield step
@@ -72,9 +106,9 @@ class Budget:
 
     def charge(self, train_steps: int) -> None:
         """Add the cost of work that was done before, in training steps of the base (the `retrained` control's)."""
-        self.charged += train_steps * self.yardstick
+        self.charged_steps += train_steps
         self.gradient_steps += train_steps
 
     def checkpoint(self, generator: Generator) -> None:
         """Hand over a state that counts if the budget runs out before `edit` returns."""
-        self._keep(generator, self.gradient_steps, self.charged)
+        self._keep(generator, self.progress)

@@ -16,8 +16,9 @@ from typing import Any, get_args
 import numpy as np
 
 from retouch.benchmark import generators, tasks, tracks
-from retouch.benchmark.budget import Budget, yardstick
+from retouch.benchmark.budget import Budget, Yardstick, yardstick
 from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.operations import Operations
 from retouch.benchmark.question import answer
 from retouch.benchmark.run import reveal, score
 from retouch.benchmark.run.base_answers import base_answers
@@ -33,6 +34,7 @@ class Workbench(Task):
 
     def __init__(self, resolved: Resolved) -> None:
         self._resolved = resolved
+        self._counter: Operations | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="retouch-")
         reveal.lay_out(resolved, Path(self._folder.name) / "reveal")
         super().__init__(Path(self._folder.name) / "reveal")
@@ -43,13 +45,20 @@ class Workbench(Task):
         return self.base()
 
     @cached_property
-    def _yardstick(self) -> float:
+    def _yardstick(self) -> Yardstick:
         return yardstick(self.base(), self.told["batch"])
 
     def budget(self) -> Budget:
-        """A fresh budget, as the harness would give it; it counts from now."""
-        steps = self.told["train_steps"]
-        return Budget(min(steps * self._yardstick, self.told["max_seconds"]), steps, self._yardstick)
+        """A fresh budget, as the harness would give it; it counts from now until the next one, or the score."""
+        self._stop_counting()
+        budget = Budget(self.told["train_steps"], self._yardstick, self.told["max_seconds"])
+        self._counter = budget.counter.__enter__()
+        return budget
+
+    def _stop_counting(self) -> None:
+        if self._counter is not None:
+            self._counter.__exit__(None, None, None)
+            self._counter = None
 
     def score(self, edited: Any) -> score.Scores:
         """Goal, quality, score and all raw metrics of an edited generator, or of any object with .sample.
@@ -57,6 +66,7 @@ class Workbench(Task):
         Raises:
             ValueError: it gave something else than it was asked for, say floats where uint8 images are due.
         """
+        self._stop_counting()
         questions, arrays = reveal.questions(self._resolved), {}
         for question in questions:
             if (array := answer(edited, question.message(), question.arrays)) is not None:

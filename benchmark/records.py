@@ -22,7 +22,7 @@ from retouch.benchmark.support.files import read_bytes, write_json
 
 SCHEMA = 1
 UNSANDBOXED = "unsandboxed"
-Status = Literal["ok", "over_budget", "below_floor", "failed", "samples_only"]
+Status = Literal["ok", "over_budget", "below_floor", "uncounted", "failed", "samples_only"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 InstanceName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -70,11 +70,23 @@ class Scaled(_Model):
 class Cost(_Model):
     """What the edit took, and what a sample costs now."""
 
+    operations: int = Field(
+        0, ge=0, description="floating-point operations from the import of the method to the return of `edit`"
+    )
+    share: Finite = Field(ge=0, description="operations over those of the base's whole pre-training")
+    step_operations: int = Field(0, ge=0, description="operations of one train_step of the base")
+    sample_operations: int = Field(0, ge=0, description="operations of one image of the edited generator")
+    sampling_cost: Finite = Field(0.0, ge=0, description="sample_operations over those of the base")
     seconds: Finite = Field(ge=0, description="wall-clock seconds inside `edit`, and what it charged")
     charged_seconds: Finite = Field(0.0, ge=0, description="of these, for training that was done before the run")
-    share: Finite = Field(ge=0, description="seconds over those of the base's whole pre-training on this machine")
     yardstick_seconds: Finite = Field(
         ge=0, description="seconds of one train_step of the base, measured before the edit"
+    )
+    processor_seconds: Finite = Field(
+        0.0, ge=0, description="of all the worker's processes, from the import to the return, measured from outside"
+    )
+    explained_seconds: Finite = Field(
+        0.0, ge=0, description="of the processor, for the counted operations at the pace of the base's training"
     )
     gradient_steps: int = Field(ge=0, description="steps counted by budget.steps")
     peak_memory_mb: Finite = Field(ge=0, description="of the worker; of the accelerator where one was used")

@@ -226,14 +226,15 @@ class Budget(Protocol):
     """What an edit may spend.
 
     Attributes:
-        train_steps: how many `train_step`s of the base it pays for; seconds: on this machine; spent: of these, so far.
+        train_steps: how many `train_step`s of the base it pays for; operations: the floating-point operations of these.
+        spent: operations so far.
     """
 
     train_steps: int
-    seconds: float
+    operations: int
 
     @property
-    def spent(self) -> float: ...
+    def spent(self) -> int: ...
 
     def steps(self, n: int) -> Iterator[int]:
         """0 to n - 1 with a progress report; ends early when the budget is spent."""

@@ -53,12 +53,21 @@ MEANING: dict[str, Meaning] = {
     ),
     "cost.share": Meaning(
         "Cost",
-        "Time of the edit as a share of the base's own pre-training on the same machine: one of the base's training "
-        "steps is timed right before the edit. Training that was done before the run and that the edit brings along "
-        "is charged.",
+        "Floating-point operations from the method's import to the end of its edit, as a share of those of the base's "
+        "own pre-training. Training that was done before the run and that the edit brings along is charged.",
         "down",
         "from 0; 1 is the whole pre-training",
-        "A time, not a count of steps: on a busy machine it varies, and machines differ in what they do fast.",
+        "Counted are convolutions, linear layers, matrix products and attention, and their gradients: the same number "
+        "on every machine. Work outside torch is not in it.",
+        "defined by this suite",
+    ),
+    "cost.sampling_cost": Meaning(
+        "Sampling cost",
+        "Floating-point operations of one image of the edited generator over those of one of the base's. An edit that "
+        "works while it samples, as guidance and rejection do, pays here.",
+        "down",
+        "from 0; 1 is the base's own cost",
+        "Counted like the cost of the edit: the same number on every machine.",
         "defined by this suite",
     ),
     "cost.sampling_relative": Meaning(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from retouch.benchmark import weights
-from retouch.benchmark.budget import Budget
+from retouch.benchmark.budget import Budget, Yardstick
 from retouch.benchmark.generators import family
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.judges import Classifier, Judge
@@ -49,7 +49,7 @@ def rng(seed: int = 0) -> torch.Generator:
 
 def budget(steps: int) -> Budget:
     """A budget of so many training steps."""
-    return Budget(1e9, steps, 1.0)
+    return Budget(steps, Yardstick(10**15, 1.0), 1e9)
 
 
 def reveal(

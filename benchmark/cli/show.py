@@ -154,14 +154,15 @@ def show_records(records: list[Record]) -> None:
         previous = record.instance
         costs = ("", "", "")
         if c := record.cost:
-            costs = (f"{c.share:.1%}", f"{c.seconds:.1f}", f"{c.sampling_relative:.2f}×")
+            costs = (f"{c.share:.1%}", f"{c.seconds:.1f}", f"{c.sampling_cost:.2f}×")
         score = f"{record.score:.2f}" if record.score is not None else record.status
         name = record.submission if record.point == "default" else f"{record.submission}:{record.point}"
         axes = _interval(record.goal), _interval(record.quality)
         table.add_row(record.instance, name, str(record.seed), *axes, score, *costs)
     console.print(table)
     console.print(
-        "share and seconds: of the edit, share of the base's pre-training; sampling: images per second against the base"
+        "share and seconds: of the edit, share of the base's pre-training, counted in operations; sampling: operations "
+        "of an image against the base's"
     )
 
 

@@ -21,7 +21,7 @@ def ask(session: Session, questions: list[Question], seconds: float, cost: dict[
     Raises:
         RunFailed: an answer that is not what was asked for, or comes too late.
     """
-    arrays, total, images, sampled = {}, 0.0, 0, 0.0
+    arrays, total, images, sampled, operations = {}, 0.0, 0, 0.0, 0
     until = time.monotonic() + seconds
     for question in questions:
         began = time.monotonic()
@@ -36,10 +36,11 @@ def ask(session: Session, questions: list[Question], seconds: float, cost: dict[
             arrays[question.name] = _array(question, message, payload)
             if question.kind == "sample":
                 images, sampled = images + question.n, sampled + took
+                operations += int(number(message, "operations", 0, 1e18))
     session.tell(kind="end")
     memory = max(number(session.hear("memory", 30)[0], "memory", 0, 1e9), session.peak_mb)
     relative = images / max(sampled, 1e-9) * cost["base"] / cost["images"]  # images per second over the base's
-    cost |= {"answered": relative, "sampling": total, "memory": memory}
+    cost |= {"answered": relative, "sampling": total, "memory": memory, "sample_operations": operations / images}
     return arrays
 
 

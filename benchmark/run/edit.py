@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from retouch.benchmark.budget import SLACK
 from retouch.benchmark.question import Question
 from retouch.benchmark.records import UNSANDBOXED
 from retouch.benchmark.run import reveal
@@ -19,11 +21,11 @@ from retouch.benchmark.run.answers import Answers
 from retouch.benchmark.run.ask import ask, borne_out
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.worker import sandbox
-from retouch.benchmark.worker.process import RunFailed, Session, number
+from retouch.benchmark.worker.process import RunFailed, Session, number, progress
 
-GRACE = 2.0  # seconds past the budget before a worker is stopped: one step may be under way
+GRACE = 2.0  # seconds past the clock's limit before a worker is stopped: one step may be under way
 READY = 180  # seconds until the worker stands ready: imports, yardstick
-IMPORTS = 30  # seconds that importing the method may take before the budget's clock runs all the same
+IMPORTS = 30  # seconds that importing the method may take before the clock runs all the same
 
 
 def answers(
@@ -36,17 +38,18 @@ def answers(
             than asked for.
     """
     run, folder = resolved.run, Path(tempfile.mkdtemp(prefix="retouch-"))
-    checkpoint, reached = folder / "checkpoint.zip", {"steps": 0, "charged": 0.0}
+    checkpoint, cost = folder / "checkpoint.zip", {"sandbox": sandbox.name() if run.sandboxed else UNSANDBOXED}
+    reached: dict[str, Any] = {}
 
-    def keep(payload: bytes, steps: int, charged: float) -> None:
-        checkpoint.write_bytes(payload)
-        reached.update(steps=steps, charged=charged)
+    def keep(payload: bytes, progress: dict[str, Any]) -> None:
+        if progress["operations"] <= _allowed(resolved, cost):
+            checkpoint.write_bytes(payload)
+            reached.update(progress)
 
     worker = partial(
         Session, folder, run.folder, device=run.device, memory_mb=run.track.max_memory_mb, sandboxed=run.sandboxed,
         on_progress=on_progress, on_checkpoint=keep,
     )  # fmt: skip
-    cost: dict[str, Any] = {"sandbox": sandbox.name() if run.sandboxed else UNSANDBOXED}
     seconds, printed = max(120, run.track.max_minutes * 60), ""  # seconds for all answers
     try:
         reveal.lay_out(resolved, folder / "reveal")
@@ -54,16 +57,13 @@ def answers(
             try:
                 _edit(resolved, session, cost, _size(folder / "reveal/base"))
                 return Answers(ask(session, questions, seconds, cost), cost, session.printed())
-            except _OutOfTime:
-                if not checkpoint.exists():
-                    raise RunFailed(
-                        f"edit was still running {GRACE:.0f} s past its budget of {cost['budget']:.0f} s; loop over "
-                        "budget.steps(n), or call budget.checkpoint(generator) on the way",
-                        "over_budget",
-                    ) from None
+            except _OverBudget as over:
+                if not reached:
+                    remedy = "loop over budget.steps(n), or call budget.checkpoint(generator) on the way"
+                    raise RunFailed(f"{over}; {remedy}", "over_budget") from None
             finally:
                 printed = session.printed()
-        _took(resolved, cost, cost["budget"], reached["charged"], reached["steps"], cut=True)
+        cost |= reached | {"cut": cost["cut"]}
         with worker() as session:
             _ready(session)
             session.tell(checkpoint.read_bytes(), kind="restore")
@@ -75,12 +75,12 @@ def answers(
         _remove(folder)
 
 
-class _OutOfTime(Exception):
-    pass
+class _OverBudget(Exception):
+    """The edit took more than it may; the last checkpoint counts, if there is one."""
 
 
 def _ready(session: Session) -> dict[str, Any]:
-    """Yardstick and sampling speed of the base: measured before any code of the method was there."""
+    """What the base's training and sampling take: measured before any code of the method was there."""
     try:
         return session.hear("ready", READY)[0]
     except TimeoutError:
@@ -89,28 +89,35 @@ def _ready(session: Session) -> dict[str, Any]:
 
 def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: int) -> None:
     """Have it edit; fills `cost`. Checkpoints may be four times as large as the base's weights."""
-    ready = _ready(session)
-    cost |= {name: number(ready, name, 1e-9, 1e6) for name in ("yardstick", "base", "images")}
-    setup = resolved.setup
-    cost["budget"] = min(setup.train_steps * cost["yardstick"], setup.track.max_minutes * 60)
-    session.tell(kind="edit", seconds=cost["budget"])
+    ready, seconds = _ready(session), resolved.run.track.max_minutes * 60
+    cost |= {name: number(ready, name, 1e-9, 1e6) for name in ("yardstick", "busy", "base", "images")}
+    cost |= {name: int(number(ready, name, 0, 1e18)) for name in ("step_operations", "image_operations")}
+    busy = session.watch.processor_seconds()
+    session.tell(kind="edit", seconds=seconds)
     with contextlib.suppress(TimeoutError):
         session.hear("imported", IMPORTS)
     began = time.monotonic()
     try:
-        done = session.hear("edited", cost["budget"] + GRACE, 4 * weights + 2**20)[0]
+        done = session.hear("edited", seconds + GRACE, 4 * weights + 2**20)[0]
     except TimeoutError:
-        raise _OutOfTime from None
-    wall = borne_out(number(done, "edited", 0, 1e9), time.monotonic() - began)
-    charged = number(done, "charged", 0, 1e9)
-    _took(resolved, cost, wall, charged, int(number(done, "steps", 0, 1e12)), done.get("cut") is True)
+        cost |= {"wall": seconds, "cut": True}
+        raise _OverBudget(f"edit was still running {GRACE:.0f} s past the track's limit of {seconds:.0f} s") from None
+    cost |= {"processor": session.watch.processor_seconds() - busy}
+    cost |= progress(done) | {"wall": borne_out(number(done, "edited", 0, 1e9), time.monotonic() - began)}
+    if cost["operations"] > _allowed(resolved, cost):
+        whole = cost["step_operations"] * resolved.setup.base.recipe["steps"]
+        taken = f"edit took {cost['operations'] / max(whole, 1):.1%} of the base's pre-training"
+        raise _OverBudget(f"{taken}; the budget is {resolved.run.instance.share:.0%}")
 
 
-def _took(resolved: Resolved, cost: dict[str, Any], wall: float, charged: float, steps: int, cut: bool) -> None:
-    """Note what the edit took; RunFailed if that is more than it may."""
-    cost |= {"wall": wall, "edited": wall + charged, "steps": steps, "cut": cut}
-    if cost["edited"] > cost["budget"] + GRACE and not resolved.run.submission.control:
-        raise RunFailed(f"edit charged {cost['edited']:.0f} s to a budget of {cost['budget']:.0f} s", "over_budget")
+def _allowed(resolved: Resolved, cost: dict[str, Any]) -> float:
+    """Operations that the edit may take, with what one step of its own may overshoot; none for a control.
+
+    A base of whose training nothing can be counted leaves the clock alone.
+    """
+    if resolved.run.submission.control or not cost["step_operations"]:
+        return math.inf
+    return resolved.setup.train_steps * cost["step_operations"] * (1 + SLACK)
 
 
 def _size(folder: Path) -> int:

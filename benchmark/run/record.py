@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from retouch.benchmark.support import machine
 from retouch.benchmark.worker import sandbox
 
 REASON = 4000  # characters of a reason, at most
+FACTOR, ALLOWANCE = 4.0, 5.0  # times the explained seconds of the processor, and seconds, that an edit may take
 
 
 def scored(resolved: Resolved, answers: Answers, questions: list[Question], began: float) -> Record:
@@ -40,6 +42,8 @@ def scored(resolved: Resolved, answers: Answers, questions: list[Question], bega
     if cost:
         cost["harness"] = max(0.0, time.perf_counter() - began - cost["wall"] - cost["sampling"] - cost["base"])
     hashes = {"data": resolved.setup.data_sha256(), "answers": answers.sha256, "picture": picture}
+    if reason := _uncounted(cost):
+        status, scores = "uncounted", replace(scores, goal=None, reason=reason)
     return _record(
         resolved.run,
         status,
@@ -88,15 +92,39 @@ def _record(
     )  # fmt: skip
 
 
+def _uncounted(took: dict[str, Any]) -> str:
+    """Why the processor's time cannot be that of what was counted; empty where it can, or an accelerator works."""
+    if not took or "processor" not in took or took["device"] != machine.device("cpu"):
+        return ""
+    allowed = FACTOR * _explained(took) + ALLOWANCE
+    if took["processor"] <= allowed:
+        return ""
+    work = f"the edit used {took['processor']:.0f} s of the processor; what it counted explains {allowed:.0f} s at most"
+    return f"{work}: train and infer with torch, in this process, so that the work is counted"
+
+
+def _explained(took: dict[str, Any]) -> float:
+    """Seconds of the processor that the counted operations take at the pace of the base's training."""
+    own = took["operations"] - took["charged"] * took["step_operations"]
+    return own / took["step_operations"] * took["busy"] if took["step_operations"] else 0.0
+
+
 def _cost(resolved: Resolved, took: dict[str, Any]) -> Cost | None:
     if not took:
         return None
-    pretraining = took["yardstick"] * resolved.setup.base.recipe["steps"]
+    charged = took["charged"] * took["yardstick"]
+    whole = took["step_operations"] * resolved.setup.base.recipe["steps"]
     return Cost(
-        seconds=round(took["edited"], 3),
-        charged_seconds=round(took["edited"] - took["wall"], 3),
-        share=round(took["edited"] / pretraining, 5),
+        operations=took["operations"],
+        share=round(took["operations"] / max(whole, 1), 6),
+        step_operations=took["step_operations"],
+        sample_operations=round(took["sample_operations"]),
+        sampling_cost=round(took["sample_operations"] / max(took["image_operations"], 1), 4),
+        seconds=round(took["wall"] + charged, 3),
+        charged_seconds=round(charged, 3),
         yardstick_seconds=round(took["yardstick"], 5),
+        processor_seconds=round(took.get("processor", 0.0), 3),
+        explained_seconds=round(_explained(took), 3),
         gradient_steps=took["steps"],
         peak_memory_mb=round(took["memory"], 1),
         device=took["device"],

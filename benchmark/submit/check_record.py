@@ -14,9 +14,12 @@ from functools import partial
 from pathlib import Path
 
 from retouch.benchmark import records, tasks, tracks, versions, weights
+from retouch.benchmark.budget import SLACK
 from retouch.benchmark.records import Record, Scaled
 from retouch.benchmark.run import scale
+from retouch.benchmark.run.record import ALLOWANCE, FACTOR
 from retouch.benchmark.submission import NEEDS, Submission
+from retouch.benchmark.support import machine
 from retouch.benchmark.support.files import read_bytes
 from retouch.benchmark.tracks import Instance, Track
 
@@ -195,16 +198,21 @@ def _compare(name: str, recorded: Scaled, recomputed: Scaled, error: AddFinding,
 def _check_cost(audit: Audit, record: Record, track: Track, instance: Instance, error: AddFinding) -> None:
     """Check that the cost agrees with itself and is within the budget."""
     cost = record.cost
-    if record.status not in ("ok", "below_floor") or record.method == "images":
+    if record.status not in ("ok", "below_floor", "uncounted") or record.method == "images":
         return
     if cost is None:
         error("a run without its cost", "`retouch run` writes it")
         return
     steps = weights.find(instance.base).recipe["steps"]
-    whole = cost.yardstick_seconds * steps
-    slack = 0.02 + 6e-6 / max(cost.yardstick_seconds, 1e-6)  # the yardstick is recorded in five decimals
-    if not math.isclose(cost.share * whole, cost.seconds, rel_tol=slack, abs_tol=0.01 + 1e-5 * whole):
-        error(f"share {cost.share} is not {cost.seconds} s of {whole:.1f} s of pre-training", "`retouch run` writes it")
-    budget = min(whole * instance.share, track.max_minutes * 60)
-    if cost.seconds > budget * (1 + slack) + 2.5 and not (audit.manifest and audit.manifest.control):
-        error(f"{cost.seconds:.0f} s for a budget of {budget:.0f} s", "`retouch run` stops at the budget")
+    whole = cost.step_operations * steps
+    if not math.isclose(cost.share * whole, cost.operations, rel_tol=1e-6, abs_tol=1e-6 * whole):
+        error(f"share {cost.share} is not {cost.operations:,} of {whole:,} operations", "`retouch run` writes it")
+    if cost.operations > whole * instance.share * (1 + SLACK) and not (audit.manifest and audit.manifest.control):
+        budget = f"a budget of {instance.share:.0%} of {whole:,}"
+        error(f"{cost.operations:,} operations for {budget}", "`retouch run` stops at the budget")
+    explained = FACTOR * cost.explained_seconds + ALLOWANCE
+    if record.status == "ok" and cost.device == machine.device("cpu") and cost.processor_seconds > explained:
+        error(f"{cost.processor_seconds:.0f} s of the processor, of which the operations explain {explained:.0f} s",
+              "`retouch run` calls it uncounted")  # fmt: skip
+    if cost.seconds - cost.charged_seconds > track.max_minutes * 60 + 2.5:
+        error(f"{cost.seconds:.0f} s where {track.max_minutes:g} minutes are allowed", "`retouch run` stops there")

@@ -96,6 +96,12 @@ class Watch:
             raise OverLimit(f"the worker wrote more than {DISK_MB} MB, or too many files, into its work folder")
         self._looked = time.monotonic()
 
+    def processor_seconds(self) -> float:
+        """Seconds of the processor that the whole tree has used so far, of those that have ended, too."""
+        living = [self._root, *self._below()]
+        ended = sum(_of(one, "cpu_times", f"children_{kind}") for one in living for kind in ("user", "system"))
+        return ended + sum(_of(one, "cpu_times", kind) for one in living[1:] for kind in ("user", "system"))
+
     def _below(self) -> list[psutil.Process]:
         try:
             found = self._root.children(recursive=True)
@@ -125,7 +131,7 @@ class Watch:
             time.sleep(0.005)
 
 
-def _of(process: psutil.Process, call: str, field: str) -> int:
+def _of(process: psutil.Process, call: str, field: str) -> float:
     try:
         return getattr(getattr(process, call)(), field)
     except (psutil.Error, AttributeError):

@@ -29,6 +29,7 @@ import torch
 
 from retouch.benchmark.budget import Budget, yardstick
 from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.operations import Operations, operations_of
 from retouch.benchmark.question import answer
 from retouch.benchmark.support.places import METHODS
 from retouch.benchmark.task import Task
@@ -94,31 +95,33 @@ def _work(place: Place, channel: Channel) -> None:
     task = Task(Path(place.task))
     told = task.told
     base = task.base()
-    timed, (seconds, images) = yardstick(base, told["batch"]), _speed(base)
-    channel.send(ready=True, yardstick=timed, base=seconds, images=images)
+    unit, (seconds, images, per_image) = yardstick(base, told["batch"]), _speed(base)
+    channel.send(ready=True, yardstick=unit.seconds, busy=unit.processor_seconds, step_operations=unit.operations,
+                 base=seconds, images=images, image_operations=per_image)  # fmt: skip
     order, checkpoint = channel.receive()
     torch.manual_seed(told["seed"])
     if checkpoint:  # a second worker, after the first was stopped at the end of its budget
         zipfile.ZipFile(io.BytesIO(checkpoint)).extractall("checkpoint")
         generator = base.restore(Path("checkpoint")).to(task.device)
     else:
-        method = entry(told["entry"], Path(place.submission))
-        budget = Budget(order["seconds"], told["train_steps"], timed, *_reports(channel))
-        channel.send(imported=True)
-        generator = _edit(method, base, task, budget, told["params"], channel)
+        budget = Budget(told["train_steps"], unit, order["seconds"], *_reports(channel))
+        with budget.counter:  # from the import on: a module's own body could train, too
+            method = entry(told["entry"], Path(place.submission))
+            channel.send(imported=True)
+            generator = _edit(method, base, task, budget, told["params"], channel)
     while (question := channel.receive())[0]["kind"] != "end":
-        array, seconds = _timed(generator, *question)
+        array, cost = _measured(generator, *question)
         if array is None:
             channel.send(answer=None)
         else:
-            channel.send(array.tobytes(), answer=str(array.dtype), shape=array.shape, seconds=seconds)
+            channel.send(array.tobytes(), answer=str(array.dtype), shape=array.shape, **cost)
     channel.send(memory=_memory(task.device))
 
 
 def _reports(channel: Channel) -> tuple[Any, Any]:
-    """What a budget calls: with a generator to keep and what it took so far, and with steps done."""
+    """What a budget calls: with a generator to keep and the progress so far, and with steps done."""
 
-    def keep(generator: Generator, steps: int, charged: float) -> None:
+    def keep(generator: Generator, progress: dict[str, Any]) -> None:
         folder = Path(f"checkpoint-{time.perf_counter_ns()}")
         generator.save(folder, half=False)
         packed = io.BytesIO()
@@ -126,7 +129,7 @@ def _reports(channel: Channel) -> tuple[Any, Any]:
             for file in sorted(folder.rglob("*")):
                 archive.write(file, file.relative_to(folder))
         shutil.rmtree(folder)
-        channel.send(packed.getvalue(), checkpoint=True, steps=steps, charged=charged)
+        channel.send(packed.getvalue(), checkpoint=True, **progress)
 
     def report(step: int, of: int) -> None:
         if step % 10 == 0:
@@ -142,12 +145,12 @@ def _edit(
     generator = method(base, task, budget, **params)
     if task.device.startswith("cuda"):
         torch.cuda.synchronize()
-    wall = budget.spent - budget.charged
+    wall = budget.elapsed
     if not hasattr(generator, "sample"):
         raise TypeError(
             f"edit returned {type(generator).__name__}; it must return a generator, or an object with .sample"
         )
-    channel.send(edited=wall, charged=budget.charged, steps=budget.gradient_steps, cut=budget.cut)
+    channel.send(edited=wall, **budget.progress)
     return generator
 
 
@@ -170,21 +173,26 @@ def entry(name: str, submission: Path) -> Any:
     return getattr(module, function)
 
 
-def _timed(generator: Any, question: dict[str, Any], payload: bytes) -> tuple[np.ndarray | None, float]:
+def _measured(generator: Any, question: dict[str, Any], payload: bytes) -> tuple[np.ndarray | None, dict[str, Any]]:
+    """The answer to a question, and the seconds and operations that it took."""
     arrays = dict(np.load(io.BytesIO(payload), allow_pickle=False)) if payload else {}
     began = time.perf_counter()
-    array = answer(generator, question, arrays)
-    return array, time.perf_counter() - began
+    with Operations() as counted:
+        array = answer(generator, question, arrays)
+    return array, {"seconds": time.perf_counter() - began, "operations": counted.total}
 
 
-def _speed(base: Generator) -> tuple[float, int]:
-    """Seconds that the base takes, and for how many images: whole batches for TIMED seconds, the first image apart."""
-    base.sample(1, torch.Generator().manual_seed(0))
+def _speed(base: Generator) -> tuple[float, int, int]:
+    """Seconds that the base takes, for how many images, and operations of an image.
+
+    Whole batches for TIMED seconds; the first image, whose operations are counted, is apart.
+    """
+    per_image = operations_of(lambda: base.sample(1, torch.Generator().manual_seed(0)))
     began, images, seconds = time.perf_counter(), 0, 0.0
     while seconds < TIMED:
         base.sample(BATCH, torch.Generator().manual_seed(0))
         images, seconds = images + BATCH, time.perf_counter() - began
-    return seconds, images
+    return seconds, images, per_image
 
 
 def _memory(device: str) -> float:

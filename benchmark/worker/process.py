@@ -34,12 +34,12 @@ class Session:
         folder: holds reveal/, what the worker may see; without a sandbox it works beside that.
         submission: the submission's folder; device: a torch device; memory_mb: what the worker may use.
         on_progress: called with the steps done and the steps in all.
-        on_checkpoint: with a checkpoint, not to be read, and the steps and charged seconds before it.
+        on_checkpoint: with a checkpoint, not to be read, and the `progress` before it.
     """
 
     def __init__(
         self, folder: Path, submission: Path, *, device: str, memory_mb: int, sandboxed: bool,
-        on_progress: Callable[[int, int], None], on_checkpoint: Callable[[bytes, int, float], None],
+        on_progress: Callable[[int, int], None], on_checkpoint: Callable[[bytes, dict[str, Any]], None],
     ) -> None:  # fmt: skip
         self._on_progress, self._on_checkpoint, self._log = on_progress, on_checkpoint, b""
         ours, theirs = socket.socketpair()
@@ -119,8 +119,7 @@ class Session:
         if "step" in message:
             self._on_progress(*(int(number(message, name, 0, 1e12)) for name in ("step", "of")))
         elif "checkpoint" in message:
-            steps, charged = (number(message, name, 0, 1e12) for name in ("steps", "charged"))
-            self._on_checkpoint(payload, int(steps), charged)
+            self._on_checkpoint(payload, progress(message))
         else:
             return "imported" in message  # late, if it is not what was waited for
         return True
@@ -151,6 +150,13 @@ class Session:
         ended = -code if code < 0 else code - 128  # by itself, or as the shell of a sandbox tells it
         how = f"was ended by {_signal(ended)}" if ended > 0 else f"left with exit code {code}"
         return RunFailed(f"the worker {how} before it had answered{self._printed_last()}")
+
+
+def progress(message: dict[str, Any]) -> dict[str, Any]:
+    """What a worker says that its edit took: operations with what was charged, charged steps, gradient steps, cut."""
+    limits = {"operations": 1e18, "charged": 1e9, "steps": 1e12}
+    counts = {name: int(number(message, name, 0, most)) for name, most in limits.items()}
+    return counts | {"cut": message.get("cut") is True}
 
 
 def number(message: dict[str, Any], name: str, low: float, high: float) -> float:

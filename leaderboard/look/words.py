@@ -33,6 +33,7 @@ STATUS = {
     "samples_only": "samples only",
     "below_floor": "below the quality floor",
     "over_budget": "over budget",
+    "uncounted": "work that was not counted",
     "failed": "failed",
     "missing": "missing",
     "stale": "stale",

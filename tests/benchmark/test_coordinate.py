@@ -59,7 +59,7 @@ def test_a_checkpoints_record_has_the_steps_before_it(root, monkeypatch):
 
 def test_charges_beyond_the_budget_are_over_budget(root):
     found = executed(write(root, "mine", CHARGES))
-    assert found.status == "over_budget" and "charged" in found.reason
+    assert found.status == "over_budget" and "20.1% of the base's pre-training; the budget is 10%" in found.reason
 
 
 def test_charges_of_an_edit_that_is_stopped_count_and_what_it_printed_is_kept(root, monkeypatch):
@@ -67,7 +67,7 @@ def test_charges_of_an_edit_that_is_stopped_count_and_what_it_printed_is_kept(ro
     brief = tracks.load("tiny").model_copy(update={"max_minutes": 0.03})
     folder = write(root, "mine", CHARGES_FIRST)
     found = executed(folder, brief)
-    assert found.status == "over_budget" and "to a budget of 2 s" in found.reason
+    assert found.status == "over_budget" and "still running" in found.reason
     run = plan.plan([folder], brief, instances=[INSTANCE], seeds=[0])[0]
     assert resolve(run).log_file.read_text() == "so far"
 
@@ -85,3 +85,57 @@ def test_answers_keep_the_parts_that_made_them(root, monkeypatch):
     made = records.read(ran(folder)).provenance.packages
     monkeypatch.setattr("retouch.benchmark.support.machine.packages", lambda: {"torch": "another"})
     assert executed(folder).provenance.packages == made  # from the cache
+
+
+BUSY = """
+import time
+import numpy as np
+
+def busy(seconds=1.5):
+    until = time.process_time() + seconds
+    while time.process_time() < until:
+        np.random.rand(200, 200) @ np.random.rand(200, 200)
+"""
+HIDDEN = {
+    "in NumPy": BUSY + "def edit(generator, task, budget):\n    busy()\n    return generator\n",
+    "in a child": "import subprocess, sys\n\ndef edit(generator, task, budget):\n"
+    f"    subprocess.run([sys.executable, '-c', {BUSY + 'busy()'!r}], check=True)\n    return generator\n",
+    "at import": BUSY + "busy()\ndef edit(generator, task, budget):\n    return generator\n",
+    "after patching the counter": "from retouch.benchmark import operations\noperations.RULES.clear()\n\n"
+    "def edit(generator, task, budget):\n    for _ in range(15):\n        generator.train_step(task.retain[:64])\n"
+    "    return generator\n",
+}
+
+
+@pytest.mark.parametrize("where", HIDDEN)
+def test_work_that_is_not_counted_has_no_goal(root, monkeypatch, where):
+    monkeypatch.setattr("retouch.benchmark.run.record.ALLOWANCE", 0.3)
+    record = executed(write(root, "mine", HIDDEN[where]))
+    assert record.status == "uncounted" and record.goal is None and "of the processor" in record.reason
+
+
+COUNTED = {
+    "at import": "from retouch.benchmark import generators\nimport torch\nnet = torch.nn.Linear(64, 64)\n"
+    "for _ in range(10):\n    net(torch.randn(100, 64)).sum().backward()\n"
+    "def edit(generator, task, budget):\n    return generator\n",
+    "by functional calls": "import torch\ndef edit(generator, task, budget):\n    w = torch.randn(64, 64)\n"
+    "    for _ in range(10):\n        torch.nn.functional.linear(torch.randn(100, 64), w)\n    return generator\n",
+}
+
+
+@pytest.mark.parametrize("where", COUNTED)
+def test_work_in_odd_places_is_counted(root, where):
+    cost = executed(write(root, "mine", COUNTED[where])).cost
+    assert cost.operations == 10 * 2 * 100 * 64 * 64 * (2 if where == "at import" else 1)
+    assert cost.share == pytest.approx(cost.operations / (4000 * cost.step_operations), abs=1e-6)
+
+
+def test_cost_and_sampling_repeat_to_the_last_digit(root, cache):
+    folder = write(root, "mine")
+    first = executed(folder).cost
+    for file in cache.glob("answers/*.npz"):
+        file.unlink()
+    again = executed(folder).cost
+    for name in ("operations", "share", "step_operations", "sample_operations", "sampling_cost"):
+        assert getattr(first, name) == getattr(again, name), name
+    assert first.operations == 5 * first.step_operations

@@ -1,0 +1,82 @@
+"""Count floating-point operations: what an edit costs is then the same number on every machine.
+
+Counted are the products of matrices: convolutions, linear layers, matrix products and attention, two operations for
+every multiplication and addition, and once more for each gradient that will flow back to their input and weights. On
+the bases that ship this comes within 1% of torch's exact counter, which slows small networks down by half and more.
+Not counted: NumPy, other processes, recurrent layers, and what runs while the counter is switched off by the method;
+the coordinator holds the processor's time against the count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+
+def _convolution(out: Tensor, x: Tensor, weight: Tensor, *_: Any) -> int:
+    return 2 * out.numel() * weight[0].numel()  # weight (outputs, inputs / groups, *kernel)
+
+
+def _transposed(out: Tensor, x: Tensor, weight: Tensor, *_: Any) -> int:
+    return 2 * x.numel() * weight[0].numel()  # weight (inputs, outputs / groups, *kernel)
+
+
+def _product(out: Tensor, a: Tensor, b: Tensor, *_: Any) -> int:
+    return 2 * out.numel() * a.shape[-1]  # (..., n, k) by (..., k, m); F.linear's weight is (m, k)
+
+
+def _sum_and_product(out: Tensor, _sum: Tensor, a: Tensor, b: Tensor, *_: Any) -> int:
+    return _product(out, a, b)
+
+
+def _attention(out: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any) -> int:
+    return 2 * prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
+
+
+RULES: dict[Callable, Callable[..., int]] = {
+    **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d), _convolution),
+    **dict.fromkeys((F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d), _transposed),
+    **dict.fromkeys((F.linear, torch.matmul, torch.mm, torch.bmm, torch.mv), _product),
+    **dict.fromkeys((Tensor.matmul, Tensor.__matmul__, Tensor.mm, Tensor.bmm, Tensor.mv), _product),
+    **dict.fromkeys((torch.addmm, torch.baddbmm, Tensor.addmm, Tensor.baddbmm), _sum_and_product),
+    F.scaled_dot_product_attention: _attention,
+}
+
+
+class Operations(TorchFunctionMode):
+    """A context that counts.
+
+    >>> with Operations() as counted:
+    ...     generator.train_step(images)
+    >>> counted.total
+
+    Attributes:
+        total: operations so far, of all times that the context was entered.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_function__(
+        self, func: Callable, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if rule := RULES.get(func):
+            operands = [value for value in (*args, *(kwargs or {}).values()) if isinstance(value, Tensor)]
+            gradients = sum(value.requires_grad for value in operands[:2]) if out.requires_grad else 0
+            self.total += rule(out, *operands) * (1 + gradients)
+        return out
+
+
+def operations_of(work: Callable[[], Any]) -> int:
+    """Operations that a call takes."""
+    with Operations() as counted:
+        work()
+    return counted.total
