@@ -1,6 +1,7 @@
 """Imports go one way: which room may know which, held against every import statement of every module."""
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -122,3 +123,14 @@ def test_a_package_stays_apart_from(package):
     for file in modules(package):
         for module in imports(file):
             assert not any(f"{module}.".startswith(f"{name}.") for name in APART[package]), f"{file}: {module}"
+
+
+def test_the_map_names_every_room_and_what_it_may_import():
+    lines = [line.strip("| ").split(" | ") for line in (REPOSITORY / "ARCHITECTURE.md").read_text().splitlines()]
+    table = {line[0].strip("`"): line[2] for line in lines if len(line) == 3 and line[0].strip("`") in ROOMS}
+    assert table.keys() == ROOMS.keys()
+    text = (REPOSITORY / "ARCHITECTURE.md").read_text()
+    assert set(re.search(r"\*low\*: ([a-z ]+)\.", text)[1].split()) == set(LOW.split())
+    for one, cell in table.items():
+        words = set(cell.replace("*low*", LOW).replace("–", "").split())
+        assert words == set(ROOMS[one].split()), f"ARCHITECTURE.md, {one}: should list {ROOMS[one]}"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import get_args
 
 from retouch.benchmark import generators, records, tasks, tracks
+from retouch.benchmark.submission import Need
 from retouch.benchmark.support.files import write_atomically
 
 MANIFEST = """title = "{title}"
@@ -17,6 +19,7 @@ families = [{families}]
 tasks = ["{task}"]
 entry = "{module}:edit"
 access = [{access}]  # all that the method needs; no other data is revealed to it
+# the words: {words}
 tuning = "none so far"  # how you chose the parameters{tuning}
 
 [params]
@@ -78,7 +81,7 @@ def new(name: str, families: list[str], task: str) -> Path:
     tuning = f"; `retouch run {folder.name} --tuning` runs instances meant for it" if tunable else ""
     manifest = MANIFEST.format(
         title=folder.name, summary=start.summary, families=_quoted(families), task=task, module=module,
-        access=_quoted(needs), tuning=tuning,
+        access=_quoted(needs), words=", ".join(get_args(Need)), tuning=tuning,
     )  # fmt: skip
     write_atomically(folder / f"{module}.py", _method(start).encode())
     write_atomically(folder / "submission.toml", manifest.encode())

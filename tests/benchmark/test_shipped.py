@@ -1,5 +1,6 @@
 """What ships with the package: every record stands, and the README shows what the records say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,24 @@ def test_every_submission_has_all_its_records_and_they_stand(folder):
     assert not found.findings and found.records
 
 
-def test_the_readmes_table_is_that_of_the_records():
-    rows = [line.strip("| \n").split(" | ") for line in (REPOSITORY / "README.md").read_text().splitlines()]
-    rows = [row for row in rows if len(row) == 7 and "/" in row[0]]
-    assert len(rows) > 20
-    for instance, name, goal, quality, score, share, sampling in rows:
+def rows(file, columns):
+    lines = [line.strip("| \n").split(" | ") for line in (REPOSITORY / file).read_text().splitlines()]
+    return [line for line in lines if len(line) == columns and "[" in line[-5]]
+
+
+def test_the_tables_of_the_demo_are_those_of_the_records():
+    cells = [("category_redaction/digits-gan", *row) for row in rows("README.md", 6)]
+    assert len(cells) == 5 and len(rows("docs/demo.md", 7)) > 20
+    for instance, name, goal, quality, score, share, sampling in (*cells, *rows("docs/demo.md", 7)):
         one = records.read(REPOSITORY / f"submissions/{name}/records/tiny/{instance}/default.0.json")
         goals = [f"{axis.value:.2f} [{axis.low:.2f}, {axis.high:.2f}]" for axis in (one.goal, one.quality)]
         costs = [f"{one.score:.2f}", f"{one.cost.share:.1%}", f"{one.cost.sampling_relative:.2f}×"]
         assert [goal, quality, score, share, sampling] == goals + costs, (instance, name)
+
+
+def test_the_readme_is_short_and_its_links_lead_somewhere():
+    text = (REPOSITORY / "README.md").read_text()
+    assert len(text.split()) <= 900
+    for page in (REPOSITORY / "README.md", *REPOSITORY.glob("docs/*.md"), *REPOSITORY.glob("*.md")):
+        for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            assert "://" in link or (page.parent / link).exists(), f"{page.name}: {link}"
