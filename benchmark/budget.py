@@ -14,14 +14,16 @@ from retouch.benchmark.operations import Operations, operations_of
 if TYPE_CHECKING:
     from retouch.benchmark.generators.base import Generator
 
-SLACK = 0.05  # of a budget: one step of the method's own may be under way when it is spent
-WARM_UP, TIMED_STEPS = 4, 2  # images of the step that is not timed, and steps that are
+SLACK = 0.05  # of a budget, for the method's step that is under way when it is spent
+WARM_UP, TIMED_STEPS = 4, 2  # images of an untimed first step, and number of timed steps
 
 
 @dataclass(frozen=True)
 class Yardstick:
-    """What one `train_step` of the base takes: operations, the same everywhere; seconds on this machine, by the clock
-    and of its processor.
+    """The cost of one `train_step` of the base.
+
+    Attributes:
+        operations: the same on every machine; seconds, processor_seconds: on this one, by the clock and the processor.
     """
 
     operations: int
@@ -110,5 +112,5 @@ class Budget:
         self.gradient_steps += train_steps
 
     def checkpoint(self, generator: Generator) -> None:
-        """Hand over a state that counts if the budget runs out before `edit` returns."""
+        """Save a state of the generator, which is scored if the budget runs out before `edit` returns."""
         self._keep(generator, self.progress)

@@ -13,13 +13,13 @@ def names(attribute: Attribute) -> list[str]:
 
 
 def key(attribute: Attribute) -> str:
-    """One string for it: "glasses", or "glasses, smile"."""
+    """The attribute as one string: "glasses", or "glasses, smile"."""
     return ", ".join(names(attribute))
 
 
 def cells(labels: Mapping[str, np.ndarray], attribute: Attribute, sizes: Mapping[str, int]) -> np.ndarray:
     """The cell of each image, int64 (N,), from its value of each attribute; sizes: how many values each has."""
-    found = np.zeros((), dtype=np.int64)
+    cell = np.zeros((), dtype=np.int64)
     for name in names(attribute):
-        found = found * sizes[name] + labels[name]
-    return found
+        cell = cell * sizes[name] + labels[name]
+    return cell

@@ -46,12 +46,12 @@ class Workbench(Task):
 
     @cached_property
     def _yardstick(self) -> Yardstick:
-        return yardstick(self.base(), self.told["batch"])
+        return yardstick(self.base(), self.table["batch"])
 
     def budget(self) -> Budget:
         """A fresh budget, as the harness would give it; it counts from now until the next one, or the score."""
         self._stop_counting()
-        budget = Budget(self.told["train_steps"], self._yardstick, self.told["max_seconds"])
+        budget = Budget(self.table["train_steps"], self._yardstick, self.table["max_seconds"])
         self._counter = budget.counter.__enter__()
         return budget
 

@@ -1,4 +1,4 @@
-"""What an edited generator is asked after its edit, and how any generator answers."""
+"""Questions for an edited generator, sent after its edit, and how any generator answers them."""
 
 from __future__ import annotations
 
@@ -55,46 +55,46 @@ class Question:
         return cls(name, "laws", 0, (TEXT,), arrays={"images": images, "latents": latents})
 
     def message(self) -> dict[str, Any]:
-        """What the worker is told; the arrays travel apart."""
+        """The question as a JSON object for the worker; its arrays are sent as bytes behind it."""
         return {name: getattr(self, name) for name in ("name", "kind", "seed", "n", "draws")}
 
     def check(self, array: np.ndarray) -> np.ndarray:
-        """The answer as it is, if it is what was asked for.
+        """Return the answer unchanged if it has the form that the question states.
 
         Raises:
-            ValueError: another shape or type, or NaN or infinite values; says what is wanted.
+            ValueError: another shape or type, or NaN or infinite values; names the expected form.
         """
-        wrong = "" if np.isfinite(array).all() else ", with NaN or infinite values"
-        if wrong or array.shape != self.shape or (self.kind in BYTES) != (array.dtype == np.uint8):
-            raise self.unfit(f"{array.dtype} {list(array.shape)}{wrong}")
+        defect = "" if np.isfinite(array).all() else ", with NaN or infinite values"
+        if defect or array.shape != self.shape or (self.kind in BYTES) != (array.dtype == np.uint8):
+            raise self.unfit(f"{array.dtype} {list(array.shape)}{defect}")
         return array
 
     def unfit(self, answer: str) -> ValueError:
         """The error for an answer that is described by `answer`."""
-        wanted = "uint8" if self.kind in BYTES else "finite floats"
-        return ValueError(f"{self.name}: the generator gave {answer}; wanted {wanted} {self.shape}")
+        expected = "uint8" if self.kind in BYTES else "finite floats"
+        return ValueError(f"{self.name}: the generator gave {answer}; wanted {expected} {self.shape}")
 
 
 def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarray]) -> np.ndarray | None:
-    """The answer to a question's message; None where the generator cannot have one."""
+    """The answer to a question's message; None if the generator lacks the method that it needs."""
     import torch
 
     rng = torch.Generator().manual_seed(question["seed"])
-    about = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
     if question["kind"] == "sample":
         images = generator.sample(question["n"], rng)
         return images.detach().cpu().numpy() if isinstance(images, torch.Tensor) else np.asarray(images)
     if question["kind"] == "laws":
         from retouch.benchmark.laws.check import broken_laws
 
-        text = json.dumps(broken_laws(generator, about["images"], about["latents"])).encode()
+        text = json.dumps(broken_laws(generator, tensors["images"], tensors["latents"])).encode()
         return np.frombuffer(text[:TEXT].ljust(TEXT), np.uint8)
     if not hasattr(generator, question["kind"]):
         return None
     if question["kind"] == "log_prob":
         from retouch.benchmark.generators.flow import log_probs
 
-        return log_probs(generator, about["images"], question["draws"], rng)
+        return log_probs(generator, tensors["images"], question["draws"], rng)
     if question["kind"] == "edit_attribute":
-        return np.stack([generator.edit_attribute(about["latents"], row).numpy() for row in about["values"]])
+        return np.stack([generator.edit_attribute(tensors["latents"], row).numpy() for row in tensors["values"]])
     raise ValueError(f"no question of kind {question['kind']!r}")

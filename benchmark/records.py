@@ -1,4 +1,4 @@
-"""Records: one JSON a run. This file documents every field; `schema()` is the published JSON schema."""
+"""Records: one JSON file a run. This module documents every field; `schema()` is the published JSON schema."""
 
 from __future__ import annotations
 
@@ -214,16 +214,16 @@ def read(file: Path) -> Record:
 
 def read_all(root: Path) -> tuple[list[Record], dict[Path, str]]:
     """All records below a folder of submissions, and the files that are none, with the reason."""
-    found, rejected = [], {}
+    records, rejected = [], {}
     for file in sorted(root.glob("**/records/**/*.json")):
         try:
             record = read(file)
             if file.name != f"{record.point}.{record.seed}.json" or record.submission not in file.parts:
                 raise ValueError(f"{file}: lies where the record of another run belongs")
-            found.append(record)
+            records.append(record)
         except (ValueError, OSError, RecursionError) as error:
             rejected[file] = str(error)
-    return found, rejected
+    return records, rejected
 
 
 def schema() -> str:

@@ -1,4 +1,4 @@
-"""What a method sees of a task: the fields that were revealed to it, and no others."""
+"""A task as a method sees it: the fields that are revealed to it, and no others."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ class Guide:
         """
         device = next(self.network.parameters()).device
         parts = [self.network(chunk.to(device).float() / 127.5 - 1) for chunk in images.split(500)]
-        found = torch.ones(len(images), 1)
+        joint = torch.ones(len(images), 1)
         for name in names(attribute):
-            each = torch.cat([logits[name] for logits in parts]).softmax(1).cpu()
-            found = (found[:, :, None] * each[:, None]).flatten(1)
-        return found
+            marginal = torch.cat([logits[name] for logits in parts]).softmax(1).cpu()
+            joint = (joint[:, :, None] * marginal[:, None]).flatten(1)
+        return joint
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:
@@ -78,10 +78,10 @@ class Task:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        told = json.loads((folder / "task.json").read_text())
-        self.kind, self.target, self.device = told["kind"], told["target"], told["device"]
-        self.rng = torch.Generator().manual_seed(told["seed"])
-        self.told = told
+        table = json.loads((folder / "task.json").read_text())
+        self.kind, self.target, self.device = table["kind"], table["target"], table["device"]
+        self.rng = torch.Generator().manual_seed(table["seed"])
+        self.table = table
         if (folder / "guide").exists():
             self.guide = Guide(Judge.load(folder / "guide").network.to(self.device))
         for name in ("forget", "retain"):
@@ -96,7 +96,7 @@ class Task:
         if name not in NEEDS:
             raise AttributeError(f"a task has no field {name!r}; it may have {', '.join(NEEDS)}")
         why = f"add {NEEDS[name]!r} to `access` in submission.toml"
-        if NEEDS[name] in self.told["access"]:
+        if NEEDS[name] in self.table["access"]:
             why = f"{self.kind} does not reveal it to anyone"
         raise NotRevealed(f"task.{name} is not revealed to this submission: {why}")
 

@@ -20,8 +20,8 @@ from retouch.benchmark.tasks import look_up
 @cache
 def hashes(track: str, instance: str) -> dict[str, str]:
     """An instance's hashes as they are now, looked up once; a ValueError where it is not known here."""
-    known = tracks.load(track)
-    return look_up(known, known.instance(instance)).hashes()
+    loaded = tracks.load(track)
+    return look_up(loaded, loaded.instance(instance)).hashes()
 
 
 def moved(record: Record) -> list[str]:
@@ -36,12 +36,12 @@ def moved(record: Record) -> list[str]:
     try:
         versions = setup.current_versions(track, track.instance(record.instance))
         contents = hashes(record.track, record.instance)
-    except ValueError as gone:
-        return [str(gone)]
-    named, hashed = record.provenance.versions, record.provenance.sha256
-    older = {name: now for name, now in versions.items() if named.get(name, now) != now}
-    changes = [f"{name} version {named[name]}, now {now}" for name, now in older.items()]
-    return changes + [f"another {name}" for name, now in contents.items() if hashed.get(name, now) != now]
+    except ValueError as error:
+        return [str(error)]
+    recorded, recorded_hashes = record.provenance.versions, record.provenance.sha256
+    newer = {name: now for name, now in versions.items() if recorded.get(name, now) != now}
+    changes = [f"{name} version {recorded[name]}, now {now}" for name, now in newer.items()]
+    return changes + [f"another {name}" for name, now in contents.items() if recorded_hashes.get(name, now) != now]
 
 
 def fingerprint(name: str) -> str:
@@ -75,10 +75,10 @@ def written(changes: str) -> str:
     if "unreleased" not in newest.splitlines()[0]:
         raise ValueError("the newest section is released; begin one with `## VERSION (unreleased)` above it")
     heading, *rest = newest.splitlines()
-    kept = "\n".join(text for text in rest if not text.startswith("- Scores of `")).strip("\n")
+    body = "\n".join(text for text in rest if not text.startswith("- Scores of `")).strip("\n")
     lines = "\n".join(line(name) for name in scaled())
     end = "\n" if newest.endswith("\n") else ""
-    return changes.replace(newest, f"{heading}\n\n{lines}\n{kept}{end}")
+    return changes.replace(newest, f"{heading}\n\n{lines}\n{body}{end}")
 
 
 if __name__ == "__main__":

@@ -14,5 +14,5 @@ def edit(generator: Generator, task: Task, budget: Budget, *, train_steps: int |
     Args:
         train_steps: what its training took; by default as many steps as the base's own.
     """
-    budget.charge(train_steps or task.told["pretraining_steps"])
+    budget.charge(train_steps or task.table["pretraining_steps"])
     return task.retrained

@@ -17,14 +17,14 @@ SPLITS = {"train": (0, 100), "judge": (100, 140), "heldout": (140, 1000)}  # pos
 def _scans() -> dict[str, np.ndarray]:
     """scikit-learn's own values, 0 to 16, and labels; from the cache, since importing scikit-learn takes a second."""
     file = cache_folder() / "digits" / f"{version('scikit-learn')}.npz"
-    found = kept(file)
-    if found is None:
+    arrays = kept(file)
+    if arrays is None:
         from sklearn.datasets import load_digits
 
         bunch = load_digits()
-        found = {"images": bunch.images.astype(np.uint8), "labels": bunch.target.astype(np.int64)}
-        keep(file, found)
-    return found
+        arrays = {"images": bunch.images.astype(np.uint8), "labels": bunch.target.astype(np.int64)}
+        keep(file, arrays)
+    return arrays
 
 
 @cache
@@ -52,8 +52,8 @@ def digits(split: str, *, counts: list[int] | None = None, without: tuple[int, .
         raise ValueError(f"digits has no split {split!r}; it has {', '.join(SPLITS)}")
     images, labels, place = _positions()
     first, last = SPLITS[split]
-    chosen = (place >= first) & (place < last) & ~np.isin(labels, without)
+    rows = (place >= first) & (place < last) & ~np.isin(labels, without)
     if counts is not None:
-        chosen &= place - first < np.asarray(counts)[labels]
+        rows &= place - first < np.asarray(counts)[labels]
     names = {"category": [str(digit) for digit in range(10)]}
-    return Images(images[chosen], {"category": labels[chosen]}, names)
+    return Images(images[rows], {"category": labels[rows]}, names)

@@ -1,4 +1,4 @@
-"""Labelled images: the one form in which every data set hands out its pictures."""
+"""Labelled images: the type that every data set returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Images:
-    """N pictures and what is known about each.
+    """N pictures with their labels.
 
     `images` are uint8 (N, C, H, W); `labels` map an attribute to int64 (N,); `names` map an attribute to the words
     for its values 0, 1, ... An attribute without names takes any value.
@@ -36,17 +36,17 @@ class Images:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, chosen: np.ndarray | slice | Sequence[int]) -> Images:
-        """The chosen images with their labels: an index array, a mask or a slice."""
-        if not isinstance(chosen, slice):
-            chosen = np.asarray(chosen, dtype=np.int64 if len(np.atleast_1d(chosen)) == 0 else None)
-            if chosen.ndim != 1:
+    def __getitem__(self, rows: np.ndarray | slice | Sequence[int]) -> Images:
+        """The images of some rows, with their labels; `rows` is an index array, a mask or a slice."""
+        if not isinstance(rows, slice):
+            rows = np.asarray(rows, dtype=np.int64 if len(np.atleast_1d(rows)) == 0 else None)
+            if rows.ndim != 1:
                 raise ValueError("choose images by an index array, a mask or a slice, as in images[i : i + 1]")
-        return Images(self.images[chosen], {name: v[chosen] for name, v in self.labels.items()}, self.names)
+        return Images(self.images[rows], {name: v[rows] for name, v in self.labels.items()}, self.names)
 
 
 def concat(parts: Sequence[Images]) -> Images:
-    """One set after the other; all must have the same image shape, the same labels and the same names."""
+    """Join sets of images, which must have the same image shape, the same labels and the same names."""
     if not parts:
         raise ValueError("concat needs at least one set of images")
     first = parts[0]

@@ -1,4 +1,4 @@
-"""The people of the rendered faces: attributes with stated chances, and looks as unlike one another as can be."""
+"""The people of the rendered faces: attributes with stated probabilities, and looks that differ as far as possible."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from retouch.benchmark.data.render import PERSON
 
-VERSION = "faces-1"  # part of every stream of chance: another version is another data set
+VERSION = "faces-1"  # part of the seed of every random stream: another version is another data set
 SKIN_TONE = np.array([0.50, 0.30, 0.20])
 DARK_HAIR = np.array([0.52, 0.80, 0.90])  # given skin tone; 0.68 of all people
 LONG_HAIR = 0.40
@@ -37,12 +37,12 @@ def population(seed: int = 0, people: int = 48) -> dict[str, np.ndarray]:
     values = {name: low + (high - low) * looks[:, j] / STEPS for j, (name, (low, high, _)) in enumerate(PERSON.items())}
     everyone = values | attributes
     for array in everyone.values():
-        array.flags.writeable = False  # the cache hands the same arrays to everybody
+        array.flags.writeable = False  # every caller gets the same arrays from the cache
     return everyone
 
 
 def look_alikes(identity: int, count: int = 5, seed: int = 0, people: int = 48) -> np.ndarray:
-    """The people who most resemble one of them, nearest first, int64 (count,)."""
+    """The `count` people who most resemble person `identity`, nearest first, int64 (count,)."""
     everyone = population(seed, people)
     scaled = [(everyone[name] - low) / (high - low) * STEPS for name, (low, high, _) in PERSON.items()]
     looks, marks = np.stack(scaled, axis=1).round().astype(np.int64), np.stack([everyone[m] for m in MARKS], axis=1)

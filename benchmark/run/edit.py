@@ -1,4 +1,4 @@
-"""One run from reveal to arrays: a worker edits within its budget and is asked; its claims are held against a clock."""
+"""One run from reveal to answers: a worker edits within its budget and answers; its times are checked by a clock."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from retouch.benchmark.question import Question
 from retouch.benchmark.records import UNSANDBOXED
 from retouch.benchmark.run import reveal
 from retouch.benchmark.run.answers import Answers
-from retouch.benchmark.run.ask import ask, borne_out
+from retouch.benchmark.run.ask import ask, plausible_seconds
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.worker import sandbox
 from retouch.benchmark.worker.process import RunFailed, Session, number, progress
 
-GRACE = 2.0  # seconds past the clock's limit before a worker is stopped: one step may be under way
-READY = 180  # seconds until the worker stands ready: imports, yardstick
+GRACE = 2.0  # seconds past the clock's limit before a worker is stopped, so that a step may end
+READY = 180  # seconds that the worker may take for its imports and the yardstick
 IMPORTS = 30  # seconds that importing the method may take before the clock runs all the same
 
 
 def answers(
     resolved: Resolved, questions: list[Question], on_progress: Callable[[int, int], None] = lambda step, of: None
 ) -> Answers:
-    """Edit and ask, in a worker of its own.
+    """Edit and ask the questions, in a worker process.
 
     Raises:
-        RunFailed: the method raised, died, overran its budget without a checkpoint, or answered with something else
-            than asked for.
+        RunFailed: the method raised, died, overran its budget without a checkpoint, or gave an answer of another form
+            than its question states.
     """
     run, folder = resolved.run, Path(tempfile.mkdtemp(prefix="retouch-"))
     checkpoint, cost = folder / "checkpoint.zip", {"sandbox": sandbox.name() if run.sandboxed else UNSANDBOXED}
-    reached: dict[str, Any] = {}
+    checkpoint_progress: dict[str, Any] = {}
 
     def keep(payload: bytes, progress: dict[str, Any]) -> None:
         if progress["operations"] <= _allowed(resolved, cost):
             checkpoint.write_bytes(payload)
-            reached.update(progress)
+            checkpoint_progress.update(progress)
 
     worker = partial(
         Session, folder, run.folder, device=run.device, memory_mb=run.track.max_memory_mb, sandboxed=run.sandboxed,
@@ -58,12 +58,12 @@ def answers(
                 _edit(resolved, session, cost, _size(folder / "reveal/base"))
                 return Answers(ask(session, questions, seconds, cost), cost, session.printed())
             except _OverBudget as over:
-                if not reached:
+                if not checkpoint_progress:
                     remedy = "loop over budget.steps(n), or call budget.checkpoint(generator) on the way"
                     raise RunFailed(f"{over}; {remedy}", "over_budget") from None
             finally:
                 printed = session.printed()
-        cost |= reached | {"cut": cost["cut"]}
+        cost |= checkpoint_progress | {"cut": cost["cut"]}
         with worker() as session:
             _ready(session)
             session.tell(checkpoint.read_bytes(), kind="restore")
@@ -80,7 +80,7 @@ class _OverBudget(Exception):
 
 
 def _ready(session: Session) -> dict[str, Any]:
-    """What the base's training and sampling take: measured before any code of the method was there."""
+    """Wait for the costs of the base's training and sampling, measured before any code of the method is imported."""
     try:
         return session.hear("ready", READY)[0]
     except TimeoutError:
@@ -88,7 +88,7 @@ def _ready(session: Session) -> dict[str, Any]:
 
 
 def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: int) -> None:
-    """Have it edit; fills `cost`. Checkpoints may be four times as large as the base's weights."""
+    """Start the edit, wait for its end and add to `cost`. A checkpoint may have four times the bytes of `weights`."""
     ready, seconds = _ready(session), resolved.run.track.max_minutes * 60
     cost |= {name: number(ready, name, 1e-9, 1e6) for name in ("yardstick", "busy", "base", "images")}
     cost |= {name: int(number(ready, name, 0, 1e18)) for name in ("step_operations", "image_operations")}
@@ -98,12 +98,12 @@ def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: i
         session.hear("imported", IMPORTS)
     began = time.monotonic()
     try:
-        done = session.hear("edited", seconds + GRACE, 4 * weights + 2**20)[0]
+        message = session.hear("edited", seconds + GRACE, 4 * weights + 2**20)[0]
     except TimeoutError:
         cost |= {"wall": seconds, "cut": True}
         raise _OverBudget(f"edit was still running {GRACE:.0f} s past the track's limit of {seconds:.0f} s") from None
     cost |= {"processor": session.watch.processor_seconds() - busy}
-    cost |= progress(done) | {"wall": borne_out(number(done, "edited", 0, 1e9), time.monotonic() - began)}
+    cost |= progress(message) | {"wall": plausible_seconds(number(message, "edited", 0, 1e9), time.monotonic() - began)}
     if cost["operations"] > _allowed(resolved, cost):
         whole = cost["step_operations"] * resolved.setup.base.recipe["steps"]
         taken = f"edit took {cost['operations'] / max(whole, 1):.1%} of the base's pre-training"
@@ -111,9 +111,9 @@ def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: i
 
 
 def _allowed(resolved: Resolved, cost: dict[str, Any]) -> float:
-    """Operations that the edit may take, with what one step of its own may overshoot; none for a control.
+    """Operations that the edit may take, and SLACK for a last step; infinite for a control.
 
-    A base of whose training nothing can be counted leaves the clock alone.
+    Infinite, too, where no operation of the base's training can be counted: only the clock then limits the edit.
     """
     if resolved.run.submission.control or not cost["step_operations"]:
         return math.inf

@@ -30,11 +30,11 @@ FACTOR, ALLOWANCE = 4.0, 5.0  # times the explained seconds of the processor, an
 def scored(resolved: Resolved, answers: Answers, questions: list[Question], began: float) -> Record:
     """The record of a run's answers; its contact sheet is written where the record belongs.
 
-    questions: those that were asked; began: `time.perf_counter()` at the run's start.
+    questions: those of the run; began: `time.perf_counter()` at the run's start.
     """
     torch.set_num_threads(1)  # of this thread, as in the worker: the order of additions, and so the last digit
     arrays, cost = answers.arrays, answers.cost
-    base = _beside(resolved, answers, questions) if cost else {}
+    base = _base_answers(resolved, answers, questions) if cost else {}
     scores = scoring.score(resolved.setup, arrays | base)
     status: Status = "below_floor" if scores.goal is None else "ok" if cost else "samples_only"
     rows = {"base": base["base_paired"], "edited": arrays["paired"]} if cost else {"images": arrays["samples"]}
@@ -60,12 +60,12 @@ def scored(resolved: Resolved, answers: Answers, questions: list[Question], bega
 
 
 def failed(run: Run, resolved: Resolved | None, reason: str, status: Status = "failed") -> Record:
-    """The record of a run that has no scores; `resolved` is None where what it stands on cannot be read."""
+    """The record of a run that has no scores; `resolved` is None where a file that the run needs cannot be read."""
     return _record(run, status, reason, resolved.identity if resolved else {}, {})
 
 
-def _beside(resolved: Resolved, answers: Answers, questions: list[Question]) -> dict[str, Any]:
-    """The base's answers to the same questions; notes the seconds that they took."""
+def _base_answers(resolved: Resolved, answers: Answers, questions: list[Question]) -> dict[str, Any]:
+    """The base's answers to the paired questions; adds the seconds that they took to the answers' cost."""
     answered = [question for question in questions if question.name in answers.arrays]
     began = time.perf_counter()
     base = base_answers(resolved.setup, answered)
@@ -74,10 +74,10 @@ def _beside(resolved: Resolved, answers: Answers, questions: list[Question]) -> 
 
 
 def _record(
-    run: Run, status: Status, reason: str, hashes: dict[str, str], made_by: dict[str, Any], **scores: Any
+    run: Run, status: Status, reason: str, hashes: dict[str, str], origin: dict[str, Any], **scores: Any
 ) -> Record:
-    """A record with its provenance; `made_by` names packages and sandbox where a worker ran."""
-    packages = json.loads(made_by["packages"]) if "packages" in made_by else machine.packages()
+    """A record with its provenance; `origin` names packages and sandbox where a worker ran."""
+    packages = json.loads(origin["packages"]) if "packages" in origin else machine.packages()
     return Record(
         submission=run.name, point=run.point, method=run.submission.entry, access=run.submission.access,
         params=run.params, track=run.track.name, instance=run.instance.name, seed=run.seed,
@@ -85,52 +85,53 @@ def _record(
         provenance=Provenance(
             versions=current_versions(run.track, run.instance) | machine.own_version(),
             sha256=hashes, packages=packages, git_commit=machine.commit(),
-            sandbox=made_by.get("sandbox") or (sandbox.name() if run.sandboxed else records.UNSANDBOXED),
+            sandbox=origin.get("sandbox") or (sandbox.name() if run.sandboxed else records.UNSANDBOXED),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
         **scores,
     )  # fmt: skip
 
 
-def _uncounted(took: dict[str, Any]) -> str:
+def _uncounted(usage: dict[str, Any]) -> str:
     """Why the processor's time cannot be that of what was counted; empty where it can, or an accelerator works."""
-    if not took or "processor" not in took or took["device"] != machine.device("cpu"):
+    if not usage or "processor" not in usage or usage["device"] != machine.device("cpu"):
         return ""
-    allowed = FACTOR * _explained(took) + ALLOWANCE
-    if took["processor"] <= allowed:
+    allowed = FACTOR * _explained(usage) + ALLOWANCE
+    if usage["processor"] <= allowed:
         return ""
-    work = f"the edit used {took['processor']:.0f} s of the processor; what it counted explains {allowed:.0f} s at most"
+    processor = f"{usage['processor']:.0f} s of the processor"
+    work = f"the edit used {processor}; what it counted explains {allowed:.0f} s at most"
     return f"{work}: train and infer with torch, in this process, so that the work is counted"
 
 
-def _explained(took: dict[str, Any]) -> float:
+def _explained(usage: dict[str, Any]) -> float:
     """Seconds of the processor that the counted operations take at the pace of the base's training."""
-    own = took["operations"] - took["charged"] * took["step_operations"]
-    return own / took["step_operations"] * took["busy"] if took["step_operations"] else 0.0
+    own = usage["operations"] - usage["charged"] * usage["step_operations"]
+    return own / usage["step_operations"] * usage["busy"] if usage["step_operations"] else 0.0
 
 
-def _cost(resolved: Resolved, took: dict[str, Any]) -> Cost | None:
-    if not took:
+def _cost(resolved: Resolved, usage: dict[str, Any]) -> Cost | None:
+    if not usage:
         return None
-    charged = took["charged"] * took["yardstick"]
-    whole = took["step_operations"] * resolved.setup.base.recipe["steps"]
+    charged = usage["charged"] * usage["yardstick"]
+    whole = usage["step_operations"] * resolved.setup.base.recipe["steps"]
     return Cost(
-        operations=took["operations"],
-        share=round(took["operations"] / max(whole, 1), 6),
-        step_operations=took["step_operations"],
-        sample_operations=round(took["sample_operations"]),
-        sampling_cost=round(took["sample_operations"] / max(took["image_operations"], 1), 4),
-        seconds=round(took["wall"] + charged, 3),
+        operations=usage["operations"],
+        share=round(usage["operations"] / max(whole, 1), 6),
+        step_operations=usage["step_operations"],
+        sample_operations=round(usage["sample_operations"]),
+        sampling_cost=round(usage["sample_operations"] / max(usage["image_operations"], 1), 4),
+        seconds=round(usage["wall"] + charged, 3),
         charged_seconds=round(charged, 3),
-        yardstick_seconds=round(took["yardstick"], 5),
-        processor_seconds=round(took.get("processor", 0.0), 3),
-        explained_seconds=round(_explained(took), 3),
-        gradient_steps=took["steps"],
-        peak_memory_mb=round(took["memory"], 1),
-        device=took["device"],
-        sampling_relative=round(took["answered"], 4),
-        sampling_seconds=round(took["sampling"], 3),
-        base_seconds=round(took["base"], 3),
-        harness_seconds=round(took["harness"], 3),
-        cut=took["cut"],
+        yardstick_seconds=round(usage["yardstick"], 5),
+        processor_seconds=round(usage.get("processor", 0.0), 3),
+        explained_seconds=round(_explained(usage), 3),
+        gradient_steps=usage["steps"],
+        peak_memory_mb=round(usage["memory"], 1),
+        device=usage["device"],
+        sampling_relative=round(usage["answered"], 4),
+        sampling_seconds=round(usage["sampling"], 3),
+        base_seconds=round(usage["base"], 3),
+        harness_seconds=round(usage["harness"], 3),
+        cut=usage["cut"],
     )

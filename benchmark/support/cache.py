@@ -1,4 +1,4 @@
-"""Where answers, drawn pictures, features and the state of grids are kept between calls."""
+"""The cache folder, which holds answers, rendered pictures, features and the state of grids between calls."""
 
 import contextlib
 import hashlib
@@ -23,7 +23,7 @@ def cache_folder() -> Path:
 
 
 def content_key(made_by: str, *arrays: np.ndarray) -> str:
-    """sha256 of what makes something and of the arrays it is made from: names, types, shapes and values."""
+    """sha256 of `made_by`, a text that names the maker, and of arrays: their types, shapes and values."""
     digest = hashlib.sha256(made_by.encode())
     for array in arrays:
         digest.update(f"\0{array.dtype.str}{array.shape}".encode())
@@ -38,7 +38,7 @@ def json_key(value: Any) -> str:
 
 @cache
 def code_key(*modules: ModuleType) -> str:
-    """sha256 of the source of modules: what they made before they were changed is not taken for theirs."""
+    """sha256 of the source of modules, so that what an older version of them made is not reused."""
     return hashlib.sha256(b"\0".join(Path(module.__file__).read_bytes() for module in modules)).hexdigest()
 
 
@@ -51,7 +51,7 @@ def keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def remembered(file: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """What an earlier call left in the cache, else what `make` makes, which is then kept."""
+    """The arrays in a file of the cache; if there are none, those that `make` returns, after they are written there."""
     arrays = kept(file)
     if arrays is None:
         keep(file, arrays := make())
@@ -59,7 +59,7 @@ def remembered(file: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[st
 
 
 def kept(file: Path) -> dict[str, np.ndarray] | None:
-    """What `keep` wrote; None where there is nothing, or a damaged file: an npz has a checksum for every array."""
+    """The arrays that `keep` wrote; None for a missing or damaged file (an npz has a checksum for every array)."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)

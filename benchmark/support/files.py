@@ -1,4 +1,4 @@
-"""Writing files so that no reader ever sees half of one; reading files that a stranger may have laid out."""
+"""Write files so that no reader ever sees half of one; read files of unknown origin with care."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` beside `path`, then put it in its place in one step; folders are made."""
+    """Write `content` to a file beside `path`, then rename it in one step; makes missing folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
     try:
@@ -20,15 +20,15 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON, indented, keys in the order given; NaN and infinity are refused since JSON has none."""
+    """Write indented JSON, keys in their own order; a ValueError for NaN and infinity, which JSON lacks."""
     write_atomically(path, (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode())
 
 
 def read_bytes(path: Path, limit: int = 10_000_000) -> bytes:
     """The content of a plain file; a ValueError for a pipe or device, which would never end, and for a huge file."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{path} is not a plain file")
-    if found.st_size > limit:
+    if status.st_size > limit:
         raise ValueError(f"{path}: larger than {limit / 1e6:.0f} MB")
     return path.read_bytes()

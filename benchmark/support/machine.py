@@ -1,4 +1,4 @@
-"""What computes here: device, processor, packages, and the commit of this package, as records name them."""
+"""The machine as records name it: device, processor, versions of packages, and the commit of this one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from retouch.benchmark.support.places import checkout
 
 
 def usable(name: str) -> str:
-    """The device's name, as it was asked for; a ValueError if torch cannot compute there."""
+    """The device's name unchanged; a ValueError if torch cannot compute there."""
     if name != "cpu":
         import torch
 
@@ -34,19 +34,19 @@ def device(name: str) -> str:
 
 @cache
 def packages() -> dict[str, str]:
-    """What computes here, by name and version; the processor, too, decides how sums are rounded."""
+    """Python and packages with their versions, and the processor, on which the rounding of sums depends."""
     import torch
 
     names = ("torch", "diffusers", "numpy", "scikit-learn", "safetensors")
-    found = {name: importlib.metadata.version(name) for name in names}
+    versions = {name: importlib.metadata.version(name) for name in names}
     processor = f"{_processor()}, {torch.backends.cpu.get_cpu_capability()}"
-    return {"python": platform.python_version(), **found, "processor": processor}
+    return {"python": platform.python_version(), **versions, "processor": processor}
 
 
 def _processor() -> str:
     with contextlib.suppress(OSError, IndexError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(one for one in lines if one.startswith("model name")).split(":")[1].strip()
+        return next(line for line in lines if line.startswith("model name")).split(":")[1].strip()
     return platform.processor() or platform.machine()
 
 
@@ -61,8 +61,8 @@ def commit() -> str:
     root = checkout()
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         if root:
-            told = subprocess.run(
+            process = subprocess.run(
                 ["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=5, check=True
             )
-            return told.stdout.strip()
+            return process.stdout.strip()
     return ""

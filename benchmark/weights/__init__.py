@@ -104,17 +104,17 @@ def card(path: Path) -> dict[str, Any]:
         WeightsError: no card, no weights, or weights with another sha256.
     """
     try:
-        read = json.loads((path / "card.json").read_text())
+        contents = json.loads((path / "card.json").read_text())
     except FileNotFoundError:
         raise WeightsError(f"{path} has no card.json: not a weights folder") from None
     except json.JSONDecodeError as error:
         raise WeightsError(f"{path / 'card.json'} is not JSON ({error}); restore it from the release") from None
     actual = sha256(path)
-    if actual != read["sha256"]:
+    if actual != contents["sha256"]:
         what = "are missing" if not any(path.rglob("*.safetensors")) else f"have sha256 {actual}"
-        raise WeightsError(f"the weights in {path} {what}; the card says {read['sha256']}. Restore them from the "
+        raise WeightsError(f"the weights in {path} {what}; the card says {contents['sha256']}. Restore them from the "
                            f"release or run `retouch pretrain {path.name} --overwrite`")  # fmt: skip
-    return read
+    return contents
 
 
 def load(path: Path, device: str = "cpu") -> Generator:

@@ -1,4 +1,4 @@
-"""What coordinator and worker say to one another: JSON with bytes behind it, over a socket. Nothing is unpickled."""
+"""Messages between coordinator and worker: JSON followed by bytes, over a socket. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import time
 from typing import Any
 
 HEAD = struct.Struct("!IQ")  # bytes of JSON, bytes of payload
-TEXT = 65_536  # bytes that the JSON of a message may have
+MOST_JSON = 65_536  # bytes that the JSON of a message may have
 CHUNK = 1 << 20
 
 
 class Channel:
-    """One end of the conversation. Never blocks for longer than it is told to, whatever the other end does.
+    """One end of the socket. `receive` never blocks for longer than its `seconds`, whatever the other end does.
 
     Args:
         end: a connected socket; limit: bytes that a received payload may have.
@@ -23,25 +23,25 @@ class Channel:
 
     def __init__(self, end: socket.socket, limit: int = 1 << 40) -> None:
         self.end, self.limit = end, limit
-        self._held = bytearray()
+        self._buffer = bytearray()
 
     def send(self, payload: bytes = b"", **message: Any) -> None:
-        """Send a message and its payload; OSError if the other end is gone, or does not listen."""
+        """Send a message and its payload; OSError if the other end is closed or does not read."""
         text = json.dumps(message).encode()
         self.end.sendall(HEAD.pack(len(text), len(payload)) + text)
         self.end.sendall(payload)
 
     def receive(self, seconds: float | None = None) -> tuple[dict[str, Any], bytes] | None:
-        """The next message with its payload; None if it is not whole after `seconds` (None: wait for it).
+        """The next message with its payload; None if it is not complete after `seconds` (None: no limit).
 
         Raises:
             EOFError: the other end is closed.
-            ValueError: not a message, or a larger one than is allowed.
+            ValueError: what arrived is no message, or is larger than allowed.
         """
-        until = None if seconds is None else time.monotonic() + seconds
-        while (message := self._whole()) is None:
-            left = None if until is None else max(0.0, until - time.monotonic())
-            if not select.select([self.end], [], [], left)[0]:
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while (message := self._next_message()) is None:
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+            if not select.select([self.end], [], [], remaining)[0]:
                 return None
             try:
                 part = self.end.recv(CHUNK)
@@ -49,24 +49,24 @@ class Channel:
                 part = b""
             if not part:
                 raise EOFError
-            self._held += part
+            self._buffer += part
         return message
 
-    def _whole(self) -> tuple[dict[str, Any], bytes] | None:
-        if len(self._held) < HEAD.size:
+    def _next_message(self) -> tuple[dict[str, Any], bytes] | None:
+        if len(self._buffer) < HEAD.size:
             return None
-        text, payload = HEAD.unpack_from(self._held)
-        if text > TEXT or payload > self.limit:
-            raise ValueError(f"a message of {text} and {payload} bytes; at most {TEXT} and {self.limit} are taken")
+        text, payload = HEAD.unpack_from(self._buffer)
+        if text > MOST_JSON or payload > self.limit:
+            raise ValueError(f"a message of {text} and {payload} bytes; at most {MOST_JSON} and {self.limit} are taken")
         middle, end = HEAD.size + text, HEAD.size + text + payload
-        if len(self._held) < end:
+        if len(self._buffer) < end:
             return None
         try:
-            message = json.loads(self._held[HEAD.size : middle])
+            message = json.loads(self._buffer[HEAD.size : middle])
         except RecursionError:
             raise ValueError("JSON that is nested too deeply") from None
         if not isinstance(message, dict):
             raise ValueError("JSON that is no object")
-        found = message, bytes(self._held[middle:end])
-        del self._held[:end]
-        return found
+        result = message, bytes(self._buffer[middle:end])
+        del self._buffer[:end]
+        return result

@@ -1,4 +1,4 @@
-"""Fork workers that need no sandbox from a server that has imported torch, and diffusers if need be, once for all."""
+"""Fork workers without a sandbox from a server process that has imported torch, and diffusers where needed, once."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _hiding = threading.Lock()  # of the main module: runs are started by several th
 
 
 def start(families: Iterable[str]) -> None:
-    """Start the server for workers that will load generators of these families; none: it is not needed.
+    """Start the server for workers that will load generators of these families; without families do nothing.
 
-    Its imports go on beside the caller's. Call it before any thread starts, since it changes the environment for a
-    moment. The first call settles what is imported once for all: diffusers, seconds of it, only for diffusion.
+    The server imports in parallel with the caller. Call this before any thread starts, since it changes the environment
+    for a moment. The first call decides what the server imports: diffusers, which takes seconds, only for diffusion.
     """
     sources = [generators.source(name) for name in families]
     if sources:
@@ -42,23 +42,23 @@ def start(families: Iterable[str]) -> None:
 
 @cache
 def _start() -> None:
-    ours = dict(os.environ)
+    environment = dict(os.environ)
     try:
         os.environ.clear()
         os.environ.update(limits.environment("/nonexistent"))
         forkserver.ensure_running()
     finally:
         os.environ.clear()
-        os.environ.update(ours)
+        os.environ.update(environment)
 
 
 def worker(end: socket.socket, log: Connection, place: Place) -> Any:
-    """A worker without a sandbox, below a keeper that ends with it and takes along all that the worker started."""
+    """Start a worker without a sandbox, below a keeper process that ends after it and kills all that it started."""
     _start()
     process = CONTEXT.Process(target=_keep, args=(end, log, place), daemon=True)
     with _hiding:
         main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
-        try:  # multiprocessing has a child import its parent's script, which may be what starts the runs, unguarded
+        try:  # multiprocessing has a child import its parent's script, which may start the runs unguarded
             process.start()
         finally:
             sys.modules["__main__"] = main
@@ -86,9 +86,9 @@ def _keep(end: socket.socket, log: Connection, place: Place) -> None:
 
 
 def _wait(child: int, coordinator: int) -> int:
-    """The worker's exit status; that of one killed if the coordinator is gone."""
+    """Wait for the worker and return its exit status; SIGKILL's if the coordinator is gone."""
     while os.getppid() == coordinator:
-        pid, status = os.waitpid(-1, os.WNOHANG)  # orphans are buried on the way
+        pid, status = os.waitpid(-1, os.WNOHANG)  # this reaps orphans, too
         if pid == child:
             return status
         if pid == 0:

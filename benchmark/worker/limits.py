@@ -1,4 +1,4 @@
-"""What a worker may use, with or without a sandbox: memory, processes and disk, of all that it starts together."""
+"""Limits of a worker and all that it starts together, with or without a sandbox: memory, processes and disk."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from retouch.benchmark.support import plugins
 
 PROCESSES = 128  # and threads, where the kernel counts them
 DISK_MB = 2000  # of the work folder, and of any one file
-EVERY = 0.2  # seconds between looks
-ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")  # what a worker keeps of ours
+INTERVAL = 0.2  # seconds between looks
+ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")  # variables that a worker inherits
 
 
 @dataclass(frozen=True)
@@ -43,18 +43,18 @@ class OverLimit(Exception):
 
 
 def environment(home: Path | str, path: str = "") -> dict[str, str]:
-    """The whole environment of a worker: no token, no folder of ours but RETOUCH_PATH."""
-    kept = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+    """The whole environment of a worker: no credentials, and no folder of the caller's but RETOUCH_PATH."""
+    inherited = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     own = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home), "USER": "worker"}
     own |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"} | ({plugins.PATH: path} if path else {})
-    return kept | own
+    return inherited | own
 
 
 def apply(memory_mb: int, processes: int) -> None:
-    """Limit this process and its children, for good. 0 processes: no limit by the kernel.
+    """Limit this process and its children, irrevocably. 0 processes: no limit by the kernel.
 
-    The kernel's limit on data holds for each process alone and is there for bursts between two looks of `Watch`; it is
-    twice the real one because it counts what is reserved, used or not.
+    The kernel's limit on data holds for each process alone and catches bursts between two looks of `Watch`. It is twice
+    the track's limit because it counts reserved memory, used or not.
     """
     limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: DISK_MB << 20}
     if memory_mb:
@@ -70,11 +70,11 @@ def apply(memory_mb: int, processes: int) -> None:
 
 
 class Watch:
-    """The processes below one, and the folder that they work in.
+    """A watch over the processes below a process, and over the folder that they work in.
 
     Args:
-        pid: the root of the tree, itself not counted; memory_mb: what all others may use together.
-        folder: the work folder where nothing else limits its size.
+        pid: the root of the tree, not counted itself; memory_mb: what all others may use together.
+        folder: the work folder; None where the sandbox limits its size.
     """
 
     def __init__(self, pid: int, memory_mb: int, folder: Path | None) -> None:
@@ -83,13 +83,13 @@ class Watch:
         self._seen: set[psutil.Process] = set()
 
     def look(self) -> None:
-        """Look now, unless it is too soon; OverLimit says what there is too much of."""
-        if time.monotonic() - self._looked < EVERY:
+        """Check the limits, unless the last look was less than INTERVAL ago; OverLimit names what exceeds one."""
+        if time.monotonic() - self._looked < INTERVAL:
             return
-        found = self._below()
-        if len(found) > PROCESSES + 2:  # bubblewrap's own
-            raise OverLimit(f"the worker ran {len(found)} processes; {PROCESSES} are allowed")
-        self.peak = max(self.peak, used := self._memory(found))
+        processes = self._below()
+        if len(processes) > PROCESSES + 2:  # bubblewrap's own
+            raise OverLimit(f"the worker ran {len(processes)} processes; {PROCESSES} are allowed")
+        self.peak = max(self.peak, used := self._memory(processes))
         if used > self.memory_mb:
             raise OverLimit(f"the worker used {used:.0f} MB; the track allows {self.memory_mb} MB")
         if self.folder and size(self.folder) > DISK_MB << 20:
@@ -97,41 +97,47 @@ class Watch:
         self._looked = time.monotonic()
 
     def processor_seconds(self) -> float:
-        """Seconds of the processor that the whole tree has used so far, of those that have ended, too."""
-        living = [self._root, *self._below()]
-        ended = sum(_of(one, "cpu_times", f"children_{kind}") for one in living for kind in ("user", "system"))
-        return ended + sum(_of(one, "cpu_times", kind) for one in living[1:] for kind in ("user", "system"))
+        """Processor seconds that the whole tree has used so far, also in processes that have ended."""
+        tree = [self._root, *self._below()]
+        ended = sum(
+            _memory_field(process, "cpu_times", f"children_{kind}") for process in tree for kind in ("user", "system")
+        )
+        return ended + sum(
+            _memory_field(process, "cpu_times", kind) for process in tree[1:] for kind in ("user", "system")
+        )
 
     def _below(self) -> list[psutil.Process]:
         try:
-            found = self._root.children(recursive=True)
+            processes = self._root.children(recursive=True)
         except psutil.Error:
-            found = []
-        self._seen.update(found)
-        return found
+            processes = []
+        self._seen.update(processes)
+        return processes
 
     def _memory(self, processes: list[psutil.Process]) -> float:
-        """MB in use; where that seems too much, pages that several processes share are counted once."""
-        resident = sum(_of(one, "memory_info", "rss") for one in processes) / 2**20
+        """MB in use. Shared pages are counted once, which is slow, only where resident memory exceeds the limit."""
+        resident = sum(_memory_field(process, "memory_info", "rss") for process in processes) / 2**20
         if resident <= self.memory_mb:
             return resident
-        return sum(_of(one, "memory_full_info", "pss") for one in processes) / 2**20
+        return sum(_memory_field(process, "memory_full_info", "pss") for process in processes) / 2**20
 
     def end(self) -> None:
-        """End them all, those too that have left the tree since they were seen."""
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
+        """Kill all of them, also those that have left the tree since an earlier look."""
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
             self._below()
-            alive = [one for one in self._seen if one.is_running() and _status(one) != psutil.STATUS_ZOMBIE]
+            alive = [
+                process for process in self._seen if process.is_running() and _status(process) != psutil.STATUS_ZOMBIE
+            ]
             if not alive:
                 return
-            for one in alive:
+            for process in alive:
                 with contextlib.suppress(psutil.Error):
-                    one.kill()
+                    process.kill()
             time.sleep(0.005)
 
 
-def _of(process: psutil.Process, call: str, field: str) -> float:
+def _memory_field(process: psutil.Process, call: str, field: str) -> float:
     try:
         return getattr(getattr(process, call)(), field)
     except (psutil.Error, AttributeError):
@@ -146,10 +152,10 @@ def _status(process: psutil.Process) -> str:
 
 
 def size(folder: Path, most: int = 20_000) -> int:
-    """Bytes on disk below a folder, links not followed; from `most` files or folders on, as if it were full."""
-    total, count, left = 0, 0, [str(folder)]
-    while left:
-        with contextlib.suppress(OSError), os.scandir(left.pop()) as entries:
+    """Bytes on disk below a folder, without following links; 2^62 where there are over `most` files and folders."""
+    total, count, queue = 0, 0, [str(folder)]
+    while queue:
+        with contextlib.suppress(OSError), os.scandir(queue.pop()) as entries:
             for entry in entries:
                 count += 1
                 if count > most:
@@ -157,5 +163,5 @@ def size(folder: Path, most: int = 20_000) -> int:
                 with contextlib.suppress(OSError):
                     total += entry.stat(follow_symlinks=False).st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
-                        left.append(entry.path)
+                        queue.append(entry.path)
     return total

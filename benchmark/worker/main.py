@@ -1,7 +1,7 @@
-"""The worker: a process of its own that edits, and only then is asked. It answers with plain arrays.
+"""The worker: a process of its own that runs the edit, then receives the questions and answers with plain arrays.
 
-The method shares this process and may change anything in it, so that nothing the coordinator relies on is computed here
-once its code has been imported: the yardstick comes before, and claims are held against the coordinator's own clock.
+The method shares this process and may change anything in it. The coordinator therefore relies on nothing that is
+computed here after the method's import: the yardstick is measured before, and times are checked by its own clock.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from retouch.benchmark.worker import limits
 from retouch.benchmark.worker.channel import Channel
 from retouch.benchmark.worker.limits import Place
 
-TIMED = 0.5  # seconds, at least, for which the base samples to have its speed taken
+SPEED_SECONDS = 0.5  # seconds, at least, over which the base's sampling speed is measured
 
 
 def main(end: str, place: str) -> None:
@@ -51,17 +51,17 @@ def main(end: str, place: str) -> None:
 
 
 def work(end: socket.socket, place: Place) -> None:
-    """Edit, then answer; the process's whole life."""
+    """Run the edit and answer the questions, then end the process."""
     channel = Channel(end)
-    sys.stdout.reconfigure(line_buffering=True)  # what is printed is there before what is answered
+    sys.stdout.reconfigure(line_buffering=True)  # what the method prints is there before its answer
     try:
         Path(place.work).mkdir(parents=True, exist_ok=True)
         os.chdir(place.work)
-        kept = limits.environment(place.work, place.path)
+        environment = limits.environment(place.work, place.path)
         os.environ.clear()
-        os.environ.update(kept)
-        tempfile.tempdir = None  # not what the fork server found
-        sys.path[:] = [path for path in sys.path if _ours(path)]
+        os.environ.update(environment)
+        tempfile.tempdir = None  # forget the fork server's
+        sys.path[:] = [path for path in sys.path if _is_library(path)]
         limits.apply(place.memory_mb, place.processes)
         torch.set_num_threads(1)  # the order of additions, and so the last digit, depends on it
         _work(place, channel)
@@ -69,46 +69,46 @@ def work(end: socket.socket, place: Place) -> None:
         traceback.print_exc()
         text = f"{type(error).__name__}: {error}"[:2000]
         with contextlib.suppress(OSError):
-            channel.send(failed=f"{text} ({_where(error, place)})")
+            channel.send(failed=f"{text} ({_location(error, place)})")
     finally:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
         os._exit(0)  # threads and exit handlers of a method have no say
 
 
-def _where(error: BaseException, place: Place) -> str:
-    """The last line of the method's own that an error came through, else the line that raised it."""
+def _location(error: BaseException, place: Place) -> str:
+    """File, line and text where an error left the method's own code, or else where it was raised."""
     frames = traceback.extract_tb(error.__traceback__)
     folders = place.submission, METHODS
-    own = [one for one in frames if any(Path(one.filename).is_relative_to(folder) for folder in folders)]
+    own = [frame for frame in frames if any(Path(frame.filename).is_relative_to(folder) for folder in folders)]
     last = (own or frames)[-1]
     return f"{Path(last.filename).name}, line {last.lineno}: {last.line}"[:300]
 
 
-def _ours(path: str) -> bool:
-    """Does a folder of sys.path belong to Python or to an installed package?"""
-    own = (sys.prefix, sys.base_prefix)
-    return path.endswith("-packages") or any(Path(path).is_relative_to(folder) for folder in own if path)
+def _is_library(path: str) -> bool:
+    """Whether a folder of sys.path belongs to Python or to an installed package."""
+    prefixes = (sys.prefix, sys.base_prefix)
+    return path.endswith("-packages") or any(Path(path).is_relative_to(folder) for folder in prefixes if path)
 
 
 def _work(place: Place, channel: Channel) -> None:
     task = Task(Path(place.task))
-    told = task.told
+    table = task.table
     base = task.base()
-    unit, (seconds, images, per_image) = yardstick(base, told["batch"]), _speed(base)
+    unit, (seconds, images, per_image) = yardstick(base, table["batch"]), _speed(base)
     channel.send(ready=True, yardstick=unit.seconds, busy=unit.processor_seconds, step_operations=unit.operations,
                  base=seconds, images=images, image_operations=per_image)  # fmt: skip
     order, checkpoint = channel.receive()
-    torch.manual_seed(told["seed"])
+    torch.manual_seed(table["seed"])
     if checkpoint:  # a second worker, after the first was stopped at the end of its budget
         zipfile.ZipFile(io.BytesIO(checkpoint)).extractall("checkpoint")
         generator = base.restore(Path("checkpoint")).to(task.device)
     else:
-        budget = Budget(told["train_steps"], unit, order["seconds"], *_reports(channel))
+        budget = Budget(table["train_steps"], unit, order["seconds"], *_reports(channel))
         with budget.counter:  # from the import on: a module's own body could train, too
-            method = entry(told["entry"], Path(place.submission))
+            method = entry(table["entry"], Path(place.submission))
             channel.send(imported=True)
-            generator = _edit(method, base, task, budget, told["params"], channel)
+            generator = _edit(method, base, task, budget, table["params"], channel)
     while (question := channel.receive())[0]["kind"] != "end":
         array, cost = _measured(generator, *question)
         if array is None:
@@ -119,17 +119,17 @@ def _work(place: Place, channel: Channel) -> None:
 
 
 def _reports(channel: Channel) -> tuple[Any, Any]:
-    """What a budget calls: with a generator to keep and the progress so far, and with steps done."""
+    """A budget's two callbacks: one sends a checkpoint with the progress so far, the other the steps done."""
 
     def keep(generator: Generator, progress: dict[str, Any]) -> None:
         folder = Path(f"checkpoint-{time.perf_counter_ns()}")
         generator.save(folder, half=False)
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
             for file in sorted(folder.rglob("*")):
                 archive.write(file, file.relative_to(folder))
         shutil.rmtree(folder)
-        channel.send(packed.getvalue(), checkpoint=True, **progress)
+        channel.send(buffer.getvalue(), checkpoint=True, **progress)
 
     def report(step: int, of: int) -> None:
         if step % 10 == 0:
@@ -155,11 +155,11 @@ def _edit(
 
 
 def entry(name: str, submission: Path) -> Any:
-    """The function that `module:function` names; a .py in the submission's own folder comes first."""
+    """The function that `module:function` names; a module in the submission's folder goes before any other."""
     module_name, function = name.split(":")
     own = submission / f"{module_name}.py"
     if own.exists():
-        # a private name: two submissions whose modules are called alike never meet
+        # a private name, so that equal names in two submissions do not clash
         private = f"submission_{hashlib.sha256(str(own).encode()).hexdigest()[:12]}_{module_name}"
         sys.path.insert(0, str(submission))
         spec = importlib.util.spec_from_file_location(private, own)
@@ -177,19 +177,19 @@ def _measured(generator: Any, question: dict[str, Any], payload: bytes) -> tuple
     """The answer to a question, and the seconds and operations that it took."""
     arrays = dict(np.load(io.BytesIO(payload), allow_pickle=False)) if payload else {}
     began = time.perf_counter()
-    with Operations() as counted:
+    with Operations() as operations:
         array = answer(generator, question, arrays)
-    return array, {"seconds": time.perf_counter() - began, "operations": counted.total}
+    return array, {"seconds": time.perf_counter() - began, "operations": operations.total}
 
 
 def _speed(base: Generator) -> tuple[float, int, int]:
-    """Seconds that the base takes, for how many images, and operations of an image.
+    """Seconds and number of images of the base's sampling, and operations of an image.
 
-    Whole batches for TIMED seconds; the first image, whose operations are counted, is apart.
+    Batches are timed for SPEED_SECONDS, after a first image whose operations are counted.
     """
     per_image = operations_of(lambda: base.sample(1, torch.Generator().manual_seed(0)))
     began, images, seconds = time.perf_counter(), 0, 0.0
-    while seconds < TIMED:
+    while seconds < SPEED_SECONDS:
         base.sample(BATCH, torch.Generator().manual_seed(0))
         images, seconds = images + BATCH, time.perf_counter() - began
     return seconds, images, per_image

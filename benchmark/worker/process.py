@@ -1,4 +1,4 @@
-"""One worker's life as the coordinator sees it: started, listened to under a watch, ended with all that it started."""
+"""A worker as the coordinator handles it: start it, exchange messages under a watch, end it with all its children."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOG = 20_000  # bytes of what a method prints that are kept
 
 
 class RunFailed(Exception):
-    """A run that has no scores; the message says why and what to do. `printed`: the end of what the method printed."""
+    """A run without scores; the message has cause and remedy. `printed`: the end of what the method printed."""
 
     def __init__(self, message: str, status: str = "failed", printed: str = "") -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class RunFailed(Exception):
 
 
 class Session:
-    """A worker for one run. A context: at its end nothing of it is left.
+    """A worker for one run, as a context manager: at its end no process of the worker is left.
 
     Args:
         folder: holds reveal/, what the worker may see; without a sandbox it works beside that.
@@ -57,12 +57,12 @@ class Session:
         theirs.close()
         printer.close()
         self.channel = Channel(ours)
-        ours.settimeout(30)  # for sending; a worker that does not listen is no reason to wait
+        ours.settimeout(30)  # of sending, for a worker that does not read
         self.watch = limits.Watch(self._process.pid, memory_mb, None if sandboxed else folder / "work")
 
     @property
     def peak_mb(self) -> float:
-        """The most memory that the worker was seen to use; 0 on an accelerator, which tells of its own."""
+        """The most memory that a look at the worker measured; 0 on an accelerator, where the worker reports it."""
         return 0.0 if self._on_accelerator else self.watch.peak
 
     def __enter__(self) -> Session:
@@ -89,39 +89,39 @@ class Session:
 
         Raises:
             TimeoutError: after `seconds`.
-            RunFailed: the worker says that it failed, died, used too much, or sent something else.
+            RunFailed: the worker reports a failure, died, exceeded a limit, or sent another message.
         """
         self.channel.limit = limit
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
             try:
-                heard = self.channel.receive(0.05)
+                reply = self.channel.receive(0.05)
             except EOFError:
                 raise self._dead() from None
             except ValueError as error:
-                raise _astray(str(error)) from None
+                raise _protocol_error(str(error)) from None
             self._read_log()
             try:
                 self.watch.look()
             except limits.OverLimit as error:
                 raise RunFailed(str(error), "over_budget") from None
-            if heard and (expected in heard[0] or not self._in_passing(*heard)):
-                message, payload = heard
+            if reply and (expected in reply[0] or not self._handle_report(*reply)):
+                message, payload = reply
                 if "failed" in message:
-                    raise RunFailed(f"{str(message['failed'])[:2500]}{self._printed_last()}")
+                    raise RunFailed(f"{str(message['failed'])[:2500]}{self._last_lines()}")
                 if expected not in message:
-                    raise _astray(f"{', '.join(map(repr, message))[:200]} where {expected!r} was due")
+                    raise _protocol_error(f"{', '.join(map(repr, message))[:200]} where {expected!r} was due")
                 return message, payload
         raise TimeoutError
 
-    def _in_passing(self, message: dict[str, Any], payload: bytes) -> bool:
-        """Reports of progress and checkpoints may come at any time."""
+    def _handle_report(self, message: dict[str, Any], payload: bytes) -> bool:
+        """Handle a report of progress or a checkpoint, which may come at any time; False for any other message."""
         if "step" in message:
             self._on_progress(*(int(number(message, name, 0, 1e12)) for name in ("step", "of")))
         elif "checkpoint" in message:
             self._on_checkpoint(payload, progress(message))
         else:
-            return "imported" in message  # late, if it is not what was waited for
+            return "imported" in message  # it comes late where the import took longer than was waited
         return True
 
     def _read_log(self) -> None:
@@ -137,8 +137,8 @@ class Session:
         self._read_log()
         return "".join(c for c in self._log.decode(errors="replace") if c.isprintable() or c == "\n").strip()
 
-    def _printed_last(self) -> str:
-        """Its last lines, for the record's reason."""
+    def _last_lines(self) -> str:
+        """The last lines that the method printed, for the record's reason."""
         tail = "\n".join(self.printed().splitlines()[-5:])
         return f"; it printed last:\n{tail}" if tail else ""
 
@@ -147,9 +147,9 @@ class Session:
         code = self._process.exitcode
         if code is None:
             return RunFailed("the worker does not listen any more; a method must leave its channel alone")
-        ended = -code if code < 0 else code - 128  # by itself, or as the shell of a sandbox tells it
-        how = f"was ended by {_signal(ended)}" if ended > 0 else f"left with exit code {code}"
-        return RunFailed(f"the worker {how} before it had answered{self._printed_last()}")
+        signal_number = -code if code < 0 else code - 128  # directly, or as a sandbox's shell reports it
+        cause = f"was ended by {_signal_name(signal_number)}" if signal_number > 0 else f"left with exit code {code}"
+        return RunFailed(f"the worker {cause} before it had answered{self._last_lines()}")
 
 
 def progress(message: dict[str, Any]) -> dict[str, Any]:
@@ -160,18 +160,18 @@ def progress(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def number(message: dict[str, Any], name: str, low: float, high: float) -> float:
-    """A number of a worker's message; RunFailed if it is none, or not between `low` and `high`."""
+    """A number in a worker's message; RunFailed if it is no number or not between `low` and `high`."""
     value = message.get(name)
     if isinstance(value, int | float) and low <= value <= high:
         return value
-    raise _astray(f"{name} = {str(value)[:50]!r}, which has to lie between {low:g} and {high:g}")
+    raise _protocol_error(f"{name} = {str(value)[:50]!r}, which has to lie between {low:g} and {high:g}")
 
 
-def _astray(what: str) -> RunFailed:
+def _protocol_error(what: str) -> RunFailed:
     return RunFailed(f"the worker's channel carried what is no message of it ({what}); a method must not touch it")
 
 
-def _signal(value: int) -> str:
+def _signal_name(value: int) -> str:
     try:
         return signal.Signals(value).name
     except ValueError:

@@ -1,7 +1,7 @@
 """The sandbox: a worker under bubblewrap, which sees the system's libraries, Python, its task, and nothing else.
 
-Nothing of the host is visible that is not listed here; nothing is writable but a /tmp of limited size that goes with
-the worker; there is no network, no other process, no privilege. docs/isolation.md has what that stops, and what not.
+Only what is listed here is visible of the host. Only /tmp is writable; its size is limited and it ends with the worker.
+There is no network, no other process and no privilege. docs/isolation.md lists what that stops, and what it does not.
 
 As an ordinary user bubblewrap makes a user namespace. As root it needs none: the worker then gives up root for a user
 of its own, since the kernel does not limit how many processes root starts.
@@ -27,38 +27,38 @@ from retouch.benchmark.support import places, plugins
 from retouch.benchmark.worker import limits
 from retouch.benchmark.worker.limits import Place
 
-OURS = ("benchmark", "methods", "metrics")  # what a worker sees of the package beside `retouch` itself, but for
+VISIBLE = ("benchmark", "methods", "metrics")  # what a worker sees of the package beside `retouch` itself, but for
 HIDDEN = ("data", "tasks", "tracks", "weights")  # these folders of benchmark
 UNSHARE = ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 
 
-class Locked(subprocess.Popen):
-    """bubblewrap's process, with the names that multiprocessing has for these."""
+class SandboxProcess(subprocess.Popen):
+    """bubblewrap's process, with the methods of a multiprocessing.Process."""
 
     def is_alive(self) -> bool:
-        """Does it still run?"""
+        """Whether it still runs."""
         return self.poll() is None
 
     @property
     def exitcode(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while it runs."""
         return self.poll()
 
     def join(self, seconds: float) -> None:
-        """Wait for its end, not longer than that."""
+        """Wait for its end, at most `seconds`."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.wait(seconds)
 
 
 @cache
 def name() -> str:
-    """What records say of the sandbox: "bubblewrap 0.8.0"; tried once before.
+    """The sandbox's name in records, as in "bubblewrap 0.8.0", after one trial in each process.
 
     Raises:
         ValueError: bubblewrap is missing, or the kernel does not let it work here; with the remedy.
     """
     try:
-        told = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+        version = subprocess.run(["bwrap", "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         raise ValueError(
             "--sandbox needs bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), on Linux; nothing was "
@@ -73,28 +73,28 @@ def name() -> str:
         "-P",
         "-s",
         "-c",
-        _DROP + "import retouch.benchmark",
+        DROP_ROOT + "import retouch.benchmark",
     ]
-    tried = subprocess.run(
+    trial = subprocess.run(
         command, env=limits.environment("/tmp"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
     )
-    if tried.returncode:
-        why = (tried.stderr.strip() or f"exit code {tried.returncode}").splitlines()[-1]
+    if trial.returncode:
+        cause = (trial.stderr.strip() or f"exit code {trial.returncode}").splitlines()[-1]
         raise ValueError(
-            f"bubblewrap does not work here: {why}; nothing was run. It needs version 0.8, Python and this package "
+            f"bubblewrap does not work here: {cause}; nothing was run. It needs version 0.8, Python and this package "
             "readable by all, and either root or a kernel that lets users make namespaces (sysctl "
             "user.max_user_namespaces, kernel.unprivileged_userns_clone, "
             "kernel.apparmor_restrict_unprivileged_userns; containers often forbid them). Without --sandbox the "
             "records say `unsandboxed`"
         )
-    return told.strip()
+    return version.strip()
 
 
-_DROP = "import os; os.getuid() or (os.setgroups([]), os.setgid(2**30), os.setuid(2**30)); "
+DROP_ROOT = "import os; os.getuid() or (os.setgroups([]), os.setgid(2**30), os.setuid(2**30)); "
 
 
-def worker(end: socket.socket, log: Connection, place: Place, device: str) -> Locked:
-    """Start a worker behind walls; `place` names folders of the host: it sees task and submission, read-only."""
+def worker(end: socket.socket, log: Connection, place: Place, device: str) -> SandboxProcess:
+    """Start a worker in the sandbox; of the folders of `place` on the host it sees task and submission, read-only."""
     beside = Path(place.task).parent
     (beside / "empty").mkdir(exist_ok=True)
     shutil.copytree(places.BENCHMARK / "weights", beside / "weights", ignore=_weights, dirs_exist_ok=True)
@@ -109,7 +109,7 @@ def worker(end: socket.socket, log: Connection, place: Place, device: str) -> Lo
     ]  # fmt: skip
     for path in [Path(place.task), *Path(place.task).rglob("*")]:  # the worker may be another user; the folder above
         path.chmod(0o755 if path.is_dir() else 0o644)  # keeps everybody else out
-    return Locked(command, pass_fds=(end.fileno(),), stdin=subprocess.DEVNULL, stdout=log.fileno(),
+    return SandboxProcess(command, pass_fds=(end.fileno(),), stdin=subprocess.DEVNULL, stdout=log.fileno(),
                   stderr=log.fileno(), env=limits.environment("/tmp"), cwd="/", start_new_session=True)  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def _weights(_folder: str, names: list[str]) -> list[str]:
 
 
 def _walls(devices: list[str] | None = None) -> list[str]:
-    """The sandbox without the run: system, Python, package, /proc, /dev and /tmp."""
+    """bubblewrap's arguments that every run shares: system, Python, package, /proc, /dev and /tmp."""
     command = [shutil.which("bwrap") or "bwrap", *UNSHARE, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
     as_root = ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     command += as_root if os.getuid() == 0 else ["--unshare-user", "--disable-userns"]
@@ -139,19 +139,19 @@ def _walls(devices: list[str] | None = None) -> list[str]:
 
 def _own() -> list[str]:
     """The package's folders, which lie apart in a checkout."""
-    return [str(places.FACE), *(str(places.folder(name)) for name in OURS)]
+    return [str(places.FACE), *(str(places.folder(name)) for name in VISIBLE)]
 
 
 def _python() -> list[str]:
     """The interpreter's and its packages' folders."""
     real = Path(sys.executable).resolve().parent.parent
     packages = [path for path in sys.path if path.endswith("-packages")]
-    found = dict.fromkeys(map(str, (sys.base_prefix, real, sys.prefix, *packages)))
-    return [path for path in found if path not in ("/", "/usr")]
+    folders = dict.fromkeys(map(str, (sys.base_prefix, real, sys.prefix, *packages)))
+    return [path for path in folders if path not in ("/", "/usr")]
 
 
 def _masks(beside: Path) -> list[str]:
-    """Cover what the package and its data have for scoring alone."""
+    """bubblewrap's arguments that hide what the package and its data hold for scoring alone."""
     own = places.BENCHMARK
     command = [part for name in HIDDEN for part in _hide(own / name, beside, own / name)]
     command += ["--ro-bind", str(beside / "weights"), str(own / "weights")]
@@ -167,6 +167,6 @@ def _hide(path: Path, beside: Path, where: Path) -> list[str]:
 
 
 def _accelerator() -> list[str]:
-    """NVIDIA's devices, and what CUDA reads of the machine."""
+    """bubblewrap's arguments for NVIDIA's devices and for what CUDA reads of the machine."""
     devices = sorted(map(str, Path("/dev").glob("nvidia*")))
     return [*(part for path in devices for part in ("--dev-bind", path, path)), "--ro-bind", "/sys", "/sys"]

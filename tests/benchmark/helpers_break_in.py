@@ -27,8 +27,8 @@ def tokens():
     own = pathlib.Path("/proc/self/environ").read_bytes() + repr(dict(os.environ)).encode()
     return "yes" if b"hunter2" in own else "no: not there"
 def seed(task):
-    told = b"".join(f.read_bytes() for f in task.folder.rglob("*.json")) + repr((task.told, sys.argv)).encode()
-    return "yes" if b"SEED" in told else "no: not there"
+    text = b"".join(f.read_bytes() for f in task.folder.rglob("*.json")) + repr((task.table, sys.argv)).encode()
+    return "yes" if b"SEED" in text else "no: not there"
 def fill():
     for k in range(20):
         with open(f"filler-{k}", "wb") as file:
