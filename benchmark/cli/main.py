@@ -67,40 +67,42 @@ def _run(verbs: argparse._SubParsersAction) -> None:
         "--plan", action="store_true", help="list the runs with minutes, memory and disk; start nothing"
     )
 
-    def verb(args: argparse.Namespace) -> int:
-        from retouch.benchmark import submission, tracks
-        from retouch.benchmark.cli import show
-        from retouch.benchmark.run import plan
-        from retouch.benchmark.run.resolve import current_record
-        from retouch.benchmark.support import machine
-        from retouch.benchmark.worker import sandbox
+    parser.set_defaults(verb=_run_missing)
 
-        track = tracks.load(args.track)
-        paths = [submission.find(name, submissions_folder()) for name in args.names]
-        folders, unread = _readable([submission.at_hand(path) for path in paths])
-        if not folders:
-            return 2
-        _check_tasks(args.task or [], track)
-        runs = plan.plan(folders, track, tasks=args.task, instances=args.instance, seeds=args.seed,
-                         points=args.point, tuning=args.tuning, device=machine.usable(args.device),
-                         sandboxed=args.sandbox)  # fmt: skip
-        if not runs:
-            raise ValueError(
-                "nothing fits: the submission's families and tasks leave no instance of what was asked for"
-                + ("; not every task has instances for tuning: `retouch tasks`" if args.tuning else "")
-            )
-        if names := sorted({run.name for run in runs if run.submission.entry == "images"}):
-            raise ValueError(f"{', '.join(names)}: made elsewhere, nothing to run; `retouch score IMAGES` scores them")
-        if args.sandbox:
-            sandbox.name()  # raises where bubblewrap is missing, before anything runs
-        missing = [run for run in runs if args.again or current_record(run) is None]
-        if args.plan:
-            failed = show.show_plan(runs, missing)
-        else:
-            failed = show.run_with_display(runs, missing, args.workers or _workers(args.device), args.again)
-        return failed or min(unread, 1)
 
-    parser.set_defaults(verb=verb)
+def _run_missing(args: argparse.Namespace) -> int:
+    """Plan what `retouch run` was asked for, then run what is missing, or list it."""
+    from retouch.benchmark import submission, tracks
+    from retouch.benchmark.cli import show
+    from retouch.benchmark.run import plan
+    from retouch.benchmark.run.resolve import current_record
+    from retouch.benchmark.support import machine
+    from retouch.benchmark.worker import sandbox
+
+    track = tracks.load(args.track)
+    paths = [submission.find(name, submissions_folder()) for name in args.names]
+    folders, unread = _readable([submission.at_hand(path) for path in paths])
+    if not folders:
+        return 2
+    _check_tasks(args.task or [], track)
+    runs = plan.plan(folders, track, tasks=args.task, instances=args.instance, seeds=args.seed,
+                     points=args.point, tuning=args.tuning, device=machine.usable(args.device),
+                     sandboxed=args.sandbox)  # fmt: skip
+    if not runs:
+        raise ValueError(
+            "nothing fits: the submission's families and tasks leave no instance of what was asked for"
+            + ("; not every task has instances for tuning: `retouch tasks`" if args.tuning else "")
+        )
+    if names := sorted({run.name for run in runs if run.submission.entry == "images"}):
+        raise ValueError(f"{', '.join(names)}: made elsewhere, nothing to run; `retouch score IMAGES` scores them")
+    if args.sandbox:
+        sandbox.name()  # raises where bubblewrap is missing, before anything runs
+    missing = [run for run in runs if args.again or current_record(run) is None]
+    if args.plan:
+        failed = show.show_plan(runs, missing)
+    else:
+        failed = show.run_with_display(runs, missing, args.workers or _workers(args.device), args.again)
+    return failed or min(unread, 1)
 
 
 def _positive(text: str) -> int:
