@@ -64,7 +64,7 @@ class Workbench(Task):
         """Goal, quality, score and all raw metrics of an edited generator, or of any object with .sample.
 
         Raises:
-            ValueError: it gave something else than it was asked for, say floats where uint8 images are due.
+            ValueError: an answer of another form than its question states, say floats in place of uint8 images.
         """
         self._stop_counting()
         questions, arrays = reveal.questions(self._resolved), {}

@@ -15,13 +15,13 @@ from retouch.benchmark.tracks import Instance, Track
 from retouch.benchmark.weights import Weights
 
 METRICS = "2"  # version of the metrics and of the scale's form; a change makes older records stale
-WEIGHTS = ("base", "judge", "guide", "retrained")  # what an instance names
+WEIGHTS = ("base", "judge", "guide", "retrained")  # fields of an instance that name weights
 HELD_OUT = 3000  # held-out images of data sets that are drawn
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What an instance stands on. Made by `tasks.look_up`, then only read.
+    """An instance with its task, weights and anchors. Made by `tasks.look_up`, then only read.
 
     Attributes:
         task: the module of its task; base, judge: checked weights; guide, retrained: the same, None where the instance
@@ -73,7 +73,7 @@ class Setup:
         return _data_sha256(json.dumps(self.data))
 
     def hashes(self) -> dict[str, str]:
-        """The hashes that a record of today names, but for those of the data, the method and its answers."""
+        """The hashes that a new record names, except those of the data, the method and its answers."""
         parts = {name: getattr(self, name) for name in WEIGHTS}
         return {
             **{name: network.sha256 for name, network in parts.items() if network},
@@ -83,7 +83,7 @@ class Setup:
 
 
 def current_versions(track: Track, instance: Instance) -> dict[str, str]:
-    """The versions that a record of today names."""
+    """The versions that a new record names."""
     return {"track": track.version, "instance": instance.version, "metrics": METRICS}
 
 

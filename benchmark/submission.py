@@ -18,7 +18,7 @@ from retouch.benchmark.support.files import read_bytes
 
 
 def _known(kind: str, value: str) -> str:
-    """The name of a task or family as it is; a ValueError names those there are."""
+    """Return the name of a task or family unchanged; a ValueError lists the known names."""
     names = import_module(f"retouch.benchmark.{kind}").names()  # imported late: a sandboxed worker sees no tasks
     if value not in names:
         raise ValueError(f"{value!r} is none of {', '.join(names)}")
@@ -56,7 +56,7 @@ class Point(BaseModel):
 
 
 class Submission(BaseModel):
-    """What submission.toml says."""
+    """The contents of a submission.toml."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str = Field(min_length=1, max_length=120)
@@ -84,7 +84,7 @@ class Submission(BaseModel):
         return points
 
     def point(self, name: str) -> Point:
-        """The operating point called `name`; an error names those there are."""
+        """The operating point called `name`; an error lists the submission's points."""
         for point in self.points:
             if point.name == name:
                 return point

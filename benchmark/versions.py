@@ -1,7 +1,7 @@
-"""What a score rests on, by version and by content: whether a record still stands, and a track's fingerprint.
+"""What a score depends on, by version and by content: whether a record is stale, and a track's fingerprint.
 
 `python -m retouch.benchmark.versions CHANGELOG.md` writes the fingerprints of all tracks into its unreleased
-section, where a test wants them; say there, too, what has changed and why.
+section, where a test looks for them; describe there, too, what has changed and why.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from retouch.benchmark.tasks import look_up
 
 @cache
 def hashes(track: str, instance: str) -> dict[str, str]:
-    """An instance's hashes as they are now, looked up once; a ValueError where it is not known here."""
+    """An instance's hashes as they are now, looked up once; a ValueError if there is no such track or instance."""
     loaded = tracks.load(track)
     return look_up(loaded, loaded.instance(instance)).hashes()
 
 
 def moved(record: Record) -> list[str]:
-    """What has changed since the record was made, in words; nothing if it is current.
+    """What has changed since the record was made, in words; an empty list if it is current.
 
     A version or hash that the record does not name does not count, nor does a track that is not known here.
     """

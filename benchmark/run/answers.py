@@ -1,4 +1,4 @@
-"""The answers of a run: arrays by name, what they took, and their place in the cache."""
+"""The answers of a run: arrays by name, their cost, and their place in the cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from retouch.benchmark.support.files import write_atomically
 
 @dataclass
 class Answers:
-    """What a worker left.
+    """A worker's answers.
 
     Attributes:
         arrays: by question; cost: what edit and answers took, empty for images that were made elsewhere.
@@ -34,7 +34,7 @@ class Answers:
 
 
 def cached(resolved: Resolved) -> Answers | None:
-    """The answers that an earlier run left in the cache, if it did."""
+    """The answers of an earlier run in the cache; None if there are none."""
     arrays = kept(resolved.answers_file)
     if arrays is None:
         return None

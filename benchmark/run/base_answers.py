@@ -1,4 +1,4 @@
-"""The base's answers to the paired questions: made by the coordinator, once, and kept in the cache."""
+"""The base's answers to the paired questions: computed once by the coordinator, then read from the cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from retouch.benchmark.question import Question, answer
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.cache import cache_folder, content_key, json_key, remembered
 
-_one_at_a_time = Lock()  # else two runs on one instance would both make what one of them can keep for the other
+_one_at_a_time = Lock()  # otherwise two runs on one instance would both compute them
 
 
 def base_answers(setup: Setup, questions: Iterable[Question]) -> dict[str, np.ndarray]:

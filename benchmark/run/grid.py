@@ -1,4 +1,4 @@
-"""Run a grid: several runs at once, the longest first, one record each, and never stop for a bad one."""
+"""Run a grid: several runs at once, the longest first, one record each; a failed run does not stop the others."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def grid(
 def execute(
     run: Run, on_start: Callable[[Run], None] = _nothing, on_progress: Progress = _nothing, again: bool = False
 ) -> Record:
-    """One run to its record, written beside its contact sheet; one that fails leaves a record that says why.
+    """Execute a run and write its record beside its contact sheet; a failure's record states the reason.
 
-    One that cannot start, since a file of the package or of the submission is missing or damaged, says so too, but
-    takes no earlier record's place. `again`: the cached answers of an earlier run do not count.
+    A run that cannot start, because a file of the package or of the submission is missing or damaged, replaces no
+    earlier record. `again`: ignore the cached answers of an earlier run.
     """
     on_start(run)
     began = time.perf_counter()
@@ -78,7 +78,7 @@ def _minutes(run: Run) -> float:
     try:
         return estimate(run)["minutes"]
     except ValueError:
-        return 0.0  # its base is damaged: it will not start, and says so
+        return 0.0  # its base is damaged: the run will not start, and its record says so
 
 
 def _ask(resolved: Resolved, questions: list[Question], on_progress: Progress) -> Answers:

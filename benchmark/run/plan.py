@@ -1,4 +1,4 @@
-"""Plan a grid: submissions x instances x operating points x seeds, and what of it is already done."""
+"""Plan a grid, submissions x instances x operating points x seeds, and estimate what each run takes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Run:
 
     @property
     def label(self) -> str:
-        """For people: what runs where."""
+        """The run in words, for people."""
         return f"{self.name} {self.point} on {self.instance.name} seed {self.seed}"
 
     @property
@@ -54,9 +54,9 @@ def plan(
     seeds: list[int] | None = None, points: list[str] | None = None, tuning: bool = False, device: str = "cpu",
     sandboxed: bool = False,
 ) -> list[Run]:  # fmt: skip
-    """Every run of the submissions in `folders` that fits, each once: their families and tasks, and what is asked for.
+    """Every run of the submissions in `folders` that fits their families and tasks and the filters, each once.
 
-    Of the track's instances, those for tuning if `tuning`, else the others; those in `instances` either way.
+    Without `instances`, the track's tuning instances if `tuning`, else its other ones.
 
     Raises:
         ValueError: a manifest that is wrong, a folder or seed that no record could carry, two folders of one name, an
@@ -64,11 +64,11 @@ def plan(
     """
     folders = list(dict.fromkeys(folders))
     _check_names(folders, seeds or [])
-    wanted = {track.instance(name).name for name in instances or []}
-    chosen = [
+    names = {track.instance(name).name for name in instances or []}
+    selection = [
         instance
         for instance in track.instances
-        if (instance.name in wanted if wanted else instance.tuning == tuning) and (not tasks or instance.task in tasks)
+        if (instance.name in names if names else instance.tuning == tuning) and (not tasks or instance.task in tasks)
     ]
     runs = []
     for folder in folders:
@@ -77,7 +77,7 @@ def plan(
             manifest.point(name)
         runs += [
             Run(folder, manifest, point.name, track, instance, seed, device, sandboxed=sandboxed)
-            for instance in chosen
+            for instance in selection
             if fits(manifest, instance)
             for point in manifest.points
             if not points or point.name in points
@@ -87,13 +87,13 @@ def plan(
 
 
 def _check_names(folders: list[Path], seeds: list[int]) -> None:
-    named: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for folder in folders:
         if not records.is_name(folder.name):
             raise ValueError(f"{folder}: a submission's name has lower-case letters, digits, _ . - (64 at most)")
-        if folder.name in named:
-            raise ValueError(f"{named[folder.name]} and {folder} have the same name: run one after the other")
-        named[folder.name] = folder
+        if folder.name in by_name:
+            raise ValueError(f"{by_name[folder.name]} and {folder} have the same name: run one after the other")
+        by_name[folder.name] = folder
     if wrong := [seed for seed in seeds if not 0 <= seed < 2**31]:
         raise ValueError(f"seed {wrong[0]}: seeds go from 0 to {2**31 - 1}")
 
@@ -128,7 +128,7 @@ def estimate(run: Run) -> dict[str, float]:
 
 
 def _costs(run: Run) -> list[Cost]:
-    """What the run took with other seeds, or before something changed."""
+    """Costs of the run's records with any seed or version."""
     costs = []
     for file in run.record_path.parent.glob(f"{run.point}.*.json"):
         with contextlib.suppress(OSError, ValueError):

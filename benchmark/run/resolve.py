@@ -1,4 +1,4 @@
-"""Resolve a run once: all that decides its result, by path and by hash, in one object that is passed down from here."""
+"""Resolve a run once: look up and hash all that decides its result, in one object that is passed on."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from retouch.benchmark.tasks import look_up
 
 @dataclass(frozen=True)
 class Resolved:
-    """A run and what it stands on.
+    """A run with all that decides its result.
 
     Attributes:
         identity: hashes of all that decides the result; a record with others is stale.
-        key: name of its answers in the cache: a hash of what the worker is given, the scoring left out.
+        key: name of its answers in the cache: a hash of what decides the answers, without judge and scale.
     """
 
     run: Run
@@ -40,7 +40,7 @@ class Resolved:
 
 
 def resolve(run: Run) -> Resolved:
-    """Look up and hash everything that a run stands on.
+    """Look up and hash everything that decides a run's result.
 
     Raises:
         ValueError, OSError: a file of the package or of the submission that is missing or damaged.

@@ -1,4 +1,4 @@
-"""Lay what a method may see into a fresh work folder, and write down the questions for after the edit."""
+"""Write what a method may see into a fresh folder, and make the questions for after the edit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOISE_SEED = 77
 
 
 def lay_out(resolved: Resolved, folder: Path) -> None:
-    """Write FOLDER: task.json, the base, and those of forget / retain / labelled / guide / retrained that are due."""
+    """Write FOLDER: task.json, the base, and what the task reveals to the submission."""
     setup, access = resolved.setup, resolved.run.submission.access
     folder.mkdir(parents=True)
     networks = {"base": setup.base, "guide": setup.guide, "retrained": setup.retrained}

@@ -65,13 +65,13 @@ class Track(BaseModel):
 
 
 def folders() -> dict[str, Path]:
-    """The tracks that there are, each with its folder: the package's own and those on RETOUCH_PATH."""
+    """All known tracks with their folders: the package's own and those on RETOUCH_PATH."""
     files = [file for root in (FOLDER, *plugins.folders("tracks")) for file in sorted(root.glob("*/track.toml"))]
     return {file.parent.name: file.parent for file in reversed(files)}
 
 
 def names() -> list[str]:
-    """The tracks that there are."""
+    """The names of all known tracks."""
     return sorted(folders())
 
 
@@ -96,7 +96,7 @@ def recipes() -> dict[str, dict[str, Any]]:
 
 @cache
 def load(name: str) -> Track:
-    """The track called `name`; an error names those there are."""
+    """The track called `name`; an error lists the known tracks."""
     if name not in folders():
         raise ValueError(f"no track {name!r}; there are {', '.join(folders())}")
     file = folders()[name] / "track.toml"
