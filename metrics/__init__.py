@@ -10,6 +10,11 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     # isort: off
     from retouch.metrics.classification import auc as auc, balanced_accuracy as balanced_accuracy
     from retouch.metrics.engine.reference import Reference as Reference
+    from retouch.metrics.copies import (
+        copied as copied,
+        copied_share as copied_share,
+        nearest_distances as nearest_distances,
+    )
     from retouch.metrics.estimate import Estimate as Estimate, wilson as wilson
     from retouch.metrics.frechet import fd as fd, weighted_fd as weighted_fd
     from retouch.metrics.identity_similarity import Curve as Curve, identity_curve as identity_curve
@@ -31,6 +36,8 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     )
     from retouch.metrics.neighbours import prdc as prdc
     from retouch.metrics.one_pass import suite as suite
+    from retouch.metrics.quality_parts import joined_quality as joined_quality
+    from retouch.metrics.stratified_frechet import stratified_fd as stratified_fd
     from retouch.metrics.summary import (
         Aggregate as Aggregate,
         aggregate as aggregate,
@@ -57,6 +64,9 @@ _HOME = {
     "estimate": ("Estimate", "wilson"),
     "engine.reference": ("Reference",),
     "one_pass": ("suite",),
+    "stratified_frechet": ("stratified_fd",),
+    "copies": ("copied", "copied_share", "nearest_distances"),
+    "quality_parts": ("joined_quality",),
     "frechet": ("fd", "weighted_fd"),
     "kernel": ("kd",),
     "neighbours": ("prdc",),

@@ -5,9 +5,16 @@ import numpy as np
 LIMITS = {"float32": 1e6, "float64": 1e24}
 
 
+def unmasked(array: np.ndarray, name: str) -> np.ndarray:
+    """`array` as a plain array; numpy would pass a masked array's hidden values on as if nothing were masked."""
+    if np.ma.isMaskedArray(array) and (masked := np.ma.count_masked(array)):
+        raise ValueError(f"{name}: found {masked} masked values, wanted none: leave these rows out or fill them")
+    return np.asarray(array)
+
+
 def as_features(array: np.ndarray, name: str, least: int = 2) -> np.ndarray:
     """`array` as a finite (n, d) float array of at least `least` rows; float32 stays float32, all else float64."""
-    array = np.asarray(array)
+    array = unmasked(array, name)
     if array.dtype == object or not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
         raise ValueError(f"{name}: found dtype {array.dtype}, wanted numbers of shape (n, d)")
     if np.iscomplexobj(array):
@@ -55,7 +62,7 @@ def as_weights(weights: np.ndarray | None, n: int, name: str = "weights") -> np.
 
 def as_vector(values: np.ndarray, name: str, least: int = 1) -> np.ndarray:
     """A finite (n,) float64 array of at least `least` values."""
-    values = np.asarray(values, dtype=np.float64)
+    values = unmasked(values, name).astype(np.float64)
     if values.ndim != 1 or len(values) < least:
         raise ValueError(f"{name}: found shape {values.shape}, wanted (n,) with n at least {least}")
     return _finite(values, name)
@@ -84,7 +91,7 @@ def as_distribution(values: np.ndarray, name: str, classes: int) -> np.ndarray:
 
 def as_images(images: np.ndarray, name: str = "images") -> np.ndarray:
     """uint8 (n, C, H, W) with C = 1 or 3: the only form in which images are measured."""
-    images = np.asarray(images)
+    images = unmasked(images, name)
     if images.dtype != np.uint8:
         raise ValueError(f"{name}: found dtype {images.dtype}, wanted uint8 in 0..255")
     if images.ndim != 4 or 0 in images.shape:

@@ -29,16 +29,14 @@ class Estimate:
 
 def z_value(level: float = 0.95) -> float:
     """Two-sided normal quantile: 1.96 for 95%."""
-    if not 0 < level < 1:
-        raise ValueError(f"level: found {level}, wanted a number between 0 and 1")
-    return NormalDist().inv_cdf(0.5 + level / 2)
+    return NormalDist().inv_cdf(0.5 + _checked(level) / 2)
 
 
 def t_value(dof: float, level: float = 0.95) -> float:
     """Two-sided quantile of Student's t with `dof` degrees of freedom."""
     from scipy.special import stdtrit
 
-    return float(stdtrit(max(dof, 1.0), 0.5 + level / 2))
+    return float(stdtrit(max(dof, 1.0), 0.5 + _checked(level) / 2))
 
 
 def around(
@@ -95,5 +93,12 @@ def over_images(values: np.ndarray, rng: np.random.Generator, draws: int, level:
 
 def percentiles(draws: np.ndarray, level: float = 0.95) -> tuple[float, float]:
     """The central `level` of the draws."""
-    low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2])
+    low, high = np.quantile(draws, [0.5 - _checked(level) / 2, 0.5 + level / 2])
     return float(low), float(high)
+
+
+def _checked(level: float) -> float:
+    """The level itself, if it is one: 95 for 0.95 is an error."""
+    if not 0 < level < 1:
+        raise ValueError(f"level: found {level}, wanted a number between 0 and 1")
+    return level

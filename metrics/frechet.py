@@ -6,6 +6,8 @@ jackknife over both samples removes that bias; for wider features see `engine.fd
 Known difference to the peers: `plain` equals theirs; `value` is lower, and can be slightly negative where both agree.
 """
 
+from typing import Protocol
+
 import numpy as np
 
 from retouch.metrics.checks import as_features, as_weights, same_width
@@ -26,8 +28,8 @@ def fd(
 ) -> Estimate:
     """Fréchet distance of (n, d) to (m, d) features, squared units of the features, 0 = same mean and covariance.
 
-    generated_weights (n,): groups re-weighted to a target mix. Needs n >= d and m >= d, of weighted rows the effective
-    number 1 / sum p^2.
+    generated_weights (n,): groups re-weighted to a target mix. Needs n >= d and m >= d (2 d beyond 512
+    features); of weighted rows the effective number 1 / sum p^2.
     """
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     same_width(generated, reference.features)
@@ -62,11 +64,15 @@ def from_moments(
             generated, as_weights(weights, a.n), a, y, as_weights(reference.weights, b.n), b, reference.root
         )
     else:
-        plain, bias, variance, dof, s = _narrow(a, b)
-    twice = _degenerate_variance(s, a.inverse_size + b.inverse_size)  # what the jackknife counts double
-    se = np.sqrt(max(variance - twice, twice))
+        plain, bias, variance, dof, s = jackknifed(a, b)
+    second = degenerate_variance(s, a.inverse_size + b.inverse_size)
     n = min(round(1 / a.inverse_size), round(1 / b.inverse_size))
-    return around(plain - bias, se, n, dof=dof, plain=plain, level=level)
+    return estimate(plain, plain - bias, variance, second, dof, n, level)
+
+
+def estimate(plain: float, value: float, variance: float, second: float, dof: float, n: int, level: float) -> Estimate:
+    """The value with its interval; `second`, the variance of FD's second-order part, is in `variance` twice."""
+    return around(value, np.sqrt(max(variance - second, second)), n, dof=dof, plain=plain, level=level)
 
 
 def distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray) -> float:
@@ -74,7 +80,17 @@ def distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.nd
     return _with_root(mean1, cov1, mean2, cov2, root(cov2))[0]
 
 
-def _narrow(a: Moments, b: Moments) -> tuple[float, float, float, float, np.ndarray]:
+class Blocks(Protocol):
+    """A sample's moments, of which one of several blocks can be left out."""
+
+    sizes: np.ndarray  # (B,) rows of each block
+
+    def mean_and_covariance(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Mean (d,) and covariance (d, d)."""
+        ...
+
+
+def jackknifed(a: Blocks, b: Blocks) -> tuple[float, float, float, float, np.ndarray]:
     """(plain, bias, variance, degrees of freedom, spectrum) by leaving out each block of either sample."""
     first, second = a.mean_and_covariance(), b.mean_and_covariance()
     root1, root2 = root(first[1]), root(second[1])
@@ -87,10 +103,17 @@ def _narrow(a: Moments, b: Moments) -> tuple[float, float, float, float, np.ndar
     return plain, 2 * plain - value_a - value_b, var_a + var_b, dof, s
 
 
-def _degenerate_variance(s: np.ndarray, size: float) -> float:
-    """Variance of FD's second-order part for Gaussians that agree, spectrum s of (S1 S2)^(1/2), size = 1/n + 1/m."""
-    harmonic = sum(np.sum((s_i * s / np.maximum(s_i + s, 1e-300)) ** 2) for s_i in s)
-    return float(size**2 * (harmonic + 2.25 * np.sum(s**2)))
+def degenerate_variance(s: np.ndarray, size: float, between: np.ndarray | None = None) -> float:
+    """Variance of FD's second-order part |h|^2 + 1/2 sum_ij F_ij^2 / (s_i + s_j) for Gaussians that agree.
+
+    h, F: differences of the means and covariances, with variances size (s_i - b_i) and size (s_i s_j - b_i b_j) (twice
+    that for i = j), size = 1/n + 1/m. s (d,): spectrum of (S1 S2)^(1/2); b (d,): the part of it that does not vary,
+    between the groups of a stratified sample.
+    """
+    b = np.zeros_like(s) if between is None else between
+    rows = (((s_i * s - b_i * b) / np.maximum(s_i + s, 1e-300)) ** 2 for s_i, b_i in zip(s, b, strict=True))
+    diagonal = ((s**2 - b**2) / np.maximum(2 * s, 1e-300)) ** 2
+    return float(size**2 * (sum(row.sum() for row in rows) + diagonal.sum() + 2 * np.sum((s - b) ** 2)))
 
 
 def _with_root(
@@ -107,13 +130,18 @@ def rows_worth(n: int, weights: np.ndarray | None) -> int:
     return n if weights is None else round(effective_sample_size(weights))
 
 
+def least_rows(d: int) -> int:
+    """Rows that FD of d features needs: d; beyond the jackknife's width 2 d, since near d intervals covered 8-17%."""
+    return d if d <= WIDE else 2 * d
+
+
 def _enough(features: np.ndarray, weights: np.ndarray | None, name: str) -> None:
     (n, d), worth = features.shape, rows_worth(len(features), weights)
     rows = f"{name}: found {n} rows of width {d}" + ("" if weights is None else f", by their weights worth {worth}")
     if worth < 4:
         raise ValueError(f"{rows}, wanted at least 4 for an interval")
-    if worth < d:
+    if worth < least_rows(d):
         raise ValueError(
-            f"{rows}, wanted at least {d} rows: below that FD's bias cannot be removed; use "
+            f"{rows}, wanted at least {least_rows(d)} rows: below that FD's bias cannot be removed; use "
             "kd, which is unbiased at every n"
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from retouch.metrics.checks import as_counts
+from retouch.metrics.checks import as_counts, unmasked
 from retouch.metrics.estimate import Estimate, percentiles, wilson, z_value
 
 
@@ -165,7 +165,7 @@ def _row_draws(table: np.ndarray, draws: int, rng: np.random.Generator) -> np.nd
 
 
 def _confusion(confusion: np.ndarray, classes: int) -> np.ndarray:
-    table = np.asarray(confusion, dtype=np.float64)
+    table = unmasked(confusion, "confusion").astype(np.float64)
     if table.shape != (classes, classes):
         raise ValueError(
             f"confusion: found shape {table.shape}, wanted ({classes}, {classes}): rows truth, columns assigned"
@@ -184,7 +184,7 @@ def _confusion(confusion: np.ndarray, classes: int) -> np.ndarray:
 
 def _counts(judged: np.ndarray, confusion: np.ndarray | None, classes: int | None = None) -> np.ndarray:
     """Counts per class, from counts (length = classes) or from labels (any other length)."""
-    judged = np.asarray(judged)
+    judged = unmasked(judged, "judged")
     classes = classes or (len(np.asarray(confusion)) if confusion is not None else len(judged))
     if judged.ndim == 1 and len(judged) == classes:
         return as_counts(judged, "judged")

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from retouch.metrics.checks import unmasked
 from retouch.metrics.estimate import Estimate, over_images
 
 
@@ -14,7 +15,7 @@ def quantiles(nll: np.ndarray, mu_sigma: tuple[float, float]) -> np.ndarray:
     mu, sigma = float(mu_sigma[0]), float(mu_sigma[1])
     if not (np.isfinite(mu) and np.isfinite(sigma) and sigma > 0):
         raise ValueError(f"mu_sigma: found ({mu}, {sigma}), wanted a finite mean and a positive standard deviation")
-    return ndtr((mu - np.asarray(nll, dtype=np.float64)) / sigma)
+    return ndtr((mu - unmasked(nll, "nll").astype(np.float64)) / sigma)
 
 
 def quantile_drop(
@@ -40,7 +41,7 @@ def quantile_drop(
 
 
 def _mean_nll(nll: np.ndarray, name: str) -> np.ndarray:
-    nll = np.asarray(nll, dtype=np.float64)
+    nll = unmasked(nll, name).astype(np.float64)
     if nll.ndim not in (1, 2) or nll.size == 0:
         raise ValueError(f"{name}: found shape {nll.shape}, wanted (images,) or (noise draws, images)")
     if not np.isfinite(nll).all():

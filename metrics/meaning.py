@@ -101,6 +101,16 @@ MEANING: dict[str, Meaning] = {
         "images than the features are wide there is no value.",
         "defined by this suite",
     ),
+    "stratified_fd": Meaning(
+        "Stratified Fréchet distance",
+        "Fréchet distance of two samples whose groups are both weighted to the same mix, with an interval that knows "
+        "of the weights: they are computed anew for every block that is left out.",
+        "down",
+        "from 0 (freed of bias it may dip just below), in squared units of the features",
+        "Groups are as a judge sorts them, and a group of few images has a large weight. It sees means and covariances "
+        "only.",
+        "Holt and Smith 1979; Heusel et al. 2017",
+    ),
     "kd": Meaning(
         "Kernel distance (KD, KID)",
         "How easily a smooth test tells generated from real features. Unbiased at every sample size, so it is the one "
@@ -143,6 +153,28 @@ MEANING: dict[str, Meaning] = {
         "0 to 1; about 0.97 for a perfect generator with k = 5",
         "With many more generated than real images it goes to 1 for any generator.",
         "Naeem et al. 2020",
+    ),
+    "copied": Meaning(
+        "Copied",
+        "Share of samples nearer to a training image than 98% of held-out images are, minus the share of the base's "
+        "samples that are: 0 for a generator that copies as little as its base, near 1 for replayed training images. "
+        "Distance: root mean square difference of the pixels, or of an encoder's features.",
+        "towards 0",
+        "-1 to 1",
+        "Pixels show replayed, noisy and slightly blended images. Copies that are flipped, moved, recoloured or "
+        "blended half and half need an encoder that looks through such changes, or training images changed alike.",
+        "defined by this suite; compare Alaa et al. 2022, Meehan et al. 2020",
+    ),
+    "joined_quality": Meaning(
+        "Joined quality",
+        "The ratios of Fréchet distance, precision, recall and coverage to the base's own in one number, their power "
+        "mean of order -4: 1 for the base itself, never more than 1.42 times the smallest ratio, so that it is near 0 "
+        "when any of them is. The part that binds is named.",
+        "up",
+        "from 0, not bounded by 1",
+        "A ratio to a poor base is easily above 1; the base's own place between noise and real images stands beside "
+        "it. Noise of 5% in each part lowers it by 0.005 on average.",
+        "defined by this suite",
     ),
     "vendi": Meaning(
         "Vendi score",

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from retouch.metrics.checks import as_distribution
+from retouch.metrics.checks import as_distribution, unmasked
 from retouch.metrics.estimate import Estimate, score_interval, z_value
 from retouch.metrics.judged_shares import Shares, shares
 
@@ -36,8 +36,8 @@ def total_variation(
 ) -> Estimate:
     """Half the L1 distance between two mixes, in [0, 1].
 
-    Each mix: counts (C,), shares that sum to 1 (taken as exactly known), or `Shares`. `drop`: categories to leave out
-    on both sides before comparing (the redacted ones).
+    Each mix: counts (C,), floats that sum to 1 (shares, taken as exactly known), or `Shares`. `drop`: categories to
+    leave out on both sides before comparing (the redacted ones).
     """
     a, b = _mix(mix_a, confusion, seed), _mix(mix_b, confusion, seed + 1)
     if len(a) != len(b):
@@ -102,8 +102,8 @@ def _interval(value: float, draws: np.ndarray, noise: np.ndarray, level: float) 
 def _mix(judged: Mix, confusion: np.ndarray | None, seed: int) -> Shares:
     if isinstance(judged, Shares):
         return judged
-    values = np.asarray(judged, dtype=np.float64)
-    if values.ndim == 1 and len(values) > 1 and abs(values.sum() - 1) < 1e-6 and np.any(values != np.round(values)):
+    values = unmasked(judged, "mix")
+    if np.issubdtype(values.dtype, np.floating) and values.ndim == 1 and abs(values.sum() - 1) < 1e-6:
         known = as_distribution(values, "mix", len(values))
         return Shares([Estimate(float(v), float(v), float(v), 0) for v in known], known[None], 0)
     return shares(judged, confusion, seed=seed)

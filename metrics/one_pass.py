@@ -22,7 +22,7 @@ def suite(
     """ "fd", "kd", "precision", "recall", "density", "coverage", "vendi", "vendi_0.5", "vendi_2", "vendi_inf".
 
     generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept). With fewer
-    than d rows on either side FD has no honest value: "fd" is then missing, and "kd" is there.
+    than d rows on either side, 2 d beyond 512 features, FD has no honest value: "fd" is missing, and "kd" is there.
     """
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     y = reference.features
@@ -33,7 +33,7 @@ def suite(
     cross = cross_pass(a, b, reference.centre, x_own.radii2, y_own.radii2)
     result = {"kd": kernel.from_rows(generated, x_own, y, y_own, cross, level)}
     result |= neighbours.from_passes(x_own, y_own, cross, k, level)
-    if min(len(generated), frechet.rows_worth(len(y), reference.weights)) >= generated.shape[1]:
+    if min(len(generated), frechet.rows_worth(len(y), reference.weights)) >= frechet.least_rows(y.shape[1]):
         fd = frechet.from_moments(moments(generated), reference.moments, generated, reference, level=level)
         result = {"fd": fd} | result
     vendis = vendi_score.vendis(generated, orders, level=level)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retouch.metrics.checks import unmasked
 from retouch.metrics.estimate import Estimate, percentiles, t_value, z_value
 
 DRAWS = 2000
@@ -166,7 +167,7 @@ def _dof(scores: np.ndarray) -> int:
 
 
 def _scores(scores: np.ndarray, name: str) -> np.ndarray:
-    scores = np.asarray(scores, dtype=np.float64)
+    scores = unmasked(scores, name).astype(np.float64)
     scores = scores[:, None] if scores.ndim == 1 else scores
     if scores.ndim != 2 or scores.size == 0:
         raise ValueError(f"{name}: found shape {scores.shape}, wanted (instances, seeds)")

@@ -20,7 +20,7 @@ BAND = 100  # rows of a d x d matrix worked on at a time: they stay in the cache
 def vendi(
     features: np.ndarray, order: float = 1, weights: np.ndarray | None = None, *, level: float = 0.95
 ) -> Estimate:
-    """Vendi score of (n, d) features, in [1, min(n, d)]; order 1 is the usual one, small orders stress the rare."""
+    """Vendi score of (n, d) features, in [1, d]; order 1 is the usual one, small orders stress the rare."""
     return vendis(features, (order,), weights, level=level)[order]
 
 
@@ -35,11 +35,12 @@ def vendis(
     for order in orders:
         if not order > 0:
             raise ValueError(f"order: found {order}, wanted a number above 0 (infinity is allowed)")
-    x = _narrow(as_features(features, "features"))
+    features = as_features(features, "features")
+    x = _narrow(features)
     p = as_weights(weights, len(x))
     parts = _wide(x, p, orders) if x.shape[1] > WIDE else _jackknifed(normalised(x), p, orders)
     return {
-        order: _estimate(*part, n=len(x), most=x.shape[1], level=level)
+        order: _estimate(*part, n=len(x), most=features.shape[1], level=level)
         for order, part in zip(orders, parts, strict=True)
     }
 
@@ -98,9 +99,9 @@ def _narrow(x: np.ndarray) -> np.ndarray:
     """Features with the same inner products in n columns, where there are fewer rows than columns."""
     if len(x) >= x.shape[1]:
         return x
-    x = normalised(x)
-    values, vectors = eigh((x @ x.T).astype(np.float64))
-    return (vectors * np.sqrt(np.maximum(values, 0))).astype(x.dtype)
+    x = normalised(x.astype(np.float64))  # small orders read small eigenvalues, which float32 products drown
+    values, vectors = eigh(x @ x.T)
+    return vectors * np.sqrt(np.maximum(values, 0))
 
 
 def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple[float, float, float, float]]:
@@ -186,6 +187,8 @@ def _bend(values: np.ndarray, order: float, rows: slice) -> np.ndarray:
 def _estimate(plain: float, value: float, variance: float, dof: float, n: int, most: int, level: float) -> Estimate:
     half = np.sqrt(variance) * (z_value(level) if np.isinf(dof) else t_value(dof, level))
     score, low, high = (float(v) for v in np.clip(np.exp([value, value - half, value + half]), 1, most))
+    if low == most:  # too few images for the correction: all of it is beyond what there can be
+        low = min(low, float(np.exp(plain)))
     return Estimate(
         score,
         low,

@@ -3,15 +3,19 @@
 Symbols. a: one centre for both sets; u_i = x_i - a; and of each pair or point
 
 (1)  t_ij = u_i.u_j / d                         products in float32, accurate about the centre
-(2)  h_i = |u_i|^2 / 2d,  c_i = 1/2 + (u_i.a + |a|^2 / 2) / d             float64
+(2)  h_i = |u_i|^2 / 2d,  e_i = u_i.a / d       float64
 (3)  |x_i - x_j|^2 = 2d (h_i + h_j - t_ij)      squared distance
-(4)  x_i.x_j / d + 1 = t_ij + c_i + c_j         base of the kernel
-(5)  sum_j (t_ij + c_i + c_j)^3 = sum_j t_ij^3 + 3 (c_i sum_j t_ij^2 + sum_j t_ij^2 c_j) + r_i   (polynomial kernel)
-(6)  r_i = 3 (c_i^2 u_i.P_0 + 2 c_i u_i.P_1 + u_i.P_2) + sum_j (c_i + c_j)^3,  P_p = sum_j u_j c_j^p / d
+(4)  x_i.x_j / d + 1 = b_ij + o,  b_ij = t_ij + e_i + e_j,  o = |a|^2 / d + 1        base of the kernel
+(5)  (b + o)^3 - o^3 = b^3 + 3 o b^2 + 3 o^2 b                                        the kernel, less a constant
+(6)  sum_j b_ij   = u_i.P_0 + sum_j (e_i + e_j),                                      P_p = sum_j u_j e_j^p / d
+(7)  sum_j b_ij^2 = sum_j t_ij^2 + 2 (e_i u_i.P_0 + u_i.P_1) + sum_j (e_i + e_j)^2
+(8)  sum_j b_ij^3 = sum_j t_ij^3 + 3 (e_i sum_j t_ij^2 + sum_j t_ij^2 e_j)
+                    + 3 (e_i^2 u_i.P_0 + 2 e_i u_i.P_1 + u_i.P_2) + sum_j (e_i + e_j)^3
 
-Tiles of t are computed once, and each metric takes its share of every tile. Of the kernel's sums (5) only the powers
-t^2 and t^3 come from tiles; r is float64 in closed form, so that a large c does not drown the difference of three
-means that kernel distance is. Of the distances (3), float32 finds the candidates and float64 decides.
+Tiles of t are computed once, and each metric takes its share of every tile. Of the kernel's sums only the powers t^2
+and t^3 come from tiles; all else is float64 in closed form. Kernel distance is a difference of means of (5) in which
+o^3 cancels; to leave it out spares the difference from drowning where features have a large offset. Of the distances
+(3), float32 finds the candidates and float64 decides.
 The tie rule: a point on the surface of a ball is inside (<=, as in Kynkäänniemi et al. 2019 and torch-fidelity; prdc
 has <).
 """
@@ -40,7 +44,7 @@ class Own:
 
     radii2: np.ndarray  # (n, 2) squared distances to the k-th and the (k+1)-th nearest other point, float64
     nearest: np.ndarray  # (n, k) row numbers of the k nearest others
-    kernel: np.ndarray  # (n,) mean kernel value to the n - 1 others
+    kernel: np.ndarray  # (n,) mean kernel value to the n - 1 others, less o^3
 
     @property
     def hubs(self) -> float:
@@ -52,8 +56,8 @@ class Own:
 class Cross:
     """What n generated and m reference points are to one another."""
 
-    kernel_x: np.ndarray  # (n,) mean kernel value to the reference
-    kernel_y: np.ndarray  # (m,) mean kernel value to the generated
+    kernel_x: np.ndarray  # (n,) mean kernel value to the reference, less o^3
+    kernel_y: np.ndarray  # (m,) mean kernel value to the generated, less o^3
     forth: Covering  # generated points in reference balls
     back: Covering  # reference points in generated balls
 
@@ -64,13 +68,14 @@ class Side:
     def __init__(self, points: np.ndarray, centre: np.ndarray, device: str) -> None:
         self.points, self.centre, self.device = points, centre, device
         self.n, self.d = points.shape
-        shift, scale = float(centre @ centre), 1 / self.d
-        self.half, self.level = np.empty(self.n), np.empty(self.n)  # h and c of (2)
+        scale = 1 / self.d
+        self.offset = float(centre @ centre) * scale + 1  # o of (4)
+        self.half, self.level = np.empty(self.n), np.empty(self.n)  # h and e of (2)
         self.powers = np.zeros((self.d, 3))  # P_0, P_1, P_2 of (6)
         for rows in self.slices():
             u = points[rows] - centre
             self.half[rows] = np.einsum("ij,ij->i", u, u) * scale / 2
-            self.level[rows] = 0.5 + (u @ centre + shift / 2) * scale
+            self.level[rows] = u @ centre * scale
             self.powers += u.T @ np.vander(self.level[rows], 3, increasing=True) * scale
 
     @staticmethod
@@ -90,18 +95,21 @@ class Side:
         u = u - torch.from_numpy(self.centre.astype(self.points.dtype)).to(self.device)
         return u.mul_(self.d**-0.5)
 
-    def known_part(self, other: Side) -> np.ndarray:
-        """r of (6) over all points of the other side, float64 (n,): sum_j 3 t_ij (c_i + c_j)^2 + (c_i + c_j)^3."""
-        c, sums = self.level, [np.sum(other.level**p) for p in range(4)]
-        up = np.concatenate(
-            [(self.points[rows] - self.centre) @ other.powers for rows in self.slices()]
-        )  # u_i.P (n, 3)
-        linear = 3 * (c * c * up[:, 0] + 2 * c * up[:, 1] + up[:, 2])
-        return linear + c**3 * sums[0] + 3 * c * c * sums[1] + 3 * c * sums[2] + sums[3]
+    def closed_sums(self, other: Side) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The parts of (6), (7) and (8) that need no tiles, over all points of the other side, each float64 (n,)."""
+        e, n = self.level, other.n
+        first, second, third = (np.sum(other.level**power) for power in (1, 2, 3))
+        up = np.concatenate([(self.points[rows] - self.centre) @ other.powers for rows in self.slices()])  # (n, 3)
+        linear = up[:, 0] + n * e + first
+        square = 2 * (e * up[:, 0] + up[:, 1]) + n * e**2 + 2 * e * first + second
+        cube = (
+            3 * (e**2 * up[:, 0] + 2 * e * up[:, 1] + up[:, 2]) + n * e**3 + 3 * e**2 * first + 3 * e * second + third
+        )
+        return linear, square, cube
 
 
 class KernelSums:
-    """Row sums of t^2, t^2 c_j and t^3, added up over the tiles."""
+    """Row sums of t^2, t^2 e_j and t^3, added up over the tiles."""
 
     def __init__(self, side: Side) -> None:
         self.side, self.total = side, np.zeros((side.n, 3))
@@ -115,13 +123,18 @@ class KernelSums:
         self.total[rows] += torch.stack(sums, 1).cpu().numpy()
 
     def means(self, other: Side, own: bool) -> np.ndarray:
-        """Mean kernel value of each point to the other side's points; `own`: to all points but itself."""
-        c = self.side.level
-        total = self.side.known_part(other) + 3 * (c * self.total[:, 0] + self.total[:, 1]) + self.total[:, 2]  # (5)
+        """Mean of (5) of each point with the other side's points; `own`: with all points but itself."""
+        e, o, (square, weighted, cube) = self.side.level, self.side.offset, self.total.T
+        b1, b2, b3 = self.side.closed_sums(other)
+        b2 = b2 + square
+        b3 = b3 + 3 * (e * square + weighted) + cube
         if not own:
-            return total / other.n
+            return (b3 + 3 * o * b2 + 3 * o**2 * b1) / other.n
         t = 2 * self.side.half  # t_ii; the tiles have no square and cube of it
-        return (total - 3 * t * (2 * c) ** 2 - (2 * c) ** 3) / (other.n - 1)
+        b1 = b1 - (t + 2 * e)
+        b2 = b2 - (4 * e * t + 4 * e**2)
+        b3 = b3 - (12 * e**2 * t + 8 * e**3)
+        return (b3 + 3 * o * b2 + 3 * o**2 * b1) / (other.n - 1)
 
 
 def own_pass(points: np.ndarray | Side, centre: np.ndarray, k: int, name: str, device: str = "cpu") -> Own:

@@ -84,6 +84,32 @@ def feature_case(name: str, n: int, d: int, shift: float) -> Case:
     return Case(f"{name}, n={n}, d={d}", draw, truth)
 
 
+def stratified_case(shift: float, n: int = 1000, m: int = 500, d: int = 16, groups: int = 10) -> Case:
+    """Groups far apart, uneven among n generated images and even by design among m of reference, both weighted evenly.
+
+    Beside it FD with the weights of the generated groups taken for fixed and the reference for independent draws.
+    """
+    rng = np.random.default_rng(1)
+    means, spread = 2 * rng.normal(size=(groups, d)), np.linspace(1.2, 0.3, d)
+    noise = (rng.gamma(2, 1, (groups, 4000, d)) - 2) / 2**0.5 * np.linspace(0.5, 1.4, groups)[:, None, None]
+    atoms = means[:, None] + spread * noise
+    moved, shares, even = (
+        atoms + shift * np.linspace(1, 0, d),
+        np.linspace(0.2, 0.02, groups),
+        np.full(groups, 1 / groups),
+    )
+
+    def draw(rng: np.random.Generator) -> dict[str, Estimate]:
+        labels, known = rng.choice(groups, n, p=shares / shares.sum()), np.repeat(np.arange(groups), m // groups)
+        x, y = moved[labels, rng.integers(0, 4000, n)], atoms[known, rng.integers(0, 4000, len(known))]
+        weights = 1 / np.bincount(labels, minlength=groups)[labels]
+        fixed = metrics.fd(x, y, weights)
+        return {"stratified fd": metrics.stratified_fd(x, labels, y, known, even), "fd at fixed weights": fixed}
+
+    truth = _fd_truth(moved.reshape(-1, d), atoms.reshape(-1, d))
+    return Case(f"{groups} groups, shift {shift:g}", draw, {"stratified fd": truth, "fd at fixed weights": truth})
+
+
 def vendi_case(n: int, d: int) -> Case:
     """Vendi scores of all orders, against those of the whole population."""
     from retouch.metrics.vendi_score import vendis

@@ -143,3 +143,58 @@ def test_any_counts_give_ordered_shares(counts, right):
         assert 0 <= e.low <= e.value <= e.high <= 1
     estimate = metrics.fairness_discrepancy(counts, judge, np.full(len(counts), 1 / len(counts)))
     assert 0 <= estimate.low <= estimate.value <= estimate.high and estimate.floor > 0
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda level: metrics.fd(GOOD, GOOD + 1, level=level),
+        lambda level: metrics.stratified_fd(GOOD, np.arange(60) % 2, GOOD, np.arange(60) % 2, [0.5, 0.5], level=level),
+        lambda level: metrics.kd(GOOD, GOOD, level=level),
+        lambda level: metrics.vendi(GOOD, level=level),
+        lambda level: metrics.prdc(GOOD, GOOD, level=level),
+        lambda level: metrics.shares([3, 4, 5], np.eye(3) * 9, level=level),
+        lambda level: metrics.quantile_drop([1.0, 2], [2.0, 3], (0, 1), (0, 1), level=level),
+        lambda level: metrics.aggregate(np.ones((2, 3)), level=level),
+        lambda level: metrics.copied_share(np.ones(9), np.ones(99), level=level),
+    ],
+)
+def test_a_level_in_percent_is_an_error(call):
+    with pytest.raises(ValueError, match="level: found 95, wanted a number between 0 and 1"):
+        call(95)
+
+
+MASKED = np.ma.masked_greater(GOOD, 2.0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: metrics.fd(MASKED, GOOD),
+        lambda: metrics.kd(GOOD, MASKED),
+        lambda: metrics.vendi(MASKED),
+        lambda: metrics.vendi(GOOD, 1, np.ma.masked_less(np.ones(60), 2)),
+        lambda: metrics.share(np.ma.masked_equal([3, 4], 3)),
+        lambda: metrics.share([3, 4], np.ma.masked_equal([[3, 4], [1, 9]], 3)),
+        lambda: metrics.aggregate(np.ma.masked_equal([[3.0, 4], [5, 6]], 3)),
+        lambda: metrics.quantile_drop(np.ma.masked_equal([3.0, 4], 3), [3, 4], (0, 1), (0, 1)),
+        lambda: metrics.total_variation(np.ma.masked_equal([0.5, 0.5], 0.5), [1, 2]),
+        lambda: as_images(np.ma.masked_equal(np.zeros((2, 3, 4, 4), np.uint8), 0)),
+    ],
+)
+def test_masked_values_are_an_error(call):
+    with pytest.raises(ValueError, match=r"found \d+ masked values, wanted none"):
+        call()
+
+
+def test_an_array_that_masks_nothing_is_fine():
+    assert metrics.fd(np.ma.array(GOOD), GOOD) == metrics.fd(GOOD, GOOD)
+
+
+def test_wide_features_ask_for_twice_their_number_of_rows():
+    """FD of n near d features covered 8 to 17% beyond 512 of them."""
+    x, y = np.random.default_rng(0).normal(size=(2, 1100, 520))
+    with pytest.raises(ValueError, match="generated: found 1039 rows of width 520, wanted at least 1040 rows"):
+        metrics.fd(x[:1039], y)
+    assert metrics.fd(x[:1040], y).n == 1040
+    assert "fd" not in metrics.suite(x[:600], y) and "kd" in metrics.suite(x[:600], y)

@@ -120,6 +120,14 @@ def test_total_variation_without_the_redacted_category():
     assert metrics.total_variation(base, base).value < 0.005
 
 
+def test_a_known_mix_of_one_category_is_no_count():
+    """Floats that sum to 1 are shares, also where all are whole; [1, 0] counts one image."""
+    known = metrics.total_variation([1.0, 0.0], [1.0, 0.0])
+    assert (known.value, known.low, known.high, known.floor) == (0, 0, 0, 0)
+    assert metrics.total_variation([1.0, 0.0], [0.0, 1.0]).low == 1
+    assert metrics.total_variation([1, 0], [0, 1]).low < 0.9
+
+
 def test_functions_of_shares_take_shares():
     counts, judge = [500, 300, 200], np.eye(3) * 96 + 1
     estimates = metrics.shares(counts, judge)

@@ -61,7 +61,7 @@ def test_plain_fd_is_the_peers(kind, n, d):
 
 
 @pytest.mark.parametrize("kind", ("normal", "relu", "clusters"))
-@pytest.mark.parametrize(("n", "d"), [(700, 64), (900, 600)])
+@pytest.mark.parametrize(("n", "d"), [(700, 64), (1250, 600)])
 def test_plain_fd_on_float32(kind, n, d):
     x, y = pair(kind, n, d, np.float32)
     ours = metrics.fd(x, y).plain
@@ -90,6 +90,27 @@ def test_kd_is_brute_force(kind, dtype):
     exact = brute_kd(x.astype(np.float64), y.astype(np.float64))
     scale = np.abs(kernel(x.astype(np.float64), x.astype(np.float64))).mean() if kind == "offset" else 1
     assert metrics.kd(x, y).value == pytest.approx(exact, rel=5e-6, abs=1e-12 * scale)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e5, 1e8])
+def test_kd_at_any_offset(offset):
+    """Against the kernel less its constant in extended precision; at 1e8 float64 alone gave -6e32 for -7e29."""
+    x, y = np.random.default_rng(0).normal(size=(2, 300, 6))
+    long = [(p + offset).astype(np.longdouble) for p in (x, y)]
+    centre = long[1].mean(0)
+    u, v = (p - centre for p in long)
+    o = centre @ centre / 6 + 1
+
+    def less_constant(p: np.ndarray, q: np.ndarray) -> np.ndarray:
+        b = (p @ q.T + (p @ centre)[:, None] + q @ centre) / 6
+        return b**3 + 3 * o * b**2 + 3 * o**2 * b
+
+    own = [(k.sum() - np.trace(k)) / (300 * 299) for k in (less_constant(u, u), less_constant(v, v))]
+    estimate = metrics.kd(x + offset, y + offset)
+    assert estimate.value == pytest.approx(
+        float(own[0] + own[1] - 2 * less_constant(u, v).mean()), rel=1e-5, abs=1e-6 * estimate.se
+    )
+    assert estimate.low < estimate.value < estimate.high
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -193,6 +214,12 @@ def test_vendi_is_vendi_score(kind, order, name):
 def test_vendi_with_fewer_images_than_features():
     x, _ = pair("normal", 40, 300)
     assert metrics.vendi(x).plain == pytest.approx(peer_vendi.score_dual(x), rel=1e-8)
+
+
+def test_small_orders_with_few_images_in_float32():
+    x = np.random.default_rng(0).normal(size=(200, 600)) * np.geomspace(1, 1e-3, 600)
+    x = x.astype(np.float32)
+    assert metrics.vendi(x, 0.5).plain == pytest.approx(peer_vendi.score_dual(x.astype(np.float64), q=0.5), rel=1e-6)
 
 
 def test_score_x_ignores_the_order_and_ours_does_not():

@@ -110,6 +110,12 @@ def test_closed_form_agrees_with_the_jackknife(monkeypatch):
         assert closed[order].se == pytest.approx(blocks[order].se, rel=0.5)
 
 
+def test_too_few_images_keep_an_interval():
+    """Where the whole correction lies beyond the width, the interval reaches down to the plain score."""
+    estimate = metrics.vendi(np.random.default_rng(0).normal(size=(40, 40)), 0.5)
+    assert estimate.value == estimate.high == 40 and estimate.low == estimate.plain < 30
+
+
 def test_scale_does_not_matter_and_never_beyond_the_width():
     x = np.random.default_rng(0).normal(size=(400, 6))
     assert metrics.vendi(x * 1000).value == pytest.approx(metrics.vendi(x).value, rel=1e-9)
