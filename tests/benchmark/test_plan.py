@@ -52,8 +52,8 @@ def test_the_methods_hash_covers_its_data_and_what_it_imports_but_not_its_texts(
     assert len({first, second, hashed()}) == 3
     (mine / "method.py").write_text(TRAINS + "\n")
     plain = hashed()
-    (mine / "method.py").write_text("from retouch.methods.wanted import continue_training\n" + TRAINS)
-    assert {file.stem for file in method._imports(mine / "method.py")} >= {"method", "wanted"} and hashed() != plain
+    (mine / "method.py").write_text("from retouch.methods.training import continue_training\n" + TRAINS)
+    assert {file.stem for file in method._imports(mine / "method.py")} >= {"method", "training"} and hashed() != plain
     (mine / "method.py").write_text("def edit(:\n")
     assert hashed() != plain  # the run says what is wrong with it
 
