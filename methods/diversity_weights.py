@@ -13,7 +13,8 @@ Deviations
 - `edit` continues the training of a base, since that is what this benchmark asks; `from_scratch` is the paper's form.
 - Flows, GANs and diffusion models train with their own losses; the paper trains WGAN-GPs.
 - Embedding: the guide's features where the task reveals it, raw pixels otherwise. The guide was trained with labels, so
-  they reach p through its angles, though p never sees one; raw pixels are free of that.
+  they reach p through its angles, though p never sees one; raw pixels and an encoder that is trained on the images
+  alone are free of that.
 - The spectrum of K_p is read off phi^T diag(p) phi (D, D), which has the same non-zero eigenvalues: exact, and far
   smaller. The released code takes the logarithm of K, which restricts it to positive similarities; here they may be
   negative, as they are between a guide's features.
@@ -35,29 +36,47 @@ from torch.nn import functional as F
 from retouch import metrics
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.base import Generator
+from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.task import Task
+from retouch.methods.contrastive import train_encoder
 from retouch.methods.training import continue_training
 
 STEPS, STEP_SIZE, DECAY, DECAY_EVERY = 100, 0.1, 0.99, 5  # of w's Adam, as released
 HEAVIEST = 10  # images of largest weight, named in the log
+EMBEDDINGS = ("auto", "guide", "pixels", "self_supervised")
+ENCODER = 0.2  # of the budget's training steps, for a self-supervised encoder
 NEGLIGIBLE = 1e-12  # eigenvalues below this count as 0
 WIDEST = 4096  # rows of a matrix whose eigenvalues can be computed 100 times within minutes
 
 
-def embed(task: Task, embedding: str) -> Tensor:
-    """phi (n, D), float64, rows of length 1, of task.retain."""
-    if embedding not in ("auto", "guide", "pixels"):
-        raise ValueError(f"embedding must be auto, guide or pixels, not {embedding!r}")
+def embed(task: Task, embedding: str, budget: Budget) -> Tensor:
+    """phi (n, D), float64, rows of length 1, of task.retain; the budget pays for an encoder that is trained."""
+    if embedding not in EMBEDDINGS:
+        raise ValueError(f"embedding must be one of {', '.join(EMBEDDINGS)}, not {embedding!r}")
     if len(task.retain) < 2:
         raise ValueError(f"diversity is a matter of at least 2 training images; the task has {len(task.retain)}")
-    by_guide = embedding == "guide" or (embedding == "auto" and hasattr(task, "guide"))
-    features = (task.guide.features(task.retain) if by_guide else task.retain.flatten(1)).double()
+    if embedding == "auto":
+        embedding = "guide" if hasattr(task, "guide") else "pixels"
+    if embedding == "self_supervised":
+        features = encode(task, budget).double()
+    else:
+        features = (task.guide.features(task.retain) if embedding == "guide" else task.retain.flatten(1)).double()
     if min(features.shape) > WIDEST:
         raise ValueError(f"{len(features)} images of {features.shape[1]} values take hours: embed with the guide")
     (empty,) = torch.nonzero(features.norm(dim=1) == 0, as_tuple=True)
     if len(empty):
         raise ValueError(f"image {int(empty[0])} has no direction in the embedding, all of it is 0: choose another one")
     return F.normalize(features)
+
+
+@torch.no_grad()
+def encode(task: Task, budget: Budget) -> Tensor:
+    """Features (n, 64), without their mean, by an encoder that is trained on task.retain alone."""
+    with torch.enable_grad():
+        steps = max(1, round(ENCODER * budget.train_steps))
+        trunk = train_encoder(task.retain, budget, steps, task.rng, task.device)
+    features = torch.cat([trunk(to_float(part.to(task.device))).cpu() for part in task.retain.split(500)])
+    return features - features.mean(0)
 
 
 def vendi_score(phi: Tensor, p: Tensor) -> Tensor:
@@ -97,13 +116,13 @@ def certified_weights(phi: Tensor) -> Tensor:
     return torch.from_numpy(metrics.optimal_vendi_weights(phi.numpy(), tolerance=0.01).weights)
 
 
-def weigh(task: Task, b: float, optimiser: str, embedding: str) -> Tensor:
+def weigh(task: Task, budget: Budget, b: float, optimiser: str, embedding: str) -> Tensor:
     """p (n,) for task.retain, from similarity alone; logs what it amounts to."""
     if optimiser not in ("adam", "certified"):
         raise ValueError(f"optimiser must be adam (the paper's) or certified, not {optimiser!r}")
     if optimiser == "certified" and b != 1:
         raise ValueError(f"the certified optimum is that of diversity alone: set b = 1, not {b}")
-    phi = embed(task, embedding)
+    phi = embed(task, embedding, budget)
     p = diversity_weights(phi, b) if optimiser == "adam" else certified_weights(phi)
     n, heaviest = len(p), p.topk(min(HEAVIEST, len(p)))
     before, after = vendi_score(phi, torch.full_like(p, 1 / n)), vendi_score(phi, p)
@@ -122,10 +141,11 @@ def edit(
     Args:
         b: balance of the objective, in [0, 1]: 0 is entropy alone, so uniform sampling; 1 is diversity alone.
         optimiser: "adam", the paper's, or "certified", the proven optimum of diversity alone (b = 1).
-        embedding: "guide", "pixels", or "auto": the guide where it is revealed, else pixels.
+        embedding: "guide", "pixels", "self_supervised" (see `contrastive`; a fifth of the budget's training steps), or
+            "auto": the guide where it is revealed, else pixels.
         share: of the budget's training steps, in (0, 1]; lr: step size relative to the pre-training's, above 0.
     """
-    p = weigh(task, b, optimiser, embedding)
+    p = weigh(task, budget, b, optimiser, embedding)
     return continue_training(generator, task.retain, p, task, budget, share, lr)
 
 
@@ -140,6 +160,6 @@ def from_scratch(
     Args:
         b, optimiser, embedding, share, lr: as in `edit`.
     """
-    p = weigh(task, b, optimiser, embedding)
+    p = weigh(task, budget, b, optimiser, embedding)
     fresh = type(generator)(generator.config, generator.lr).to(generator.device)
     return continue_training(fresh, task.retain, p, task, budget, share, lr)

@@ -1,7 +1,8 @@
 """Gradient ascent: make the forgotten images unlikely by ascending the pre-training loss on them, nothing else.
 
-The plainest form of unlearning, and what Taming Normalizing Flows (arXiv 2211.16488) compares with. For families with
-a likelihood or a bound on it; a GAN has no loss on an image.
+The plainest form of unlearning, with nothing that holds the rest: the baseline of Taming Normalizing Flows, which has a
+remember term and a stop, is `forget_ascent`. For families with a likelihood or a bound on it; a GAN has no loss on an
+image.
 """
 
 import torch
