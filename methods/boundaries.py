@@ -37,13 +37,15 @@ class Boundaries:
         return z @ self.n.T + self.b
 
 
-def find_boundaries(generator: Generator, task: Task, directions: int) -> Boundaries:
-    """The boundary of each attribute of the task: one for two values, else the first `directions` principal ones."""
+def find_boundaries(
+    generator: Generator, task: Task, directions: int, attributes: list[str] | None = None
+) -> Boundaries:
+    """The boundary of each attribute (the target's): one for two values, else the first `directions` principal ones."""
     if directions < 1:
         raise ValueError(f"directions must be at least 1, not {directions}")
     z = generator.latent(PROBES, task.rng)
     images, axes = decode(generator, z), []
-    for attribute in names(task.target["attribute"]):
+    for attribute in attributes or names(task.target["attribute"]):
         values = task.guide.probs(images, attribute).argmax(1)
         if len(values.unique()) < 2:
             raise ValueError(f"the guide sees one value of {attribute!r} in {PROBES} samples: there is nothing to part")

@@ -22,11 +22,12 @@ from retouch.methods.boundaries import PERCENTILES, PROBES, Boundaries, Editor, 
 from retouch.methods.target import shares_or_even
 
 
-def walk(z: Tensor, values: Tensor, boundaries: Boundaries, low: Tensor, high: Tensor) -> Tensor:
-    """z' = z + alpha n: latents (N, Z) moved to the signed distances that values (N, k) stand for."""
-    alpha = low + values * (high - low) - boundaries.distance(z)
-    # for orthonormal normals the pseudo-inverse is their transpose; else moving along one would change other distances
-    return z + alpha @ torch.linalg.pinv(boundaries.n).T
+def walk(z: Tensor, values: Tensor, axes: Boundaries, low: Tensor, high: Tensor, steps: Tensor) -> Tensor:
+    """z' = z + alpha n: latents (N, Z) moved to the signed distances that values (N, k) stand for.
+
+    steps (k, Z): the move that adds 1 to the distance to each axis, and 0 to the others.
+    """
+    return z + (low + values * (high - low) - axes.distance(z)) @ steps
 
 
 def edit(
@@ -39,15 +40,21 @@ def edit(
         reach: half-width of the walk relative to the distances that sampled latents have, above 0.
         aim: choose the distribution of values that gives the target's shares by the guide (even ones if unstated).
     """
+    shares_or_even(task)  # refuses a target that the guide does not know
+    axes = find_boundaries(generator, task, directions)
+    # for orthonormal normals the pseudo-inverse is their transpose; else moving along one would change other distances
+    return walking_editor(generator, task, axes, torch.linalg.pinv(axes.n).T, reach, aim)
+
+
+def walking_editor(generator: Gan, task: Task, axes: Boundaries, steps: Tensor, reach: float, aim: bool) -> Editor:
+    """An editor that walks latents along `steps` (k, Z), see `walk`; reach and aim as in `edit`."""
     if reach <= 0:
         raise ValueError(f"reach must be positive, not {reach}")
-    shares_or_even(task)  # refuses a target that the guide does not know
-    boundaries = find_boundaries(generator, task, directions)
-    low, high = boundaries.distance(generator.latent(PROBES, task.rng)).quantile(Tensor(PERCENTILES), dim=0)
+    low, high = axes.distance(generator.latent(PROBES, task.rng)).quantile(Tensor(PERCENTILES), dim=0)
     low, high = (low + high) / 2 - reach * (high - low) / 2, (low + high) / 2 + reach * (high - low) / 2
     generator.module.eval()
-    draw = lambda z, values: generator.decode(walk(z, values, boundaries, low, high))  # noqa: E731
-    editor = Editor(generator, draw, len(boundaries.n))
+    draw = lambda z, values: generator.decode(walk(z, values, axes, low, high, steps))  # noqa: E731
+    editor = Editor(generator, draw, len(axes.n))
     if aim:
         editor.aim(task)
     return editor

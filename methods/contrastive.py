@@ -2,7 +2,7 @@
 
 SimCLR (Chen, Kornblith, Norouzi and Hinton, ICML 2020, arXiv 2002.05709): for a batch of N images, two random views of
 each, z their projections of length 1,
-    L = -mean_i log( exp(z_i.z_i' / tau) / sum_{j != i} exp(z_i.z_j / tau) )        over all 2N views, i' the other view.
+    L = -mean_i log( exp(z_i.z_i' / tau) / sum_{j != i} exp(z_i.z_j / tau) )    over all 2N views, i' the other one.
 Features are what the trunk makes of an image, before the projection.
 
 Deviations: a network of three layers and views that suit images of 8 to 64 pixels (shifts by up to an eighth, contrast
