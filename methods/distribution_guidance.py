@@ -22,13 +22,17 @@ Deviations from the paper
       2,000), and the default number of DDIM steps is the base's own (paper: 50): they multiply to the cost.
     - The submission's default T is 1 (paper: 8, a point of its own and the default of `edit`): the logits of a small h
       are small, and T = 8 makes q all but even whatever the batch holds.
-    - `scale` is our own, as h is: its effect depends on the size of h and on the predictors' weights.
+    - The released step is 1.5 beta_t^0.05 times the gradient within a window of timesteps, its scale an option for each
+      attribute that "needs to be tuned": `schedule` and `window`. Its effect depends on the size of h and of the
+      predictors' weights. `scale="auto"` is our variant that sets itself: the step's unit is |h| / |weights|, and
+      of SCALES the smallest is taken that comes within TIE of the best discrepancy of guided batches, by the guide.
     - Inversion takes the image for the least noisy level, where noise has a standard deviation of about 0.01.
     - Optimiser and epochs of the ADP are ours (Adam, 1e-3, 20).
-    - `inversion=False` is a variant of our own: h of images with fresh noise instead (see h_space for the reason).
+    - `source="noise"` and `source="sampling"` are variants of our own: h of images with fresh noise, or of the base's
+      own samples on their way (see h_space for the reason).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -37,10 +41,12 @@ from torch import Tensor
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.task import Task
-from retouch.methods.guidance import GuidanceSampler, Sampling
+from retouch.methods.guidance import GuidanceSampler, Sampling, marginals
 from retouch.methods.h_space import Head, Predictor, edit_h, learn
 
 LOSS_WEIGHT = 3.0  # the paper's 300, for each of its 100 images
+SCALES = 0.03, 0.1, 0.3, 1.0, 3.0  # relative steps among which the method chooses
+TRIAL, TIE = 100, 0.04  # images of each guided batch; discrepancies that its chance makes no different
 
 
 def chi_square(q: Tensor, p: Tensor) -> Tensor:
@@ -58,15 +64,20 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"chi_square": chi_squar
 
 @dataclass
 class Strength:
-    """How to guide: step size in h, at least 0; the softmax's T, above 0; a loss by name."""
+    """How to guide, see `edit`; `relative`: scale is in units of |h| / |weights of the predictor|."""
 
     scale: float
     temperature: float
     loss: str
+    window: Sequence[float] = (0, 1000)
+    schedule: bool = False
+    relative: bool = False
 
     def __post_init__(self) -> None:
         if self.scale < 0 or self.temperature <= 0:
             raise ValueError(f"scale must be at least 0 and temperature above 0, not {self.scale}, {self.temperature}")
+        if len(self.window) != 2 or self.window[0] > self.window[1]:
+            raise ValueError(f"window is the first and the last timestep of guidance, ascending, not {self.window}")
         if self.loss not in LOSSES:
             raise ValueError(f"no loss {self.loss!r}; there are {', '.join(LOSSES)}")
 
@@ -80,18 +91,32 @@ class DistributionGuidance(GuidanceSampler):
 
     def epsilon(self, x: Tensor, step: int, t: Tensor) -> Tensor:
         """The frozen UNet's, from the second step on with the moved h in the place of its own."""
-        with edit_h(self.generator, lambda h: self.move(h, step) if step else None):
+        first, last = self.strength.window
+        on = step > 0 and first <= t <= last
+        beta = self.generator.scheduler.betas[t].item()
+        factor = 1.5 * beta**0.05 if self.strength.schedule else 1.0
+        with edit_h(self.generator, lambda h: self.move(h, step, factor) if on else None):
             return self.generator.module(x, t).sample
 
-    def move(self, h: Tensor, step: int) -> Tensor:
-        """h - scale * grad_h(3 B L) for the h (B, C', H', W') of a batch."""
+    def move(self, h: Tensor, step: int, factor: float = 1.0) -> Tensor:
+        """h - factor * scale * grad_h(3 B L) for the h (B, C', H', W') of a batch."""
         loss = LOSSES[self.strength.loss]
         with torch.enable_grad():
             h = h.detach().requires_grad_()
-            losses = (loss(self.q(predictor, h, step), p) for predictor, p in self.heads.values())
+            losses = (self.unit(predictor, h, step) * loss(self.q(predictor, h, step), p)
+                      for predictor, p in self.heads.values())  # fmt: skip
             L = sum(losses, torch.zeros(()))
             (gradient,) = torch.autograd.grad(LOSS_WEIGHT * len(h) * L, h)
-        return h.detach() - self.strength.scale * gradient
+        return h.detach() - factor * self.strength.scale * gradient
+
+    def unit(self, predictor: Predictor, h: Tensor, step: int) -> float:
+        """The unit of the step: 1, or where it is relative |h| / |weights|, as the gradient is as long as these.
+
+        scale = 1 then moves h by its own length times what the loss asks for; |h| is a mean over the batch.
+        """
+        if not self.strength.relative:
+            return 1.0
+        return (h.detach().flatten(1).norm(dim=1).mean() / predictor.weight[step].norm()).item()
 
     def q(self, predictor: Predictor, h: Tensor, step: int) -> Tensor:
         """The distribution (K,) that the batch is heading for, by a predictor."""
@@ -99,21 +124,40 @@ class DistributionGuidance(GuidanceSampler):
 
 
 def edit(
-    generator: Diffusion, task: Task, budget: Budget, *, scale: float = 100.0, temperature: float = 8.0,
+    generator: Diffusion, task: Task, budget: Budget, *, scale: float | str = 100.0, temperature: float = 8.0,
     batch: int = 100, loss: str = "chi_square", steps: int | None = None, eta: float = 1.0, share: float = 0.5,
-    inversion: bool = True, joint: bool = False,
+    source: str = "inversion", joint: bool = False, window: Sequence[float] = (0, 1000), schedule: bool = False,
 ) -> DistributionGuidance:  # fmt: skip
     """Fit the predictors and wrap the base; its weights are not touched.
 
     Args:
-        scale: step size in h, at least 0; temperature: T, above 0.
+        scale: step size in h, at least 0, or "auto": the method chooses it. temperature: T, above 0.
         batch: images that share a distribution, at least 1; below some tens they cannot carry one.
         loss: "chi_square" or "kl".
         steps: DDIM steps, at least 2; None for the base's own number. eta: noise of the DDIM steps, in [0, 1].
         share: of the budget's training steps, in (0, 1], for collecting h.
-        inversion: True, the paper's, collects h along DDIM inversions; False from images with fresh noise.
+        source: of h: "inversion" of images, the paper's, images with fresh "noise", or the base's own "sampling".
         joint: guide all attributes by one predictor, over the combinations of their values.
+        window: first and last timestep, of 1,000, at which h is moved. schedule: the released factor 1.5 beta_t^0.05.
     """
-    strength, sampling = Strength(scale, temperature, loss), Sampling.of(generator, steps, eta, batch)
-    heads = learn(generator, task, budget, sampling.steps, share, inversion=inversion, joint=joint)
-    return DistributionGuidance(generator, sampling, heads, strength)
+    auto = scale == "auto"
+    strength = Strength(0.0 if auto else float(scale), temperature, loss, window, schedule, relative=auto)
+    sampling = Sampling.of(generator, steps, eta, batch)
+    heads = learn(generator, task, budget, sampling, share, source=source, joint=joint)
+    guidance = DistributionGuidance(generator, sampling, heads, strength)
+    if auto:
+        guidance.strength.scale = choose_scale(guidance, task)
+    return guidance
+
+
+def choose_scale(guidance: DistributionGuidance, task: Task) -> float:
+    """The smallest of SCALES whose guided batch comes as near to the target as any, by the guide; leaves it set."""
+    seed = int(torch.randint(2**31, (), generator=task.rng))
+    apart = {}
+    for scale in SCALES:
+        guidance.strength.scale = scale
+        images = guidance.sample(TRIAL, torch.Generator().manual_seed(seed))
+        gaps = [task.guide.probs(images, name).mean(0) - p.cpu() for name, p in marginals(task).items()]
+        apart[scale] = torch.stack([gap.norm() for gap in gaps]).mean().item()
+    print("discrepancy of guided batches by scale", *(f"{scale}: {gap:.3f}" for scale, gap in apart.items()))
+    return min(scale for scale, gap in apart.items() if gap <= min(apart.values()) + TIE)

@@ -3,7 +3,8 @@
 h is the output of the UNet's middle block (Kwon et al., arXiv 2210.10960). The predictors are those of Parihar et al.
 (arXiv 2402.18206): one linear layer a timestep, pseudo-labels from a classifier, h of real images by DDIM inversion.
 Inverted images are no fair sample of what the sampler meets at high noise: they carry the image's attributes in full,
-where noise carries none. `inversion=False`, our variant, adds noise to the images instead.
+where noise carries none. Two variants of ours: h of images with fresh noise, and h along the base's own sampling, where
+the guide labels the images that it ends in.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.task import Task
-from retouch.methods.guidance import marginals
+from retouch.methods.guidance import GuidanceSampler, Sampling, marginals
 from retouch.methods.target import guide_values, target_shares
 from retouch.methods.training import BATCH, descend
 
@@ -26,6 +27,7 @@ FEWEST = 20  # images that a class needs
 MOST = 1000  # images of a class that are inverted, where the budget has room
 HELD_OUT = 5  # one image in so many measures the accuracy
 EPOCHS, LR = 20, 1e-3
+SOURCES = ("inversion", "noise", "sampling")
 
 
 class Predictor(nn.Module):
@@ -65,28 +67,42 @@ def edit_h(generator: Diffusion, edit: Callable[[Tensor], Tensor | None]) -> Ite
 
 
 def learn(
-    generator: Diffusion, task: Task, budget: Budget, steps: int, share: float, *, inversion: bool, joint: bool = False
+    generator: Diffusion,
+    task: Task,
+    budget: Budget,
+    sampling: Sampling,
+    share: float,
+    *,
+    source: str,
+    joint: bool = False,
 ) -> dict[str, Head]:
     """Fit a predictor for each attribute that the task names, print how well they predict at each timestep.
 
     Args:
-        steps: of the sampler; share: of the budget's training steps, in (0, 1], that collecting h may cost.
-        inversion: h along the images' DDIM inversion; else h of the images with fresh noise at every step.
+        share: of the budget's training steps, in (0, 1], that collecting h may cost.
+        source: of h, a name in SOURCES.
         joint: one head over all combinations of values instead, with their joint shares as target.
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"share must lie in (0, 1], not {share}")
-    targets = marginals(task)
-    labels = {name: task.guide.probs(task.retain, name).argmax(1) for name in targets}
+    if not 0 < share <= 1 or source not in SOURCES:
+        raise ValueError(
+            f"share must lie in (0, 1] and source be one of {', '.join(SOURCES)}, not {share} and {source!r}"
+        )
+    targets, steps = marginals(task), sampling.steps
     if joint:  # one head over all combinations of values
-        labels = {" x ".join(targets): guide_values(task, task.retain)}
-        targets = {name: target_shares(task).flatten().float().to(task.device) for name in labels}
+        targets = {" x ".join(targets): target_shares(task).flatten().float().to(task.device)}
     room = round(share * budget.train_steps * FORWARDS / steps / len(targets))  # images for each attribute
+    images = task.retain
+    if source == "sampling":
+        images, own = follow(generator, sampling, room, task.rng)
     heads = {}
     for name, p in targets.items():
-        rows = draw(labels[name], len(p), room, task.rng)
-        h = collect(generator, task.retain[rows], steps, None if inversion else task.rng)
-        heads[name] = fit(h, labels[name][rows].to(h.device), len(p), task, budget), p
+        values = guide_values(task, images) if joint else task.guide.probs(images, name).argmax(1)
+        rows = draw(values, len(p), room, task.rng)
+        if source == "sampling":
+            h = own[:, rows]
+        else:
+            h = collect(generator, images[rows], steps, None if source == "inversion" else task.rng)
+        heads[name] = fit(h, values[rows].to(h.device), len(p), task, budget), p
         levels = zip(generator.scheduler.timesteps.tolist(), heads[name][0].accuracy, strict=True)
         print(f"{name}: {len(rows)} images; accuracy by timestep", *(f"{t}: {a:.2f}" for t, a in levels))
     return heads
@@ -107,6 +123,26 @@ def draw(labels: Tensor, classes: int, n: int, rng: torch.Generator) -> Tensor:
     of_class = [torch.nonzero(labels == k)[:, 0] for k in range(classes)]
     rows = torch.cat([part[torch.randperm(len(part), generator=rng)[:each]] for part in of_class])
     return rows[torch.randperm(len(rows), generator=rng)]
+
+
+class PlainSampler(GuidanceSampler):
+    """The base, sampled with the settings of guidance but without any."""
+
+    def epsilon(self, x: Tensor, step: int, t: Tensor) -> Tensor:
+        """The UNet's prediction."""
+        return self.generator.module(x, t).sample
+
+
+def follow(generator: Diffusion, sampling: Sampling, n: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """n samples, uint8, and h (S, n, F) on the way to them, at every step of the sampler."""
+    outputs: list[Tensor] = []
+
+    def keep(h: Tensor) -> None:  # h stays as it is
+        outputs.append(h.flatten(1))
+
+    with edit_h(generator, keep):
+        images = PlainSampler(generator, sampling).sample(n, rng)
+    return images, torch.stack([torch.cat(outputs[i :: sampling.steps]) for i in range(sampling.steps)])
 
 
 @torch.no_grad()

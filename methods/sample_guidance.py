@@ -51,7 +51,7 @@ class SampleGuidance(GuidanceSampler):
 
 def edit(
     generator: Diffusion, task: Task, budget: Budget, *, scale: float = 100.0, temperature: float = 1.0,
-    batch: int = 100, steps: int | None = None, eta: float = 1.0, share: float = 0.5, inversion: bool = True,
+    batch: int = 100, steps: int | None = None, eta: float = 1.0, share: float = 0.5, source: str = "inversion",
 ) -> SampleGuidance:  # fmt: skip
     """Fit the predictors and wrap the base; its weights are not touched.
 
@@ -60,10 +60,10 @@ def edit(
         batch: images whose classes are assigned together, at least 1.
         steps: DDIM steps, at least 2; None for the base's own number. eta: noise of the DDIM steps, in [0, 1].
         share: of the budget's training steps, in (0, 1], for collecting h.
-        inversion: True collects h along DDIM inversions; False from images with fresh noise.
+        source: of h: "inversion" of images, images with fresh "noise", or the base's own "sampling".
     """
     if scale < 0 or temperature <= 0:
         raise ValueError(f"scale must be at least 0 and temperature above 0, not {scale} and {temperature}")
     sampling = Sampling.of(generator, steps, eta, batch)
-    heads = learn(generator, task, budget, sampling.steps, share, inversion=inversion)
+    heads = learn(generator, task, budget, sampling, share, source=source)
     return SampleGuidance(generator, sampling, heads, scale, temperature)
