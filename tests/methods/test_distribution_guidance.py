@@ -3,6 +3,7 @@
 import math
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from retouch.benchmark.generators import family
 from retouch.benchmark.generators.gan import to_float, to_uint8
 from retouch.benchmark.judges import Classifier, Judge
 from retouch.benchmark.run.plan import plan
+from retouch.methods import distribution_guidance, h_space
 from retouch.methods.distribution_guidance import DistributionGuidance, Strength, edit
 from retouch.methods.guidance import Sampling
 from retouch.methods.h_space import Predictor, collect, draw, fit
@@ -173,6 +175,72 @@ def test_the_first_step_is_not_guided(base):
     with torch.no_grad():
         assert torch.equal(one.epsilon(x, 0, t), base.module(x, t).sample)
         assert not torch.equal(one.epsilon(x, 1, t), base.module(x, t).sample)
+
+
+def test_the_released_schedule_and_window(base):
+    one, x = guided(base, scale=5.0, p=[0.1, 0.9]), torch.randn(6, 1, 8, 8, generator=rng())
+    one.strength.schedule, one.strength.window = True, (250, 500)
+    factors = []
+    move = one.move
+    one.move = lambda h, step, factor: factors.append(factor) or move(h, step, factor)
+    with torch.no_grad():
+        plain = {t: base.module(x, torch.tensor(t)).sample for t in (750, 500, 250, 0)}
+        same = [torch.equal(one.epsilon(x, 1, torch.tensor(t)), plain[t]) for t in plain]
+    assert same == [True, False, False, True]
+    assert factors == pytest.approx([1.5 * base.scheduler.betas[t].item() ** 0.05 for t in (500, 250)])
+
+
+def test_a_relative_step_depends_on_the_size_of_h_alone(base):
+    """Predictors of ten times the weights, at a temperature of ten, say the same of h, and shall move it as far."""
+    one, ten = (guided(base, scale=0.5, p=[0.2, 0.8], temperature=t) for t in (1.0, 10.0))
+    h = some_h()
+    for guidance, factor in ((one, 1), (ten, 10)):
+        guidance.strength.relative = True
+        guidance.heads["a"][0].weight.mul_(factor)
+        guidance.heads["a"][0].bias.mul_(factor)
+    moves = [guidance.move(h, 1) - h for guidance in (one, ten)]
+    assert torch.allclose(moves[0], 10 * moves[1], atol=1e-5)  # the temperature divides the gradient
+    predictor = one.heads["a"][0]
+    plain = guided(base, scale=0.5, p=[0.2, 0.8], temperature=1.0).move(h, 1) - h
+    unit = h.flatten(1).norm(dim=1).mean() / predictor.weight[1].norm()
+    assert torch.allclose(moves[0], unit * plain, atol=1e-5)
+
+
+def test_the_scale_is_the_smallest_that_does_as_well_as_any(base, task, monkeypatch):
+    one = guided(base)
+    task = task({"attribute": "down", "shares": [0.5, 0.5]})
+    apart = dict(zip(distribution_guidance.SCALES, (0.4, 0.2, 0.11, 0.09, 0.3), strict=True))
+    rare = {scale: 0.5 - gap / 2**0.5 for scale, gap in apart.items()}
+    monkeypatch.setattr(one, "sample", lambda n, rng: one.strength.scale)
+    probs = lambda scale, name: torch.tensor([[1 - rare[scale], rare[scale]]])  # noqa: E731
+    monkeypatch.setattr(task, "guide", SimpleNamespace(probs=probs, attributes=["down"], sizes={"down": 2}))
+    assert distribution_guidance.choose_scale(one, task) == 0.3
+
+
+@pytest.mark.parametrize("source", ["inversion", "noise", "sampling"])
+def test_predictors_learn_h_of_the_source_that_is_named(base, task, monkeypatch, source):
+    """What is fitted is h along the inversion, of noised images, or of samples that the guide labels."""
+    seen = []
+    monkeypatch.setattr(
+        h_space, "fit", lambda h, labels, *_: seen.append((h, labels)) or SimpleNamespace(accuracy=[0.0] * 4)
+    )
+    this = task({"attribute": "down", "shares": [0.5, 0.5]})
+    monkeypatch.setattr(h_space, "FEWEST", 1)
+    h_space.learn(base, this, budget(20), Sampling(4, 0.0, 100), 1.0, source=source)
+    ((h, labels),) = seen
+    again = task({"attribute": "down", "shares": [0.5, 0.5]})
+    room = 20 * h_space.FORWARDS // 4
+    if source == "sampling":
+        images, path = h_space.follow(base, Sampling(4, 0.0, 100), room, again.rng)
+        assert torch.equal(images, base.sample(room, rng())) and path.shape == (4, room, 256)
+    else:
+        images = again.retain
+    values = again.guide.probs(images, "down").argmax(1)
+    rows = draw(values, 2, room, again.rng)
+    assert torch.equal(labels, values[rows])
+    if source != "sampling":
+        path, rows = collect(base, images[rows], 4, None if source == "inversion" else again.rng), slice(None)
+    assert torch.allclose(h, path[:, rows], atol=1e-5)
 
 
 def test_the_unet_is_frozen(base, task):

@@ -13,6 +13,7 @@ from retouch import metrics
 from retouch.benchmark import submission
 from retouch.benchmark.generators.gan import Gan
 from retouch.benchmark.task import NotRevealed
+from retouch.methods import contrastive
 from retouch.methods import diversity_weights as method
 
 SUBMISSIONS = Path(__file__).parents[2] / "submissions"
@@ -115,9 +116,9 @@ def test_only_angles_matter(tmp_path):
     p = method.diversity_weights(SIGNED)
     np.testing.assert_allclose(method.diversity_weights(SIGNED @ turn).numpy(), p.numpy(), rtol=1e-6)
     task = write_task(tmp_path / "reveal", two_kinds())
-    phi = method.embed(task, "pixels")
+    phi = method.embed(task, "pixels", budget(9))
     task.retain = torch.cat([task.retain, (task.retain[:1] // 2 * 2), (task.retain[:1] // 2)])
-    dimmed = method.embed(task, "pixels")
+    dimmed = method.embed(task, "pixels", budget(9))
     assert torch.allclose(phi.norm(dim=1), torch.ones(60, dtype=torch.float64))
     assert torch.allclose(dimmed[-1], dimmed[-2])  # half as bright, the same direction
 
@@ -146,11 +147,28 @@ def test_the_guide_embeds_where_it_is_revealed_else_pixels(tmp_path):
     with_guide, without = write_task(tmp_path / "a", images, guide()), write_task(tmp_path / "b", images)
     features = torch.nn.functional.normalize(with_guide.guide.features(images).double())
     pixels = torch.nn.functional.normalize(images.flatten(1).double())
-    assert torch.equal(method.embed(with_guide, "auto"), features)
-    assert torch.equal(method.embed(with_guide, "pixels"), pixels)
-    assert torch.equal(method.embed(without, "auto"), pixels)
+    assert torch.equal(method.embed(with_guide, "auto", budget(9)), features)
+    assert torch.equal(method.embed(with_guide, "pixels", budget(9)), pixels)
+    assert torch.equal(method.embed(without, "auto", budget(9)), pixels)
     with pytest.raises(NotRevealed, match="classifier"):
-        method.embed(without, "guide")
+        method.embed(without, "guide", budget(9))
+
+
+def test_a_self_supervised_embedding_tells_kinds_apart(tmp_path):
+    """It is trained on the images alone, a fifth of the budget's steps, and parts the rare kind from the common."""
+    task, spent = write_task(tmp_path / "reveal", two_kinds()), budget(200)
+    torch.manual_seed(0)
+    phi = method.embed(task, "self_supervised", spent)
+    assert spent.gradient_steps == 40 and phi.shape == (60, 64)
+    likeness = phi @ phi.T
+    assert likeness[:54, :54].mean() > likeness[:54, 54:].mean() + 0.2
+
+
+def test_contrast_is_the_papers_loss():
+    z = torch.nn.functional.normalize(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)))
+    e = (z @ z.T / contrastive.TAU).exp()
+    terms = [-(e[i, (i + 3) % 6] / (e[i].sum() - e[i, i])).log() for i in range(6)]
+    assert contrastive.contrast(z).item() == pytest.approx(torch.stack(terms).mean().item(), rel=1e-5)
 
 
 # ---- p is used in the sampler, and nothing else changes ------------------------------------------------------------
@@ -171,7 +189,7 @@ def rows_of(batches, images):
 @pytest.mark.parametrize("entry", [method.edit, method.from_scratch])
 def test_training_images_are_drawn_with_p_with_replacement(entry, tmp_path):
     task = write_task(tmp_path / "reveal", two_kinds())
-    p = method.diversity_weights(method.embed(task, "pixels"))
+    p = method.diversity_weights(method.embed(task, "pixels", budget(9)))
     torch.manual_seed(0)
     base = Recording(small().config)
     edited = entry(base, task, budget(40), share=1.0)
@@ -189,7 +207,7 @@ def test_nothing_but_the_draw_differs_from_pretraining(kind, tmp_path):
     base, twin = small(kind), small(kind)
     torch.manual_seed(0)
     edited = method.edit(base, task, budget(6), share=0.5)
-    p = method.diversity_weights(method.embed(task, "pixels"))
+    p = method.diversity_weights(method.embed(task, "pixels", budget(9)))
     rng = torch.Generator().manual_seed(0)
     torch.manual_seed(0)
     average = {}
@@ -234,7 +252,7 @@ def test_the_rare_kind_becomes_more_frequent_than_by_uniform_p(tmp_path):
 # ---- what it says, and bad settings --------------------------------------------------------------------------------
 def test_effective_sample_size_and_heaviest_images_are_logged(tmp_path, capsys):
     task = write_task(tmp_path / "reveal", two_kinds())
-    p = method.weigh(task, 0.5, "adam", "pixels")
+    p = method.weigh(task, budget(9), 0.5, "adam", "pixels")
     said = capsys.readouterr().out
     assert f"effective sample size {1 / (p**2).sum():.1f} of 60" in said
     assert f"{metrics.effective_sample_size(p.numpy()):.1f} of 60" in said

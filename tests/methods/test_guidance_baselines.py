@@ -85,6 +85,22 @@ def test_universal_guidance_goes_through_classifier_and_unet(base, task):
     assert torch.allclose(one.epsilon(x, 0, t), expected, atol=1e-5) and gradient.abs().max() > 1e-3
 
 
+def test_past_the_network_its_prediction_is_a_constant(base, task):
+    one = universal_guidance.edit(base, task, budget(100), scale=0.6, through_network=False)
+    x, t = torch.randn(4, 1, 8, 8, generator=rng()), torch.tensor(333)
+    one.begin(4, rng())
+    a = base.scheduler.alphas_cumprod[333]
+    with torch.no_grad():
+        epsilon = base.module(x, t).sample
+
+    def loss(x):
+        logits = task.guide((x - (1 - a).sqrt() * epsilon) / a.sqrt())["a"]
+        return F.cross_entropy(logits, one.classes["a"], reduction="sum")
+
+    expected = epsilon + 0.6 * (1 - a).sqrt() * torch.autograd.functional.jacobian(loss, x)
+    assert torch.allclose(one.epsilon(x, 0, t), expected, atol=1e-5)
+
+
 @pytest.mark.parametrize("method", [sample_guidance, universal_guidance])
 def test_the_base_stays_as_it_is_and_the_seed_decides(base, task, method):
     before = {name: value.clone() for name, value in base.module.state_dict().items()}

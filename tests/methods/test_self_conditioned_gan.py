@@ -297,7 +297,7 @@ def test_tilt_meets_the_target_and_stays_uniform_if_that_does():
 def test_the_walk_reaches_its_distance_and_leaves_other_axes():
     axes = Boundaries(torch.linalg.qr(torch.randn(8, 2, generator=rng()))[0].T, torch.tensor([0.3, -0.2]))
     z, low, high = torch.randn(50, 8, generator=rng(1)), torch.tensor([-2.0, -3.0]), torch.tensor([2.0, 1.0])
-    moved = boundary_walk.walk(z, torch.tensor([[0.75, 0.25]]).expand(50, 2), axes, low, high)
+    moved = boundary_walk.walk(z, torch.tensor([[0.75, 0.25]]).expand(50, 2), axes, low, high, axes.n)
     assert torch.allclose(axes.distance(moved), torch.tensor([1.0, -2.0]).expand(50, 2), atol=1e-5)
     rest = moved - z - ((moved - z) @ axes.n.T) @ axes.n
     assert rest.abs().max() < 1e-5

@@ -16,7 +16,7 @@ from torch.distributions import Normal, kl_divergence
 from retouch.benchmark import submission
 from retouch.benchmark.generators import family
 from retouch.benchmark.generators.flow import Flow
-from retouch.methods import taming_flows
+from retouch.methods import forget_ascent, taming_flows
 from retouch.methods.taming_flows import Roles, edit, forget_loss, pull, remember_loss, stop, symmetric_kl
 
 BRIGHT, DARK = (images(600, 0.3)[0][images(600, 0.3)[1] == tone] for tone in (0, 1))
@@ -96,7 +96,9 @@ def recording(flow):
 
 def test_one_step_is_the_papers(identity, flow):
     """alpha L_f + (1 - alpha) L_r and one Adam step, written again from the paper, on the inputs that the edit saw."""
-    edited = edit(recording(flow), identity, budget(1), share=1.0, delta=3.0, alpha=0.7, gamma=0.2, lr=1e-3)
+    edited = edit(
+        recording(flow), identity, budget(1), share=1.0, delta=3.0, alpha=0.7, gamma=0.2, lr=1e-3, moments=256
+    )
     model = flow.copy()
     with torch.no_grad():
         values = bpd_of(Recording.calls[0].x, model)
@@ -151,6 +153,28 @@ def test_remember_loss_holds_likelihood_beside_kl():
     assert remember_loss(p, q, 0.6) == pytest.approx(0.6 * symmetric_kl(p, q).item() + 0.4 * q.mean().item())
 
 
+@pytest.mark.parametrize("kl", ["forward", "reverse"])
+def test_one_sided_kl_is_one_of_the_two(kl):
+    p, q = torch.randn(8, generator=rng(1)) * 0.3 + 3, torch.randn(8, generator=rng(2)) + 4
+    P, Q = Normal(p.mean(), p.std()), Normal(q.mean(), q.std())
+    expected = kl_divergence(P, Q) if kl == "forward" else kl_divergence(Q, P)
+    assert remember_loss(p, q, 1.0, kl).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_forgetting_by_ascent_has_taming_s_step_but_for_the_forget_loss(identity, flow):
+    values = torch.tensor([3.0, 5.0], requires_grad=True)
+    forget_ascent.ascent_loss(values, 9.0).backward()
+    assert values.grad.tolist() == [-0.5, -0.5]
+    identity.rng.manual_seed(0)
+    ours = forget_ascent.edit(flow.copy(), identity, budget(1), share=1.0, alpha=0.0001)
+    identity.rng.manual_seed(0)
+    theirs = edit(flow.copy(), identity, budget(1), share=1.0, alpha=0.0001, batch=16)
+    assert torch.allclose(weights(ours), weights(theirs), atol=1e-5)  # the remember term alone
+    identity.rng.manual_seed(0)
+    ascended = forget_ascent.edit(flow.copy(), identity, budget(10), share=1.0, alpha=1.0, lr=1e-3)
+    assert bpd(ascended, DARK[:12]).mean() > bpd(flow, DARK[:12]).mean() + 0.05
+
+
 # ---- what the loss looks at -----------------------------------------------------------------------------------------
 
 
@@ -193,9 +217,11 @@ def spread(generator):
     return torch.stack([generator.bits_per_dim(BRIGHT, rng(seed)).std() for seed in range(20)]).mean().item()
 
 
-def test_moments_take_256_remember_images(flow):
-    taming_flows.moments(recording(flow), BRIGHT.repeat(3, 1, 1, 1), rng())
-    assert sum(len(call.x) for call in Recording.calls) == 256
+def test_moments_take_1024_remember_images(tmp_path, flow):
+    many = BRIGHT.repeat(3, 1, 1, 1)
+    task = reveal(tmp_path / "task", flow, "identity_removal", IDENTITY, forget=DARK[:4], retain=many)
+    edit(recording(flow), task, budget(1), share=1.0)
+    assert sum(len(call.x) for call in Recording.calls[:4]) == 1024 and len(Recording.calls[0].x) == 256
 
 
 def test_all_weights_are_trained(identity, flow):
@@ -226,6 +252,24 @@ def test_identity_is_asked_before_every_update(identity, flow):
     spent = budget(13)
     edit(flow.copy(), identity, spent, share=1.0, tolerance=1e-6)
     assert spent.gradient_steps == 13
+
+
+def test_the_stop_is_a_share_of_delta_sigma(identity, flow, capsys):
+    for delta in (1.0, 4.0):
+        edit(flow.copy(), identity, budget(1), share=1.0, delta=delta)
+        look = re.search(r"sigma (\S+) t .* to come to (\S+);", capsys.readouterr().out)
+        assert float(look[2]) == pytest.approx(0.15 * delta * float(look[1]), abs=2e-3)
+
+
+def test_an_open_loop_takes_all_steps_whatever_the_share(tmp_path, flow, guide):
+    target = {"attribute": "tone", "values": [1]}
+    task = reveal(tmp_path / "task", flow, "category_redaction", target, guide, forget=DARK, retain=BRIGHT)
+    steps = {}
+    for closed_loop in (True, False):
+        spent = budget(12)
+        edit(flow.copy(), task, spent, share=1.0, stop_share=0.99, closed_loop=closed_loop)
+        steps[closed_loop] = spent.gradient_steps
+    assert steps == {True: 0, False: 12}
 
 
 def test_identity_reaches_its_rule(tmp_path, flow):
@@ -280,7 +324,7 @@ def test_a_stall_shows_in_the_log(flow):
 @pytest.mark.parametrize(
     "params",
     [{"delta": 0.0}, {"delta": -1.0}, {"alpha": 0.0}, {"alpha": 1.1}, {"gamma": -0.1}, {"lr": 0.0}, {"batch": 1},
-     {"tolerance": -0.1}, {"stop_share": 1.0}, {"share": 0.0}],
+     {"tolerance": -0.1}, {"stop_share": 1.0}, {"share": 0.0}, {"moments": 1}, {"kl": "both ways"}],
 )  # fmt: skip
 def test_bad_settings_are_named(identity, flow, params):
     with pytest.raises(ValueError, match=next(iter(params))):
