@@ -161,18 +161,17 @@ def test_one_sided_kl_is_one_of_the_two(kl):
     assert remember_loss(p, q, 1.0, kl).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_forgetting_by_ascent_has_taming_s_step_but_for_the_forget_loss(identity, flow):
+def test_forgetting_by_ascent_is_taming_but_for_its_loss(identity, flow, monkeypatch):
     values = torch.tensor([3.0, 5.0], requires_grad=True)
     forget_ascent.ascent_loss(values, 9.0).backward()
     assert values.grad.tolist() == [-0.5, -0.5]
-    identity.rng.manual_seed(0)
-    ours = forget_ascent.edit(flow.copy(), identity, budget(1), share=1.0, alpha=0.0001)
-    identity.rng.manual_seed(0)
-    theirs = edit(flow.copy(), identity, budget(1), share=1.0, alpha=0.0001, batch=16)
-    assert torch.allclose(weights(ours), weights(theirs), atol=1e-5)  # the remember term alone
-    identity.rng.manual_seed(0)
     ascended = forget_ascent.edit(flow.copy(), identity, budget(10), share=1.0, alpha=1.0, lr=1e-3)
     assert bpd(ascended, DARK[:12]).mean() > bpd(flow, DARK[:12]).mean() + 0.05
+    monkeypatch.setattr(forget_ascent, "ascent_loss", forget_loss)
+    identity.rng.manual_seed(0)
+    ours = forget_ascent.edit(flow.copy(), identity, budget(3), share=1.0)
+    identity.rng.manual_seed(0)
+    assert torch.equal(weights(ours), weights(edit(flow.copy(), identity, budget(3), share=1.0, batch=16)))
 
 
 # ---- what the loss looks at -----------------------------------------------------------------------------------------
