@@ -104,6 +104,20 @@ def test_the_kind_goes_and_repulsion_leads_away_from_it(base, task):
     assert far[1] > 1.05 * far[0]
 
 
+def test_the_result_is_the_average_of_g(base, task, monkeypatch):
+    """With a decay of all but 1 the average stays where the first step went, far from where the last one did."""
+    _, positives = method.feedback(base, task)
+    gap = []
+    for decay in (method.EMA, 0.9999):
+        monkeypatch.setattr(method, "EMA", decay)
+        task.rng.manual_seed(0)
+        gan = base.copy()
+        average = method.play(gan, positives, lambda: torch.zeros(()), task, budget(30), 30, 1.0)
+        last = method.weights(gan)
+        gap.append((parameters_to_vector(average.parameters()) - last).norm().item())
+    assert 0 < 1.2 * gap[0] < gap[1]
+
+
 def test_bad_settings_and_targets_say_what_to_do(base, task):
     for params, says in (
         ({"gamma": -1.0}, "gamma and lam must be at least 0"),

@@ -12,6 +12,7 @@ from small import budget, rng, small
 from retouch.benchmark import submission
 from retouch.benchmark.generators import family
 from retouch.benchmark.generators.gan import to_float
+from retouch.benchmark.judges import Classifier
 from retouch.benchmark.submission import read
 from retouch.benchmark.task import NotRevealed
 from retouch.benchmark.worker.main import entry
@@ -190,6 +191,31 @@ def test_the_classifier_form_alone_has_the_guides_gradient(task):
     seen.clear()
     method.edit_classifier(small(), task, budget(1))
     assert seen[-1] == (True, True)  # G's step: from the loss through f to the images
+
+
+def three_values(tmp_path, probs):
+    """A task with two of three values unwanted, whose guide gives every image these probabilities."""
+    guide = Classifier("plain", 1, 8, {"category": 3}, width=4, features=6)
+    guide.heads["category"].weight.data.zero_()
+    guide.heads["category"].bias.data = torch.tensor(probs).log()
+    target = {"attribute": "category", "values": [0, 2]}
+    return write_task(tmp_path / "task", target=target, retain=kind(0, 20), guide=guide)
+
+
+@pytest.mark.parametrize(("probs", "invalid"), [([0.3, 0.4, 0.3], True), ([0.2, 0.51, 0.29], False)])
+def test_validity_adds_up_several_unwanted_values(tmp_path, monkeypatch, probs, invalid):
+    """0.6 in two values is above one half, though neither is and the guide decides on the third; 0.49 is not."""
+    validities = []
+    monkeypatch.setattr(method, "collect_invalid", lambda gan, v, *_: validities.append(v) or (lambda step: None))
+    method.edit_validity(small(), three_values(tmp_path, probs), budget(1))
+    assert (~validities[0](kind(0, 4))).tolist() == [invalid] * 4
+
+
+def test_the_classifier_form_adds_up_several_unwanted_values(tmp_path, monkeypatch):
+    functions = []
+    monkeypatch.setattr(method, "guide_discriminator", lambda d, f, tau: functions.append(f) or d)
+    method.edit_classifier(small(), three_values(tmp_path, [0.3, 0.4, 0.3]), budget(1))
+    assert torch.allclose(functions[0](to_float(kind(0, 4))), torch.full((4,), 0.4), atol=1e-3)
 
 
 def test_guided_discriminator_and_its_gradients():
