@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 
-from retouch.benchmark.support.files import read_bytes
+from retouch.benchmark.support.cache import json_key
+from retouch.benchmark.support.files import State, check_plain, sha256, state
 from retouch.benchmark.support.places import method_file
 
 OWN_FILE = 1_000_000_000  # bytes of a submission's own file, weights for one, at most
@@ -31,10 +32,13 @@ def method_sha256(folder: Path, entry: str) -> str:
             raise ValueError(f"{ours} does not exist; `entry` in submission.toml names module:function")
         code.append(ours)
     imported = set().union(*map(_imports, code)) - set(files)
-    digest = hashlib.sha256()
-    for file in [*files, *sorted(imported)]:
-        digest.update(file.name.encode() + b"\0" + read_bytes(file, OWN_FILE))
-    return digest.hexdigest()
+    hashes = [(file.relative_to(folder).as_posix(), _file_sha256(file)) for file in files]
+    return json_key([*hashes, *((file.name, _file_sha256(file)) for file in sorted(imported))])
+
+
+def _file_sha256(file: Path) -> str:
+    check_plain(file, OWN_FILE)
+    return sha256(file)
 
 
 def own_files(folder: Path) -> list[Path]:
@@ -48,17 +52,23 @@ def own_files(folder: Path) -> list[Path]:
 
 def _imports(file: Path) -> set[Path]:
     """A module's file and, recursively, those that it imports from the package's own methods."""
+    check_plain(file, OWN_FILE)
     files = {file}
+    for path in map(method_file, _modules(state(file))):
+        if path and path.exists() and path not in files:
+            files |= _imports(path)
+    return files
+
+
+@lru_cache(maxsize=4096)
+def _modules(of: State) -> tuple[str, ...]:
+    """The modules that a file may import; none where it is no Python: it does not even run."""
     try:
         with _parsing:
-            tree = ast.parse(read_bytes(file))
+            tree = ast.parse(Path(of[0]).read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return files  # it imports nothing: it does not even run
-    for node in ast.walk(tree):
-        for path in map(method_file, _imported(node)):
-            if path and path.exists() and path not in files:
-                files |= _imports(path)
-    return files
+        return ()
+    return tuple(name for node in ast.walk(tree) for name in _imported(node))
 
 
 def _imported(node: ast.AST) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retouch.benchmark.support import plugins
+from retouch.benchmark.support.files import State, state
 
 if TYPE_CHECKING:
     from retouch.benchmark.generators.base import Generator
@@ -79,17 +80,16 @@ def folder(name: str) -> Path:
 def sha256(path: Path) -> str:
     """Hash of a folder's weights, names included, or of one file; an unchanged file is read once a process.
 
-    Weights: safetensors, and the list of an ensemble's members. Unchanged: of the same size and time of last change.
+    Weights: safetensors, and the list of an ensemble's members. Unchanged: see `support.files.state`.
     """
     files = [path] if path.is_file() else sorted([*path.rglob("*.safetensors"), *path.glob("ensemble.json")])
-    states = [(str(file), file.stat()) for file in files]
-    return _sha256(path, tuple((file, state.st_size, state.st_mtime_ns) for file, state in states))
+    return _sha256(path, tuple(map(state, files)))
 
 
 @lru_cache(maxsize=4096)
-def _sha256(path: Path, files: tuple[tuple[str, int, int], ...]) -> str:
+def _sha256(path: Path, files: tuple[State, ...]) -> str:
     digest = hashlib.sha256()
-    for name, _size, _time in files:
+    for name, *_ in files:
         digest.update(Path(name).relative_to(path).as_posix().encode() + b"\0")
         with open(name, "rb") as stream:
             while chunk := stream.read(CHUNK):

@@ -1,5 +1,7 @@
 """What a record stands on: whatever else made it, it is run again; and what could leave no record is never started."""
 
+import os
+
 import pytest
 from submitting import INSTANCE, TRAINS, ran, write
 
@@ -8,6 +10,7 @@ from retouch.benchmark.cli.main import main
 from retouch.benchmark.run import method, plan
 from retouch.benchmark.run.resolve import current_record
 from retouch.benchmark.submit import check
+from retouch.benchmark.support import files
 
 
 @pytest.fixture
@@ -70,3 +73,16 @@ def test_what_could_leave_no_record_is_refused_before_it_runs(mine, tmp_path, ca
         assert said in capsys.readouterr().err
     assert main(["run", "mine", "mine", "--instance", INSTANCE, "--seed", "0", "--seed", "0"]) == 0
     assert len(list(mine.glob("records/**/*.json"))) == 1
+
+
+def test_a_file_is_hashed_once_and_again_when_it_changed(mine, monkeypatch):
+    file = mine / "weights.npy"
+    file.write_bytes(b"1" * 100)
+    reads, digest = [], files.hashlib.file_digest
+    monkeypatch.setattr(files.hashlib, "file_digest", lambda *of: reads.append(of) or digest(*of))
+    first = method.method_sha256(mine, "method:edit")
+    assert method.method_sha256(mine, "method:edit") == first and len(reads) == 2  # the code and its weights
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    file.write_bytes(b"2" * 100)
+    os.utime(file, ns=times)  # of the same size, and with the time of its last change put back
+    assert method.method_sha256(mine, "method:edit") != first and len(reads) == 3
