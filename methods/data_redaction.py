@@ -115,7 +115,7 @@ def probability(gan: Gan) -> Probability:
     if not hasattr(gan, "discriminator"):
         raise ValueError("data redaction continues a GAN's game; this generator has no discriminator: take a Gan")
     low, high = torch.tensor([ALPHA_MINUS, ALPHA_PLUS]).logit().tolist()
-    return lambda x: torch.sigmoid(low + (high - low) * (gan.discriminator(x) + 1) / 2)
+    return lambda x: torch.sigmoid(low + (high - low) * (gan.judged(x) + 1) / 2)
 
 
 def guide_discriminator(d: Probability, f: Probability, tau: float) -> Probability:

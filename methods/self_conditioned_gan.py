@@ -47,6 +47,7 @@ from torch.nn import functional as F
 
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan, Synthesis, to_float, to_uint8
+from retouch.benchmark.generators.residual import ResidualSynthesis
 from retouch.benchmark.task import Task
 from retouch.methods.boundaries import PERCENTILES, Editor, find_boundaries
 from retouch.methods.inversion import invert, train_encoder
@@ -60,7 +61,7 @@ BANK, HEAD = 20.0, 5.0  # step size of the bank and of the new head over that of
 class ConditionalSynthesis(nn.Module):
     """G(z, v): the old synthesis network with a bank of constants at its first feature map."""
 
-    def __init__(self, synthesis: Synthesis, attributes: int) -> None:
+    def __init__(self, synthesis: Synthesis | ResidualSynthesis, attributes: int) -> None:
         super().__init__()
         self.synthesis = synthesis
         shape = synthesis.linear.out_features // synthesis.start**2, synthesis.start, synthesis.start
