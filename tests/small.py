@@ -28,7 +28,7 @@ SMALL = {
 
 DESIGNS = {kind: (kind, config) for kind, config in SMALL.items()} | {
     "pca flow": ("flow", {"channels": 1, "size": 8, "bits": 4, "axes": 7, "couplings": 3, "hidden": 8, "detail": 8,
-                          "detail_temperature": 0.5}),
+                          "components": 3, "detail_temperature": 0.5}),
     "residual gan": ("gan", {"channels": 1, "size": 8, "latent": 8, "widths": [16, 8], "patch": 2,
                              "augment": ["colour", "translation", "cutout"]}),
     "patched diffusion": ("diffusion", SMALL["diffusion"] | {"patch": 2}),

@@ -229,7 +229,8 @@ class Flow(Generator):
 
     def latent(self, n: int, rng: torch.Generator) -> Tensor:
         """Codes (n, D) at the sampling temperature."""
-        return torch.randn(n, self.latent_dim, generator=rng) * self.temperature
+        noise = torch.randn(n, self.latent_dim, generator=rng) * self.temperature
+        return self.module.draw(noise, rng) if isinstance(self.module, PcaFlow) else noise
 
     def loss(self, images: Tensor) -> Tensor:
         """Mean bits per dimension."""

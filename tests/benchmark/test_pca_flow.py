@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 from small import rng, small
+from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
 from retouch.benchmark.generators.flow import Flow
-from retouch.benchmark.generators.pca_flow import Rotation
+from retouch.benchmark.generators.pca_flow import Mixture, Rotation
 
 IMAGES = (torch.rand(300, 5, generator=rng()) @ torch.randn(5, 64, generator=rng(1))).sigmoid().mul(255)
 IMAGES = IMAGES.to(torch.uint8).view(-1, 1, 8, 8)  # five directions and their bend
@@ -29,8 +30,32 @@ def test_it_inverts_and_its_log_det_is_autograds(flow):
     assert torch.allclose(network.inverse(z), x, atol=1e-9)
     for i in range(2):
         jacobian = torch.autograd.functional.jacobian(lambda one: network(one[None])[0][0], x[i]).reshape(64, 64)
-        exact = -0.5 * (z[i] ** 2).sum() - 32 * math.log(2 * math.pi) + torch.linalg.slogdet(jacobian).logabsdet
+        prior = mixture(network.prior).log_prob(z[i, :7]) + Normal(0, 1).log_prob(z[i, 7:]).sum()
+        exact = prior + torch.linalg.slogdet(jacobian).logabsdet
         assert torch.allclose(log_p[i], exact, atol=1e-8)
+
+
+def mixture(prior: Mixture) -> MixtureSameFamily:
+    """PyTorch's own."""
+    return MixtureSameFamily(
+        Categorical(logits=prior.logits), Independent(Normal(prior.means, prior.log_scales.exp()), 1)
+    )
+
+
+def test_a_mixture_finds_islands_and_draws_them():
+    torch.manual_seed(0)
+    centres = torch.tensor([[-3.0, 0, 0], [3, 0, 0], [0, 4, 0]])
+    z = centres.repeat_interleave(torch.tensor([300, 200, 500]), 0) + 0.5 * torch.randn(1000, 3)
+    prior = Mixture(3, 6)
+    prior.fit(z)
+    assert torch.allclose(prior.log_prob(z), mixture(prior).log_prob(z), atol=1e-4)
+    true = Mixture(3, 3)
+    values = torch.tensor([0.3, 0.2, 0.5]).log(), centres, math.log(0.5)
+    for parameter, value in zip(true.parameters(), values, strict=True):
+        parameter.data[:] = value
+    assert prior.log_prob(z).mean() > true.log_prob(z).mean() - 0.05
+    drawn = prior.draw(torch.randn(5000, 3, generator=rng()), rng(1))
+    assert torch.allclose(drawn.mean(0), z.mean(0), atol=0.15) and torch.allclose(drawn.T.cov(), z.T.cov(), atol=0.3)
 
 
 @pytest.mark.parametrize("axes", [1, 7, 20])
@@ -60,7 +85,7 @@ def test_its_axes_are_the_images_principal_ones_whitened():
 
 
 def test_detail_has_a_temperature_of_its_own():
-    config = small("pca flow").config | {"temperature": 0.8, "detail_temperature": 0.0}
+    config = small("pca flow").config | {"components": 1, "temperature": 0.8, "detail_temperature": 0.0}
     z = Flow(config).latent(4000, rng())
     assert (z[:, 7:] == 0).all() and z[:, :7].std() == pytest.approx(0.8, abs=0.02)
 
