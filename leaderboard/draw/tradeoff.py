@@ -1,6 +1,6 @@
-"""One number against another: intervals, operating points joined, the Pareto front, controls as reference marks."""
+"""One number against another, better up and to the right: intervals, sweeps joined, the Pareto front, controls."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,83 +8,130 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from retouch.leaderboard.draw import axes
+from retouch.leaderboard.draw.scale import Scale, scale
 from retouch.leaderboard.look import labels, numbers, theme
 from retouch.leaderboard.look.markup import esc
 from retouch.leaderboard.look.numbers import number, percent
 from retouch.leaderboard.rank.tables import pareto
+from retouch.leaderboard.read import frame
 
-MANY = 14  # submissions beyond which only those on the front are labelled
-
-
-def area(panels: int = 1, height: int = axes.HEIGHT) -> tuple[float, float]:
-    """The plot area in pixels that labels are placed for, where so many figures share a line of the page."""
-    return {1: 1000.0, 2: 480.0}.get(panels, 285.0), height - 88.0
+LABELS = {1: 14, 2: 9, 3: 6}  # names written into a figure, where so many figures share a line of the page
+LETTERS = 24  # of a name
+WIDTHS = {1: 880.0, 2: 400.0, 3: 236.0}  # pixels of the narrowest plot area, where so many share a line
 
 
 def tradeoff(rows: pd.DataFrame, x: str, y: str, controls: Collection[str] = (), *,
              marks: Mapping[str, theme.Mark] | None = None, titles: Mapping[str, str] | None = None,
-             dark: bool = False, title: str = "", panels: int = 2, height: int = axes.HEIGHT,
-             over: pd.DataFrame | None = None) -> go.Figure:  # fmt: skip
-    """One number against another: intervals, operating points joined, the Pareto front, controls as reference marks.
+             sweeps: Mapping[str, Sequence[str]] | None = None, dark: bool = False, title: str = "", panels: int = 2,
+             height: int = axes.HEIGHT, over: pd.DataFrame | None = None) -> go.Figure:  # fmt: skip
+    """One number against another.
 
     Args:
-        rows: one a point (submission, point, family, x, y and their .low and .high, share).
+        rows: one a point (submission, point, family, x, y and their .low and .high, share), of one task.
         marks: a colour and shape for each submission; titles: what to call each.
+        sweeps: for each submission the points that a line joins, in its order; see `rank.sweeps`.
         panels: how many figures share the line; over: the rows that the axes cover, so that panels can share a scale.
     """
-    of = theme.look(dark)
+    look = theme.look(dark)
     rows = rows[rows[x].notna() & rows[y].notna()]
-    marks = marks or theme.marks(sorted(rows["submission"].unique()), set(controls), of)
-    titles = titles or {}
+    marks = marks or theme.marks(sorted(rows["submission"].unique()), set(controls), look)
+    titles, sweeps = titles or {}, sweeps or {}
+    across, up = (scale(rows if over is None else over, name) for name in (x, y))
+    rows = _placed(rows, across, up)
     figure = axes.layout(go.Figure(), dark, height, title)
     own = rows[~rows["submission"].isin(controls)]
-    _front(figure, own, x, y, of)
+    _front(figure, own, (across, up), look)
     largest = float(own["share"].max()) if "share" in own and len(own) else 0.0
     for (name, _), part in rows.groupby(["submission", "family"], observed=True, sort=True):
-        _series(figure, part, x, y, marks[name], titles.get(name, name), name in controls, largest)
-    ranges = [axes.span(rows if over is None else over, name) for name in (x, y)]
-    _label(figure, rows, (x, y), ranges, marks, titles, own, area(panels, height), of)
-    for axis, name, span in (("xaxis", x, ranges[0]), ("yaxis", y, ranges[1])):
-        ticks = {"dtick": 0.25 if span[1] - span[0] > 0.7 else 0.1, "tick0": 0} if name in axes.UNIT else {}
-        figure.update_layout({axis: {"title": {"text": esc(numbers.title(name))}, "range": span, "nticks": 6, **ticks}})
-        if name == "share":
-            figure.update_layout({axis: {"tickformat": ".1~%"}})
+        _line(figure, part, sweeps.get(name, ()), marks[name])
+        _points(
+            figure, part, (x, y), marks[name], titles.get(name, name), sweeps.get(name, ()), name in controls, largest
+        )
+    size = (WIDTHS[min(panels, 3)], height - 88.0)
+    _label(figure, rows, own, (across, up), marks, titles, size, LABELS[min(panels, 3)], look)
+    for axis, along in (("xaxis", across), ("yaxis", up)):
+        places, texts = along.ticks()
+        heading = {"text": esc(numbers.title(along.name))}
+        figure.update_layout({axis: {"title": heading, "range": (along.low, along.high), "tickmode": "array",
+                                     "tickvals": places, "ticktext": texts}})  # fmt: skip
     return figure
 
 
-def _front(figure: go.Figure, own: pd.DataFrame, x: str, y: str, of: theme.Look) -> None:
-    x_up, y_up = (numbers.entry(name).direction != "down" for name in (x, y))
-    best = pareto(own, x, y, x_up, y_up).sort_values([x, y])
+def _placed(rows: pd.DataFrame, across: Scale, up: Scale) -> pd.DataFrame:
+    """The rows with the places of both numbers and of their intervals' ends, the worse end first: x, x0, x1, y, ..."""
+    places = {}
+    for letter, along in (("x", across), ("y", up)):
+        value, low, high = (along.place(rows[c]) if c in rows else np.full(len(rows), np.nan)
+                            for c in frame.with_ends(along.name))  # fmt: skip
+        places |= {f"_{letter}": value, f"_{letter}0": np.fmin(low, high), f"_{letter}1": np.fmax(low, high)}
+    return rows.assign(**places)
+
+
+def _front(figure: go.Figure, own: pd.DataFrame, scales: tuple[Scale, Scale], look: theme.Look) -> None:
+    """The Pareto front, and the band between the fronts of the intervals' worse and better ends."""
+    corner = tuple(along.low for along in scales)
+    edges = []
+    for end in ("0", "1"):
+        ends = own.assign(**{name: own[f"{name}{end}"].fillna(own[name]) for name in ("_x", "_y")})
+        edges.append(_stairs(pareto(ends, "_x", "_y")[["_x", "_y"]], corner))
+    band = np.concatenate([edges[0], edges[1][::-1]])
+    figure.add_scatter(x=band[:, 0], y=band[:, 1], mode="lines", fill="toself", fillcolor=theme.fade(look.ink, 0.06),
+                       hoverinfo="skip", line={"width": 0}, name="band of the front")  # fmt: skip
+    best = pareto(own, "_x", "_y").sort_values("_x")
     if len(best) > 1:
-        figure.add_scatter(x=best[x], y=best[y], mode="lines", hoverinfo="skip", name="Pareto front",
-                           line={"color": theme.fade(of.ink, 0.35), "width": 1.5, "dash": "dot",
-                                 "shape": "vh" if x_up else "hv"})  # fmt: skip
+        figure.add_scatter(x=best["_x"], y=best["_y"], mode="lines", hoverinfo="skip", name="Pareto front",
+                           line={"color": theme.fade(look.ink, 0.55), "width": 2.5, "shape": "vh"})  # fmt: skip
 
 
-def _series(figure: go.Figure, part: pd.DataFrame, x: str, y: str, mark: theme.Mark, title: str, control: bool,
-            largest: float) -> None:  # fmt: skip
-    part = part.sort_values("point")
+def _stairs(front: pd.DataFrame, corner: tuple[float, float]) -> np.ndarray:
+    """The outline of what a front beats, from the left edge of the plot to its lower edge: (N, 2) places."""
+    points = front.sort_values("_x").to_numpy()
+    if not len(points):
+        return np.empty((0, 2))
+    outline = [(corner[0], points[0][1])]
+    for (x, y), (_, below) in zip(points, [*points[1:], corner], strict=True):
+        outline += [(x, y), (x, below)]
+    return np.array(outline)
+
+
+def _line(figure: go.Figure, part: pd.DataFrame, order: Sequence[str], mark: theme.Mark) -> None:
+    """A line along the sweep."""
+    along = _along(part, order)
+    if len(along) > 1:
+        figure.add_scatter(x=along["_x"], y=along["_y"], mode="lines", hoverinfo="skip", name="sweep",
+                           line={"color": theme.fade(mark.colour, 0.5), "width": 1.5})  # fmt: skip
+
+
+def _along(part: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
+    """The points of a sweep in its order."""
+    places = {name: i for i, name in enumerate(order)}
+    return part[part["point"].isin(places)].sort_values("point", key=lambda names: [places[str(n)] for n in names])
+
+
+def _points(figure: go.Figure, part: pd.DataFrame, pair: tuple[str, str], mark: theme.Mark, title: str,
+            order: Sequence[str], control: bool, largest: float) -> None:  # fmt: skip
+    """The points of a submission; variants beside its sweep are open."""
     cost = part["share"] if "share" in part else pd.Series(0.0, index=part.index)
-    size = np.full(len(part), 13.0) if control else _sizes(cost, largest)
+    variant = [len(order) > 1 and point not in order for point in part["point"]]
+    edge = {"width": 2, "color": mark.colour} if control else {"width": 1, "color": "rgba(255,255,255,.55)"}
     figure.add_scatter(
-        x=part[x],
-        y=part[y],
-        name=esc(title),
-        mode="markers" if control or len(part) < 2 else "lines+markers",
-        line={"color": theme.fade(mark.colour, 0.5), "width": 1.5},
-        error_x=axes.whiskers(part, x, mark.colour),
-        error_y=axes.whiskers(part, y, mark.colour),
+        x=part["_x"], y=part["_y"], name=esc(title), mode="markers",
+        error_x=_whiskers(part, "_x", mark.colour), error_y=_whiskers(part, "_y", mark.colour),
         marker={
-            "symbol": mark.shape,
-            "size": size,
-            "color": mark.colour,
-            "opacity": 0.95,
-            "line": {"width": 2 if control else 1, "color": mark.colour if control else "rgba(255,255,255,.55)"},
+            "symbol": [mark.shape + ("-open" if v and not mark.shape.endswith("-open") else "") for v in variant],
+            "size": np.full(len(part), 13.0) if control else _sizes(cost, largest),
+            "color": mark.colour, "opacity": 0.95, "line": edge,
         },
         customdata=part[["submission", "point", "family"]].astype(str).to_numpy(),
-        hovertext=[hover(row, x, y, title) for row in part.to_dict("records")],
+        hovertext=[hover(row, *pair, title) for row in part.to_dict("records")],
         hovertemplate="%{hovertext}<extra></extra>",
-    )
+    )  # fmt: skip
+
+
+def _whiskers(part: pd.DataFrame, name: str, colour: str) -> dict[str, Any]:
+    up, down = (part[f"{name}1"] - part[name]).clip(0), (part[name] - part[f"{name}0"]).clip(0)
+    return {"type": "data", "symmetric": False, "array": up.fillna(0), "arrayminus": down.fillna(0), "thickness": 1,
+            "width": 0, "color": theme.fade(colour, 0.35)}  # fmt: skip
 
 
 def hover(row: Mapping[str, Any], x: str, y: str, title: str) -> str:
@@ -92,8 +139,8 @@ def hover(row: Mapping[str, Any], x: str, y: str, title: str) -> str:
 
     def says(name: str) -> str:
         low, high = row.get(f"{name}.low", np.nan), row.get(f"{name}.high", np.nan)
-        range_ = f"  [{number(low)}, {number(high)}]" if np.isfinite([low, high]).all() else ""
-        return f"{esc(numbers.entry(name).title)} <b>{number(row[name])}</b>{range_}"
+        interval = f"  [{number(low)}, {number(high)}]" if np.isfinite([low, high]).all() else ""
+        return f"{esc(numbers.entry(name).title)} <b>{number(row[name])}</b>{interval}"
 
     lines = [f"<b>{esc(title)}</b> · {esc(row['point'])}", says(x), says(y)]
     if np.isfinite(row.get("share", np.nan)):
@@ -106,56 +153,46 @@ def hover(row: Mapping[str, Any], x: str, y: str, title: str) -> str:
 def _sizes(cost: pd.Series, largest: float) -> np.ndarray:
     """Marker diameters whose area grows with cost, from 8 pixels."""
     share = np.clip(np.nan_to_num(cost.to_numpy(float)) / largest, 0, 1) if largest > 0 else np.zeros(len(cost))
-    return np.sqrt(64 + 420 * share)
+    return np.sqrt(64 + 240 * share)
 
 
-def _label(figure: go.Figure, rows: pd.DataFrame, pair: tuple[str, str], ranges: list[tuple[float, float]],
-           marks: Mapping[str, theme.Mark], titles: Mapping[str, str], own: pd.DataFrame,
-           size: tuple[float, float], of: theme.Look) -> None:  # fmt: skip
-    """Names beside the points; beyond MANY only those on the front."""
-    x, y = pair
-
-    def pixels(table: pd.DataFrame) -> list[tuple[float, float]]:
-        return [
-            tuple(
-                (row[n] - span[0]) / (span[1] - span[0]) * extent
-                for n, span, extent in zip((x, y), ranges, size, strict=True)
-            )
-            for row in table.to_dict("records")
-        ]
-
-    shown = rows
-    if own["submission"].nunique() > MANY:
-        x_up, y_up = (numbers.entry(name).direction != "down" for name in (x, y))
-        shown = rows[rows.index.isin(pareto(own, x, y, x_up, y_up).index) | ~rows["submission"].isin(own["submission"])]
-    by = "score" if "score" in shown else y
-    ordered = shown.sort_values(by, ascending=False, na_position="last")
-    groups = [part for _, part in ordered.groupby(["submission", "family"], observed=True)]
+def _label(figure: go.Figure, rows: pd.DataFrame, own: pd.DataFrame, scales: tuple[Scale, Scale],
+           marks: Mapping[str, theme.Mark], titles: Mapping[str, str], size: tuple[float, float], most: int,
+           look: theme.Look) -> None:  # fmt: skip
+    """Names beside the points: of the front first, then the controls, then by score."""
+    front = set(pareto(own, "_x", "_y")["submission"])
+    by = "score" if "score" in rows else "_y"
+    ordered = rows.sort_values(by, ascending=False, na_position="last")
+    groups = [part for _, part in ordered.groupby(["submission", "family"], observed=True, sort=False)]
+    groups.sort(
+        key=lambda part: (part["submission"].iloc[0] not in front, part["submission"].iloc[0] in set(own["submission"]))
+    )
+    groups = groups[:most]
     texts = [titles.get(name, name) for name in (part["submission"].iloc[0] for part in groups)]
-    texts = [text if len(text) <= 26 else text[:25] + "…" for text in texts]
-    placed = labels.place([pixels(part) for part in groups], texts, pixels(_drawn(rows, x, y)), size)
+    texts = [text if len(text) <= LETTERS else text[: LETTERS - 1] + "…" for text in texts]
+    pixels = [_pixels(part[["_x", "_y"]], scales, size) for part in groups]
+    placed = labels.place(pixels, texts, _pixels(_drawn(rows), scales, size), size)
     for part, text, (which, place) in zip(groups, texts, placed, strict=True):
         row = part.iloc[which]
         figure.add_annotation(
-            x=row[x],
-            y=row[y],
-            text=esc(text),
-            **place,
-            bgcolor=theme.fade(of.ground, 0.6),
-            borderpad=0,
-            arrowcolor=of.faint,
-            font={"size": 12, "color": theme.readable(marks[row["submission"]].colour, of)},
-        )
+            x=row["_x"], y=row["_y"], text=esc(text), **place, bgcolor=theme.fade(look.ground, 0.6), borderpad=0,
+            arrowcolor=look.faint, font={"size": 12, "color": theme.readable(marks[row["submission"]].colour, look)},
+        )  # fmt: skip
 
 
-def _drawn(rows: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    """Everything that a label must not cover: the points, their intervals' ends, and the lines between them."""
-    parts = [rows[[x, y]]]
-    for end in (".low", ".high"):
-        for name in (x, y):
-            for step in (0.5, 1.0) if name + end in rows else ():
-                parts.append(rows[[x, y]].assign(**{name: rows[name] * (1 - step) + rows[name + end] * step}).dropna())
-    for _, part in rows.sort_values("point").groupby(["submission", "family"], observed=True):
-        for step in np.linspace(0.1, 0.9, 9):
-            parts.append((part[[x, y]] * step + part[[x, y]].shift() * (1 - step)).dropna())
+def _pixels(places: pd.DataFrame, scales: tuple[Scale, Scale], size: tuple[float, float]) -> list[tuple[float, float]]:
+    """Places as pixels from the lower left corner."""
+    across, up = ((places[name] - along.low) / (along.high - along.low) * extent
+                  for name, along, extent in zip(places.columns, scales, size, strict=True))  # fmt: skip
+    return list(zip(across, up, strict=True))
+
+
+def _drawn(rows: pd.DataFrame) -> pd.DataFrame:
+    """What a label must not cover: the points and their intervals."""
+    parts = [rows[["_x", "_y"]]]
+    for name in ("_x", "_y"):
+        for end in ("0", "1"):
+            for step in (0.5, 1.0):
+                there = rows[name] * (1 - step) + rows[name + end] * step
+                parts.append(rows[["_x", "_y"]].assign(**{name: there}).dropna())
     return pd.concat(parts)

@@ -68,12 +68,13 @@ def _bar(kind: str, value: float, low: float, high: float) -> str:
     return f'{line}<i class="m {kind}" style="left:{_at(value)}"></i>'
 
 
-def pair(goal: Sequence[float], quality: Sequence[float]) -> str:
-    """Goal (dot) and quality (diamond) on one axis from 0 to 1, with their intervals."""
+def pair(goal: Sequence[float], quality: Sequence[float], line: float = math.nan) -> str:
+    """Goal (dot) and quality (diamond) on one axis from 0 to 1, with their intervals; a line where retraining lands."""
     if math.isnan(goal[0]) and math.isnan(quality[0]):
         return ""
     says = f"goal {scaled(goal[0])}, quality {scaled(quality[0])}"
-    marks = "" if math.isnan(goal[0]) else _bar("g", *goal)
+    marks = "" if math.isnan(line) else f'<i class="r" style="left:{_at(line)}"></i>'
+    marks += "" if math.isnan(goal[0]) else _bar("g", *goal)
     marks += "" if math.isnan(quality[0]) else _bar("q", *quality)
     return f'<span class="ax" role="img" aria-label="{esc(says)}" title="{esc(says)}">{marks}</span>'
 

@@ -53,6 +53,25 @@ def _quality(quality: pd.DataFrame, a: str, b: str) -> str:
     return "Quality is not distinguishable." if quality["low"].notna().any() else "One seed cannot tell quality apart."
 
 
+def leader(rows: pd.DataFrame, titles: Mapping[str, str]) -> str:
+    """Who leads a task and family, who cannot be told apart from it, and where retraining lands; plain text.
+
+    Args:
+        rows: `rank.tables.cohort` with ties.
+    """
+    leads = rows[rows["lead"] & rows["place"].notna()]
+    retrained = rows.loc[rows["submission"] == "retrained", "goal"].dropna()
+    control = f" Training from scratch reaches goal {retrained.iloc[0]:.2f}." if len(retrained) else ""
+    if leads.empty:
+        return f"No method has run all instances with all seeds here, so none is ranked.{control}"
+    best = leads.iloc[0]
+    level = [titles[name] for name in leads.loc[leads["place"] == best["place"], "submission"]][1:]
+    says = f"{titles[best['submission']]} leads: goal {best['goal']:.2f}, quality {best['quality']:.2f}"
+    if len(level) > 3:
+        return f"{says}; {len(level)} others cannot be told apart from it.{control}"
+    return f"{says}{f'; {_list(level)} cannot be told apart from it' if level else ''}.{control}"
+
+
 def ruled_out(obstacles: Mapping[str, object]) -> str:
     """Why a method does not fit a wish, from `rank.choose.obstacles`; empty where nothing stands against it."""
     return "; ".join(OBSTACLES[kind](value) for kind, value in obstacles.items())

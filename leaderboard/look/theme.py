@@ -116,3 +116,9 @@ def css(dark: bool = False) -> str:
 @cache
 def _rules() -> str:
     return Path(__file__).with_name("board.css").read_text(encoding="utf-8")
+
+
+@cache
+def script() -> str:
+    """The script that sorts and unfolds tables."""
+    return Path(__file__).with_name("board.js").read_text(encoding="utf-8")

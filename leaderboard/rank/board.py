@@ -42,9 +42,10 @@ class View:
         names = set(self.runs.loc[self.runs["track"] == track, "task"].unique())
         return [task for task in tasks.names() if task in names] + sorted(names - set(tasks.names()))
 
-    def families(self, track: str) -> list[str]:
-        """The families of a track that have records, in the board's order."""
-        names = set(self.runs.loc[self.runs["track"] == track, "family"].unique())
+    def families(self, track: str, task: str = "") -> list[str]:
+        """The families of a track, or of a task in it, that have records; in the board's order."""
+        here = (self.runs["track"] == track) & ((self.runs["task"] == task) | (task == ""))
+        names = set(self.runs.loc[here, "family"].unique())
         return [family for family in frame.FAMILIES if family in names]
 
     def submissions(self) -> list[str]:

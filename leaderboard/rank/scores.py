@@ -1,6 +1,7 @@
 """From runs to scores: one row for each submission, operating point, task and family of a track, with ranks.
 
 A rank is made within a family, among rows that ran every instance with every seed: other instances are other problems.
+`rank` is among all operating points, `place` among submissions, each by its best point, the one that has `lead`.
 Means, intervals, ranks and the smallest difference come from `metrics`; nothing is averaged over what is missing.
 """
 
@@ -39,7 +40,9 @@ def table(runs: pd.DataFrame, controls: set[str], old: pd.DataFrame | None = Non
         if progress:
             progress(i + 1, len(groups))
     if not parts:
-        return pd.DataFrame(columns=[*COHORT, *ROW, *AXES, "rank", "runs", "expected", "problems", "control", "digest"])
+        return pd.DataFrame(
+            columns=[*COHORT, *ROW, *AXES, "rank", "lead", "place", "runs", "expected", "problems", "control", "digest"]
+        )
     rows = pd.concat(parts, ignore_index=True)
     return rows.astype({name: "category" for name in (*COHORT, *ROW)})
 
@@ -97,7 +100,17 @@ def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], diges
     ranked = {str(i): values["score"][i].reshape(shape) for i in np.flatnonzero(whole & ~table["control"])}
     ranks = metrics.ranks(ranked)
     table["rank"] = [float(ranks.get(str(i), np.nan)) for i in table.index]
+    table["lead"] = _leads(table)
+    places = metrics.ranks({name: ranked[name] for name in ranked if table["lead"][int(name)]})
+    table["place"] = [float(places.get(str(i), np.nan)) for i in table.index]
     return _extras(table, group.assign(_row=row), counts)
+
+
+def _leads(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether a row is its submission's best: complete before incomplete, then by score."""
+    order = table.assign(lacks=table["problems"] != "", loss=-table["score"].fillna(-1))
+    best = order.sort_values(["lacks", "loss"], kind="stable").drop_duplicates("submission").index
+    return pd.Series(table.index.isin(best), table.index)
 
 
 def _cell(group: pd.DataFrame, expected: Cells) -> np.ndarray:

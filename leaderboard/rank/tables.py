@@ -1,6 +1,6 @@
 """Tables as pandas frames: what the pages show and what their downloads hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,9 +19,7 @@ class Filter:
     """What a view leaves in."""
 
     track: str
-    tasks: Sequence[str] = ()
-    families: Sequence[str] = ()
-    allowed: Sequence[str] = ()  # what the method may need; empty means anything
+    allowed: tuple[str, ...] = ()  # what the method may need; empty means anything
     cost: float = float("inf")  # largest share of pre-training
     claim: str = "all"  # all | verified
     complete: bool = False
@@ -31,10 +29,6 @@ class Filter:
 def keep(table: pd.DataFrame, records: Records, by: Filter) -> pd.DataFrame:
     """The scores that a filter leaves in; controls pass the filters on access and cost, for they are the scale."""
     mask = table["track"] == by.track
-    if by.tasks:
-        mask &= table["task"].isin(by.tasks)
-    if by.families:
-        mask &= table["family"].isin(by.families)
     if by.allowed:
         barred = {n for n in table["submission"].unique() if set(records.access(str(n))) - set(by.allowed)}
         mask &= ~table["submission"].isin(barred) | table["control"]
@@ -50,63 +44,40 @@ def keep(table: pd.DataFrame, records: Records, by: Filter) -> pd.DataFrame:
     return table[mask]
 
 
-def add_ties(table: pd.DataFrame, axis: str = "rank") -> pd.DataFrame:
-    """The column `ties`: how many rows of the cohort share this rank, before any filter."""
-    sizes = table.groupby([*scores.COHORT, axis], observed=True)[axis].transform("size")
-    return table.assign(ties=sizes.fillna(1).astype(int))
+def add_ties(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns `ties` and `place_ties`: how many rows of the cohort share rank and place, before any filter."""
+    for name, axis in (("ties", "rank"), ("place_ties", "place")):
+        sizes = table.groupby([*scores.COHORT, axis], observed=True)[axis].transform("size")
+        table = table.assign(**{name: sizes.fillna(1).astype(int)})
+    return table
 
 
-def overview(table: pd.DataFrame, order: str = "") -> pd.DataFrame:
-    """One row for each family, submission and operating point; columns (task, number).
+def cohort(table: pd.DataFrame, task: str, family: str) -> pd.DataFrame:
+    """The rows of a task and family in reading order: submissions by place, then score; each one's best point first.
 
-    Rows go by family, then by `order` (a task's rank; empty: the mean of the ranks that a row has), controls last.
+    Controls come last. A submission whose best point a filter has hidden is led by the best that is left.
     """
-    numbers = ("rank", "ties", *frame.with_ends(*frame.SCALED), "score", "problems", "runs", "expected")
-    index = ["family", *scores.ROW]
-    plain = table.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
-    wide = plain.pivot(index=index, columns="task", values=[name for name in numbers if name in plain])
-    wide = wide.swaplevel(axis=1).sort_index(axis=1)
-    groups = plain.groupby(index)
-    extra = groups.agg(control=("control", "first"), share=("share", "mean"), verified=("verified", "all"),
-                       samples_only=("samples_only", "any"),
-                       mean_rank=("rank", "mean"), mean_score=("score", "mean"))  # fmt: skip
-    ranked = wide[(order, "rank")].astype(float) if (order, "rank") in wide else extra["mean_rank"]
-    score = wide[(order, "score")].astype(float) if (order, "score") in wide else extra["mean_score"]
-    places = {family: i for i, family in enumerate(frame.FAMILIES)}
-    extra["place"] = [places.get(family, len(places)) for family in wide.index.get_level_values(0)]
-    sort = extra.assign(r=ranked.fillna(np.inf), s=-score.fillna(-1)).reset_index()
-    sort = sort.sort_values(["place", "control", "r", "s", "submission", "point"])
-    for name in ("control", "share", "verified", "samples_only"):
-        wide[("", name)] = extra[name]
-    return wide.loc[pd.MultiIndex.from_frame(sort[index])]
+    rows = table[(table["task"] == task) & (table["family"] == family)]
+    rows = rows.assign(_place=rows["place"].fillna(np.inf), _loss=-rows["score"].fillna(-1), _first=~rows["lead"])
+    rows = rows.sort_values(["_first", "_loss", "point"])
+    leads = rows.drop_duplicates("submission").sort_values(["control", "_place", "_loss", "submission"])
+    order = {name: i for i, name in enumerate(leads["submission"])}
+    rows = rows.assign(_order=[order[name] for name in rows["submission"]], lead=rows.index.isin(leads.index))
+    return rows.sort_values(["_order", "_first", "_loss", "point"]).drop(
+        columns=["_place", "_loss", "_first", "_order"]
+    )
 
 
-def with_raw(
-    shown: pd.DataFrame, runs: pd.DataFrame, table: pd.DataFrame, raw: Mapping[str, Sequence[str]]
-) -> pd.DataFrame:
-    """The overview's rows with raw numbers (task, metric) and their intervals beside them."""
-    wide = shown.copy()
-    keys = table.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
-    keys = keys[pd.MultiIndex.from_frame(keys[["family", *scores.ROW]]).isin(shown.index)]
-    for task, names in raw.items():
-        values = points(runs, keys[keys["task"] == task], names).set_index(["family", *scores.ROW])
-        for name in names:
-            for column in frame.with_ends(name):
-                wide[(task, column)] = values[column].reindex(shown.index)
-    return wide
-
-
-def flat(shown: pd.DataFrame, tasks: Sequence[str], raw: Mapping[str, Sequence[str]] | None = None) -> pd.DataFrame:
-    """The overview as a download: the rows and cells that are shown, unrounded, one header line."""
-    rows = shown.index.to_frame(index=False)
-    for task in tasks:
-        columns = frame.with_ends(*raw[task]) if raw else ["rank", "ties", *frame.with_ends(*frame.SCALED)]
-        for name in [*columns, "problems"]:
-            if (task, name) in shown:
-                rows[f"{task}.{name}"] = shown[(task, name)].to_numpy()
-    for name in ("share", "verified", "samples_only", "control"):
-        rows[name] = shown[("", name)].to_numpy()
-    return rows.infer_objects()
+def flat(rows: pd.DataFrame, runs: pd.DataFrame, raw: Sequence[str] = ()) -> pd.DataFrame:
+    """Scores as a download: unrounded, in reading order, with the raw numbers that are shown."""
+    if raw:
+        rows = rows.merge(points(runs, rows, raw), on=[*scores.COHORT, *scores.ROW], how="left")
+    parts = [cohort(rows, task, family) for task, family in rows[["task", "family"]].drop_duplicates().to_numpy()]
+    columns = [*scores.COHORT, *scores.ROW, "lead", "place", "rank", *frame.with_ends(*frame.SCALED), "score",
+               *frame.with_ends(*raw), "share", "sampling_relative", "runs", "expected", "problems", "verified",
+               "samples_only", "control"]  # fmt: skip
+    table = pd.concat(parts)[columns].reset_index(drop=True)
+    return table.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
 
 
 def counted(runs: pd.DataFrame) -> pd.DataFrame:
@@ -170,9 +141,11 @@ def pareto(rows: pd.DataFrame, x: str, y: str, x_up: bool = True, y_up: bool = T
     """The rows that no other row beats on both axes, from the best in x on."""
     both = rows[rows[x].notna() & rows[y].notna()]
     sign_x, sign_y = (1 if x_up else -1), (1 if y_up else -1)
-    ordered = both.assign(_x=sign_x * both[x], _y=sign_y * both[y]).sort_values(["_x", "_y"], ascending=False)
-    best = ordered["_y"].cummax().shift(fill_value=-np.inf)
-    return ordered[ordered["_y"] > best].drop(columns=["_x", "_y"])
+    ordered = both.assign(_across=sign_x * both[x], _up=sign_y * both[y]).sort_values(
+        ["_across", "_up"], ascending=False
+    )
+    best = ordered["_up"].cummax().shift(fill_value=-np.inf)
+    return ordered[ordered["_up"] > best].drop(columns=["_across", "_up"])
 
 
 def csv(table: pd.DataFrame) -> bytes:

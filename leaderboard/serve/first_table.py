@@ -12,7 +12,7 @@ from typing import Any
 import streamlit
 from starlette.responses import HTMLResponse
 
-from retouch.leaderboard.draw import overview_table
+from retouch.leaderboard.draw import overview
 from retouch.leaderboard.look import markup, theme
 from retouch.leaderboard.rank import tables
 from retouch.leaderboard.rank.board import View, shared
@@ -22,7 +22,7 @@ INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 STYLE = """#rt-first{position:fixed;inset:0;overflow:auto;background:var(--ground);z-index:1000000}
 #rt-first main{margin:0 auto}#rt-first .rt-controls{height:11.7rem}#rt-first .rt-gap{height:1rem}"""
 SCRIPT = """new MutationObserver((_, watch) => {
-  if (!document.querySelector("#root :is(#overview, .empty, [data-testid=stException])")) return;
+  if (!document.querySelector("#root :is(.cohort, .empty, [data-testid=stException])")) return;
   watch.disconnect();
   document.getElementById("rt-first").remove();
 }).observe(document.getElementById("root"), { childList: true, subtree: true });"""
@@ -53,16 +53,16 @@ def page(view: View) -> str:
     body = (
         f"<style>{theme.css()}{dark}{STYLE}</style>"
         f'<div id="rt-first" class="rt"><main class="stMainBlockContainer">{markup.heading(*shell.LEAD)}'
-        f'<div class="rt-controls"></div>{markup.key()}<div class="rt-gap"></div>{table(view)}</main></div>'
+        f'<div class="rt-controls"></div>{markup.key()}<div class="rt-gap"></div>{first(view)}</main></div>'
         f"<script>{SCRIPT}</script>"
     )
     return text.replace("</body>", body + "</body>")
 
 
-def table(view: View) -> str:
-    """The overview's first page as it is without any filter."""
+def first(view: View) -> str:
+    """The overview as it opens: the first task without any filter."""
     track = view.tracks()[0]
-    tasks = view.tasks(track)
-    wide = tables.overview(tables.add_ties(tables.keep(view.scores, view.records, tables.Filter(track))))
-    marks = shell.marks(view, theme.look())
-    return overview_table.table(wide.iloc[: shell.PAGE], tasks, view.records, marks, track)
+    task = view.tasks(track)[0]
+    rows = tables.keep(view.scores, view.records, tables.Filter(track))
+    marks = theme.marks(view.submissions(), view.records.controls, theme.look())
+    return overview.sections(view, rows, task, view.families(track, task), marks)

@@ -1,17 +1,18 @@
 """A plain HTML snapshot of overview and trade-offs that can be hosted anywhere."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pandas as pd
 import plotly
 
 from retouch.benchmark.support.files import write_atomically
-from retouch.leaderboard.draw import overview_table
+from retouch.leaderboard.draw import overview
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import markup, theme, words
-from retouch.leaderboard.rank import tables
 from retouch.leaderboard.rank.board import View
-from retouch.leaderboard.views import shell
+from retouch.leaderboard.rank.sweeps import sweeps
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -20,6 +21,7 @@ body{{background:var(--ground);margin:0}}main{{max-width:86rem;margin:0 auto;pad
 .panels{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:1rem}}
 </style></head><body class="rt"><main>{body}</main></body></html>
 """
+LINK = re.compile(r"</?a(?: [^>]*)?>")  # to the app's pages, which are not here
 DARK = "@media (prefers-color-scheme:dark){{{}}}"
 
 
@@ -38,7 +40,7 @@ def write(view: View, folder: Path) -> Path:
         body += _track(view, track)
     if len(view.runs) == 0:
         body.append('<p class="empty">No records yet.</p>')
-    body.append('<script src="plotly.min.js"></script>' + _draw())
+    body.append('<script src="plotly.min.js"></script>' + _draw() + f"<script>{theme.script()}</script>")
     style = theme.css(False) + DARK.format(theme.variables(True))
     write_atomically(folder / "index.html", PAGE.format(style=style, body="\n".join(body)).encode())
     script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
@@ -47,39 +49,30 @@ def write(view: View, folder: Path) -> Path:
 
 
 def _track(view: View, track: str) -> list[str]:
-    """The table of a track and its trade-offs, one panel for each task and family."""
+    """A track's tasks: tables, then trade-offs, a panel a family."""
     here = view.scores[view.scores["track"] == track]
-    if here.empty:
-        return []
-    tasks, look = view.tasks(track), theme.look(False)
-    marks, titles = shell.marks(view, look), view.titles()
-    wide = tables.overview(tables.add_ties(here))
-    parts = [
-        f"<h2>{markup.esc(track)}</h2>",
-        overview_table.table(wide, [t for t in tasks if (t, "goal") in wide], view.records, marks, track, links=False),
-    ]
-    for task in tasks:
-        panels, over = [], here[here["task"] == task]
-        for family in view.families(track):
-            part = over[over["family"] == family]
-            if part["goal"].notna().any():
-                figure = tradeoff(
-                    part,
-                    "goal",
-                    "quality",
-                    view.records.controls,
-                    marks=marks,
-                    titles=titles,
-                    title=words.family_title(family),
-                    panels=3,
-                    over=over,
-                    height=380,
-                )
-                panels.append(
-                    f"<div class=panel data-figure='{markup.esc(figure.to_json())}' style='height:380px'></div>"
-                )
-        parts.append(f'<h2>{markup.esc(words.task_title(task))}</h2><div class="panels">{"".join(panels)}</div>')
+    marks = theme.marks(view.submissions(), view.records.controls, theme.look())
+    parts = [f"<h2>{markup.esc(track)}</h2>"] if len(view.tracks()) > 1 else []
+    for task in view.tasks(track):
+        families = view.families(track, task)
+        tables = overview.sections(view, here, task, families, marks)
+        over = here[here["task"] == task]
+        panels = [_panel(view, over, family, marks) for family in families]
+        parts.append(f'<h2 id="{markup.esc(task)}">{markup.esc(words.task_title(task))}</h2>{LINK.sub("", tables)}'
+                     f'<div class="panels">{"".join(panels)}</div>')  # fmt: skip
     return parts
+
+
+def _panel(view: View, over: pd.DataFrame, family: str, marks: dict[str, theme.Mark]) -> str:
+    """The trade-off of a family, drawn by the page's script."""
+    part = over[(over["family"] == family) & over["goal"].notna()]
+    if part.empty:
+        return ""
+    figure = tradeoff(
+        part, "goal", "quality", view.records.controls, marks=marks, titles=view.titles(), over=over, panels=3,
+        sweeps=sweeps(view.records.manifests), title=words.family_title(family), height=380,
+    )  # fmt: skip
+    return f"<div class=panel data-figure='{markup.esc(figure.to_json())}' style='height:380px'></div>"
 
 
 def _draw() -> str:

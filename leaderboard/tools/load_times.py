@@ -35,7 +35,7 @@ BROWSER = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ROW = "#overview tbody td.n"
+ROW = ".cohort tbody td.n"
 
 
 def perturbed(record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -136,13 +136,13 @@ def browse(port: int) -> dict[str, float]:
 
 
 CLICK = """() => new Promise((done, fail) => {
-  const rows = () => document.querySelector("#overview tbody").textContent;
+  const rows = () => [...document.querySelectorAll("#root .cohort")].map((t) => t.textContent).join();
   const before = rows(), start = performance.now();
   const all = [...document.querySelectorAll('[data-testid="stButtonGroup"] button')];
   const pill = all.find((b) => b.textContent.trim() === "GANs") || all[0];
   pill.click();
   const timer = setInterval(() => {
-    if (document.querySelector("#overview tbody") && rows() !== before) {
+    if (document.querySelector("#root .cohort") && rows() !== before) {
       clearInterval(timer); done((performance.now() - start) / 1000);
     } else if (performance.now() - start > 30000) { clearInterval(timer); fail("the table did not change"); }
   }, 5);
@@ -181,7 +181,7 @@ def floor() -> float:
     with tempfile.TemporaryDirectory(prefix="retouch-bench-") as name:
         app, port = Path(name) / "app.py", free_port()
         app.write_text(
-            'import streamlit\nstreamlit.html("<table id=overview><tbody><tr><td '
+            'import streamlit\nstreamlit.html("<table class=cohort><tbody><tr><td '
             'class=n>1</td></tr></tbody></table>")\n'
         )
         command = [sys.executable, "-m", "streamlit", "run", str(app), *launch.flags(port, True)]

@@ -5,11 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from retouch.benchmark.support import places
-from retouch.leaderboard.look import markup, numbers
+from retouch.leaderboard.look import markup, numbers, theme
+from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import shell
 
-view, look = shell.begin("Questions", always=True)
 ANSWERS = (
     (
         "How are ranks made?",
@@ -64,41 +64,52 @@ ANSWERS = (
         "verified. The submission’s code never runs in the process that scores.",
     ),
 )
-for question, answer in ANSWERS:
-    with st.expander(question):
-        st.html(f'<div class="rt"><p>{markup.esc(answer)}</p></div>')
 
-st.html('<div class="rt"><h2>Versions</h2><p>What the records were made with, against what is current here.</p></div>')
-rows = []
-for name in view.tracks() if len(view.runs) else []:
-    known, part = frame.track(name), view.runs[view.runs["track"] == name]
-    rows.append([markup.esc(name), markup.esc(known.version if known else "not known here"),
-                 markup.esc(known.summary if known else ""), f"{len(part):,}", f"{int(part['stale'].sum()):,}",
-                 f"{part['instance'].nunique()}"])  # fmt: skip
-if rows:
-    st.html(markup.table(("track", "version", "what it is", "records", "stale", "instances"), rows, numeric=(3, 4, 5)))
-stale = view.runs[view.runs["stale"]] if len(view.runs) else view.runs
-if len(stale):
-    lines = [[markup.esc(frame.relative(r)), markup.esc(r["reason"])] for r in stale.head(100).to_dict("records")]
-    st.html(markup.table(("stale record", "why"), lines))
-changes = (places.checkout() or Path()) / "CHANGELOG.md"  # beside the package in a checkout; a wheel has none
-if changes.is_file():
-    with st.expander("Changes of tracks and scores, by version"):
-        st.markdown(changes.read_text(encoding="utf-8").split("\n", 1)[1])
 
-rejected = view.records.rejected
-st.html(f'<div class="rt"><h2 id="rejected">Rejected records: {len(rejected)}</h2></div>')
-if rejected:
-    st.html(
-        markup.table(
-            ("file", "why"),
-            [[f"<code>{markup.esc(name)}</code>", markup.wrapped(why)] for name, why in list(rejected.items())[:500]],
-        )
-    )
-else:
-    st.html(markup.empty("None: every record that was found is on the board."))
-st.html('<div class="rt"><h2>Every number</h2></div>')
-with st.expander("What each number means, and when not to trust it"):
-    st.html(
-        markup.explain([*numbers.FIELDS, *numbers.COUNTS, *(frame.metrics_of(view.runs) if len(view.runs) else [])])
-    )
+def page(view: View, look: theme.Look) -> None:
+    """Answers, versions, rejected files, every number."""
+    for question, answer in ANSWERS:
+        with st.expander(question):
+            st.html(f'<div class="rt"><p>{markup.esc(answer)}</p></div>')
+    versions(view)
+    rejected(view.records.rejected)
+    st.html('<div class="rt"><h2>Every number</h2></div>')
+    with st.expander("What each number means, and when not to trust it"):
+        raw = frame.metrics_of(view.runs) if len(view.runs) else []
+        st.html(markup.explain([*numbers.FIELDS, *numbers.COUNTS, *raw]))
+
+
+def versions(view: View) -> None:
+    """What the records were made with, and which of them are stale."""
+    lead = "What the records were made with, against what is current here."
+    st.html(f'<div class="rt"><h2>Versions</h2><p>{lead}</p></div>')
+    runs, rows = view.runs, []
+    for name in view.tracks():
+        known, part = frame.track(name), runs[runs["track"] == name]
+        version, summary = (known.version, known.summary) if known else ("not known here", "")
+        rows.append([markup.esc(name), markup.esc(version), markup.esc(summary), f"{len(part):,}",
+                     f"{int(part['stale'].sum()):,}", f"{part['instance'].nunique()}"])  # fmt: skip
+    if rows:
+        head = ("track", "version", "what it is", "records", "stale", "instances")
+        st.html(markup.table(head, rows, numeric=(3, 4, 5)))
+    stale = runs[runs["stale"].astype(bool)]
+    if len(stale):
+        lines = [[markup.esc(frame.relative(r)), markup.esc(r["reason"])] for r in stale.head(100).to_dict("records")]
+        st.html(markup.table(("stale record", "why"), lines))
+    changes = (places.checkout() or Path()) / "CHANGELOG.md"  # beside the package in a checkout; a wheel has none
+    if changes.is_file():
+        with st.expander("Changes of tracks and scores, by version"):
+            st.markdown(changes.read_text(encoding="utf-8").split("\n", 1)[1])
+
+
+def rejected(files: dict[str, str]) -> None:
+    """The files that are no records, with the reasons."""
+    st.html(f'<div class="rt"><h2 id="rejected">Rejected records: {len(files)}</h2></div>')
+    if files:
+        lines = [[f"<code>{markup.esc(name)}</code>", markup.wrapped(why)] for name, why in list(files.items())[:500]]
+        st.html(markup.table(("file", "why"), lines))
+    else:
+        st.html(markup.empty("None: every record that was found is on the board."))
+
+
+shell.run(page, "Questions", "What the numbers rest on, what was left out, and what each word means.", always=True)

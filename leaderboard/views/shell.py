@@ -1,4 +1,4 @@
-"""What every page starts with: the data, the look, the empty states."""
+"""The frame of every page: data, look, address; filters, downloads and figures that pages share."""
 
 import os
 from collections.abc import Callable
@@ -13,7 +13,6 @@ from retouch.leaderboard.rank import tables
 from retouch.leaderboard.rank.board import View, shared
 from retouch.leaderboard.views import state
 
-PAGE = 60  # rows of the overview on the screen at once
 LEAD = ("Leaderboard", "What it takes to change what a trained image generator produces, without training it again: "
         "was the change achieved, and is everything else still there?")  # fmt: skip
 NONE_YET = ("No records yet. <code>retouch new NAME</code> writes a submission, <code>retouch run NAME</code> leaves "
@@ -40,41 +39,66 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def begin(title: str, lead: str = "", *, always: bool = False) -> tuple[View, theme.Look]:
-    """Style sheet, heading, data. Where there are no records it says so and stops, unless the page `always` shows."""
+def run(page: Callable[[View, theme.Look], None], title: str, lead: str = "", *, always: bool = False) -> None:
+    """Draw a page: style sheet, heading, data, and the address before and after.
+
+    Args:
+        page: draws what is the page's own. Not called where there are no records, unless it shows `always`.
+        lead: what the page is about, HTML; without one the page draws a heading of its own.
+    """
     look = theme.look(dark())
+    call_it(title)
     st.html(f"<style>{theme.css(look.dark)}</style>")
-    if title:
+    st.html(f"<script>{theme.script()}</script>", unsafe_allow_javascript=True)
+    if lead:
         st.html(markup.heading(title, lead))
+    state.follow(title)
     newest = view()
     if len(newest.runs) == 0:
         bad = len(newest.records.rejected)
         st.html(markup.empty(REJECTED.format(bad) if bad else NONE_YET))
-        if not always:
-            st.stop()
-    return newest, look
+    if len(newest.runs) or always:
+        try:
+            page(newest, look)
+        except state.Unknown as error:
+            st.html(markup.empty(f"{markup.esc(error)} Choose another above, or go back."))
+    state.publish()
+
+
+def call_it(title: str) -> None:
+    """The title of the browser's window."""
+    st.set_page_config(page_title=f"{title} · Retouch")
 
 
 def track(view: View) -> str:
-    """The track that is looked at."""
+    """The track that is looked at; a control only where there are several."""
     names = view.tracks()
-    return (
-        state.choice(
-            "Track", "track", names, width=130, always=True, help="A named, versioned list of instances and seeds."
-        )
-        if names
-        else ""
-    )
+    if len(names) == 1 and st.query_params.get("track", names[0]) == names[0]:
+        return names[0]
+    return state.choice("Track", "track", names, width=130, always=True,
+                        help="A named, versioned list of instances and seeds.")  # fmt: skip
+
+
+def task(view: View, track_name: str) -> str:
+    """The task that is looked at."""
+    return state.choice("Task", "task", view.tasks(track_name), show=words.task_title, segmented=True, always=True)
 
 
 FORMATS = ("svg", "png")  # that a figure is saved as
 COSTS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, float("inf"))
 
 
-def filters(view: View, track_name: str) -> tables.Filter:
+def families(view: View, track_name: str, task: str) -> list[str]:
+    """The families that are looked at: one, or all that have records of the task."""
+    names = view.families(track_name, task)
+    name = state.choice("Family", "family", ["all", *names], segmented=True,
+                        show=lambda family: "All" if family == "all" else words.family_title(family))  # fmt: skip
+    return names if name == "all" else [name]
+
+
+def filters(track_name: str) -> tables.Filter:
     """The filters that the overview and the trade-offs share."""
-    families = state.many("Family", "families", view.families(track_name), show=words.family_title)
-    with st.popover("More filters", icon=":material/tune:"):
+    with st.popover("Filters", icon=":material/tune:"):
         allowed = state.many(
             "The method may need",
             "access",
@@ -89,7 +113,7 @@ def filters(view: View, track_name: str) -> tables.Filter:
         complete = state.choice("Status", "status", ["all", "complete"], segmented=True,
                                 help="Complete: every instance and seed ran, and counts.") == "complete"  # fmt: skip
         find = state.text("Name contains", "find")
-    return tables.Filter(track_name, (), families, allowed, cost, claim, complete, find)  # fmt: skip
+    return tables.Filter(track_name, tuple(allowed), cost, claim, complete, find)
 
 
 def marks(view: View, look: theme.Look) -> dict[str, theme.Mark]:

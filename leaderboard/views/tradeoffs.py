@@ -1,129 +1,143 @@
-"""Trade-offs: any number against any other, with intervals, operating points, Pareto front and controls."""
+"""Trade-offs: any number against any other, with intervals, sweeps, Pareto front and controls; a panel a family."""
+
+from collections.abc import Iterator
+from functools import lru_cache
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from retouch.leaderboard.draw import axes, sheets
+from retouch.leaderboard.draw import sheets
 from retouch.leaderboard.draw.tradeoff import tradeoff
-from retouch.leaderboard.look import markup, numbers, words
+from retouch.leaderboard.look import markup, numbers, theme, words
 from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank.board import View
+from retouch.leaderboard.rank.sweeps import sweeps
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import hover, shell, state
 
 NUMBERS = ("goal", "quality", "score", "share", "seconds", "sampling_relative", "peak_memory_mb")
+LEAD = ("A change can always be had at the price of the images. Better is always up and to the right; what is close to "
+        "the best is drawn apart, by what it lacks. The bold line is the Pareto front.")  # fmt: skip
+KEY = ("Thin lines: 95% intervals; band: the front of their ends. Marker area: cost{largest}. Coloured lines join a "
+       "submission’s operating points along its strength; open marks are variants. Grey: controls. Click or tap a "
+       "point for its pictures.")  # fmt: skip
 
-view, look = shell.begin(
-    "Trade-offs",
-    "A change can always be had at the price of the images. Up and to the right is better "
-    "where both axes point up; the dotted line is the Pareto front.",
-)
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    track = shell.track(view)
-    with_records = view.tasks(track)
-    chosen = state.many("Task", "tasks", with_records, show=words.task_title, default=with_records[:1]) or with_records
-    by = shell.filters(view, track)
-runs = view.runs[(view.runs["track"] == track) & view.runs["task"].isin(chosen)]
-known = [*NUMBERS, *frame.metrics_of(runs)]
-fitting = [name for name, pair in words.presets().items() if set(pair) <= {*known, ""}]
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    preset = state.choice("Show", "show", fitting, width=330)
-    x, y = words.presets()[preset]
-    if not x:
-        x = state.choice("Across", "x", known, default="goal", show=numbers.title, width=260)
-        y = state.choice("Up", "y", known, default="quality", show=numbers.title, width=260)
-left = tables.keep(view.scores, view.records, by)
-left = left[left["task"].isin(chosen)]
-extra = [name for name in (x, y) if name not in NUMBERS]
-if extra:
-    left = left.merge(tables.points(view.runs, left, extra), on=[*scores.COHORT, *scores.ROW], how="left")
-shown = left[left[x].notna() & left[y].notna()]
-if shown.empty:
-    st.html(markup.empty("No run under these filters has both numbers. Choose other axes, or take a filter away."))
-    st.stop()
 
-marks, titles = shell.marks(view, look), view.titles()
-picked: dict[str, str] = {}
-panels = [(task, family) for task in chosen for family in view.families(track)
-          if ((shown["task"] == task) & (shown["family"] == family)).any()]  # fmt: skip
-across = min(3, len(panels))
-for start in range(0, len(panels), across):
-    for column, (task, family) in zip(st.columns(across, gap="medium"), panels[start : start + across], strict=False):
-        part = shown[(shown["task"] == task) & (shown["family"] == family)]
-        name = (
-            words.family_title(family)
-            if len(chosen) == 1
-            else f"{words.task_title(task)} · {words.family_title(family)}"
-        )
+def page(view: View, look: theme.Look) -> None:
+    """Controls, panels, the pictures of a point, the numbers."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        track = shell.track(view)
+        task = shell.task(view, track)
+        families = shell.families(view, track, task)
+        x, y = choose(view, track, task)
+        by = shell.filters(track)
+    rows = points(view, by, task, x, y)
+    rows = rows[rows["family"].isin(families)]
+    if rows.empty:
+        st.html(markup.empty("No run under these filters has both numbers. Choose other axes, or take a filter away."))
+        return
+    names = [family for family in families if (rows["family"] == family).any()]
+    point = None
+    for family, column in zip(names, st.columns(len(names), gap="medium"), strict=True):
         with column:
-            figure = tradeoff(
-                part,
-                x,
-                y,
-                view.records.controls,
-                marks=marks,
-                titles=titles,
-                dark=look.dark,
-                title=name,
-                panels=across,
-                over=shown[shown["task"] == task] if {x, y} <= set(axes.UNIT) else part,
-            )
-            event = shell.chart(
-                figure,
-                f"tradeoff-{task}-{family}",
-                f"{name}: {numbers.title(y)} against {numbers.title(x)}",
-                on_select="rerun",
-                selection_mode="points",
-            )
-            if event.selection.points:
-                picked = {"point": "|".join(event.selection.points[0].get("customdata", []) or []), "task": task}
-largest = shown.loc[~shown["control"], "share"].max()
-st.html(
-    '<div class="rt dim">Thin lines: 95% intervals. Marker area: cost'
-    + (f", the largest {numbers.percent(largest)} of pre-training" if pd.notna(largest) else "")
-    + ". Lines join a submission's operating points. Grey: controls. Click or tap a point for its pictures.</div>"
-)
+            figure = panel(view, by, task, x, y, family, len(names), look.dark)
+            says = f"{words.family_title(family)}: {numbers.title(y)} against {numbers.title(x)}"
+            event = shell.chart(figure, f"tradeoff-{task}-{family}", says, on_select="rerun", selection_mode="points")
+            point = next((p["customdata"] for p in event.selection.points if p.get("customdata")), point)
+    key(rows, shell.marks(view, look), view.titles())
+    hover.pictures(pictures(view, rows))
+    if point is not None:
+        picture(view, rows, *point)
+    table(view, rows, x, y)
 
 
-def pictures() -> dict[str, str]:
-    """The contact sheet of each point, as far as there are few."""
-    keys = shown[["task", "family", *scores.ROW]].drop_duplicates().head(hover.MOST)
-    addresses = {}
-    for task, family, name, point in keys.itertuples(index=False):
-        part = runs[
-            (runs["task"] == task)
-            & (runs["family"] == family)
-            & (runs["submission"] == name)
-            & (runs["point"] == point)
-        ]
-        addresses[f"{name}|{point}|{family}"] = sheets.first(view.records, part)
-    return {key: value for key, value in addresses.items() if value}
+def choose(view: View, track: str, task: str) -> tuple[str, str]:
+    """The two numbers: a preset that the task's records have, or any."""
+    runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task)]
+    names = [*NUMBERS, *frame.metrics_of(runs)]
+    presets = {title: pair for title, pair in words.presets().items() if set(pair) <= {*names, ""}}
+    x, y = presets[state.choice("Axes", "show", list(presets), width=330)]
+    if not x:
+        x = state.choice("Across", "x", names, default="goal", show=numbers.title, width=260)
+        y = state.choice("Up", "y", names, default="quality", show=numbers.title, width=260)
+    return x, y
 
 
-if len(chosen) == 1:
-    hover.pictures(pictures())
-if picked and picked["point"].count("|") == 2:
-    name, point, family = picked["point"].split("|")
-    part = runs[(runs["task"] == picked["task"]) & (runs["family"] == family) & (runs["submission"] == name)
-                & (runs["point"] == point)]  # fmt: skip
-    image = sheets.first(view.records, part)
+@lru_cache(maxsize=64)
+def points(view: View, by: tables.Filter, task: str, x: str, y: str) -> pd.DataFrame:
+    """The rows of a task that filters leave in and that have both numbers."""
+    rows = tables.keep(view.scores, view.records, by)
+    rows = rows[rows["task"] == task]
+    raw = [name for name in (x, y) if name not in NUMBERS]
+    if raw:
+        rows = rows.merge(tables.points(view.runs, rows, raw), on=[*scores.COHORT, *scores.ROW], how="left")
+    return rows[rows[x].notna() & rows[y].notna()]
+
+
+@lru_cache(maxsize=128)
+def panel(view: View, by: tables.Filter, task: str, x: str, y: str, family: str, panels: int, dark: bool) -> go.Figure:
+    """The figure of a family, drawn once for the same view and filters."""
+    rows = points(view, by, task, x, y)
+    return tradeoff(
+        rows[rows["family"] == family], x, y, view.records.controls,
+        marks=shell.marks(view, theme.look(dark)), titles=view.titles(), sweeps=sweeps(view.records.manifests),
+        dark=dark, title=words.family_title(family), panels=panels, over=rows,
+    )  # fmt: skip
+
+
+def key(rows: pd.DataFrame, marks: dict[str, theme.Mark], titles: dict[str, str]) -> None:
+    """What lines and marks mean, and whose each mark is."""
+    largest = rows.loc[~rows["control"], "share"].max()
+    says = f", the largest {numbers.percent(largest)} of pre-training" if pd.notna(largest) else ""
+    names = sorted(rows["submission"].astype(str).unique(), key=lambda name: titles[name].lower())
+    whose = "".join(f"<span>{markup.symbol(marks[name])} {markup.esc(titles[name])}</span>" for name in names)
     st.html(
-        f'<div class="rt"><h2>{markup.link("method", view.records.title(name), name=name, point=point, track=track)} '
-        f'<span class="dim">{markup.esc(point)} · {markup.esc(words.family_title(family))}</span></h2>'
-        + (
-            f'<img class="whole" style="width:640px" src="{image}" alt="base above, edited below">'
-            if image
-            else '<p class="dim">This run left no picture.</p>'
-        )
-        + "</div>"
+        f'<div class="rt"><span class="key">{whose}</span></div><div class="rt dim">{KEY.format(largest=says)}</div>'
     )
-columns = ["task", "family", *scores.ROW, *frame.with_ends(x, y), "share"]
-table = shown[[c for c in dict.fromkeys(columns) if c in shown]].sort_values(["task", "family", "submission", "point"])
-with st.expander("The numbers as a table"):
-    head = ["method", "point", "task", "family", numbers.short(x), numbers.short(y), "cost"]
-    st.html(markup.table(head, [[markup.esc(view.records.title(r["submission"])), markup.esc(r["point"]),
-                                 markup.esc(words.task_title(r["task"])), markup.esc(words.family_title(r["family"])),
-                                 numbers.number(r[x], 3), numbers.number(r[y], 3), numbers.percent(r["share"])]
-                                for r in table.head(400).to_dict("records")], numeric=(4, 5, 6)))  # fmt: skip
-shell.downloads("retouch-tradeoffs", table, figures=True)
-with st.expander("What these numbers mean"):
-    st.html(markup.explain([x, y, "share"]))
+
+
+def runs_of(view: View, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The runs behind each row, by the key of its point."""
+    for *cohort, name, point in rows[[*scores.COHORT, *scores.ROW]].head(hover.MOST).itertuples(index=False):
+        here = (view.runs["submission"] == name) & (view.runs["point"] == point)
+        for column, value in zip(scores.COHORT, cohort, strict=True):
+            here &= view.runs[column] == value
+        yield f"{name}|{point}|{cohort[2]}", view.runs[here]
+
+
+def pictures(view: View, rows: pd.DataFrame) -> dict[str, str]:
+    """The contact sheet of each point, as far as there are few."""
+    addresses = {key: sheets.first(view.records, runs) for key, runs in runs_of(view, rows)}
+    return {key: address for key, address in addresses.items() if address}
+
+
+def picture(view: View, rows: pd.DataFrame, name: str, point: str, family: str) -> None:
+    """The contact sheet of the point that was clicked."""
+    mine = rows[(rows["submission"] == name) & (rows["point"] == point) & (rows["family"] == family)]
+    for _, runs in runs_of(view, mine):
+        address, keys = sheets.first(view.records, runs), mine.iloc[0]
+        link = markup.link("method", view.records.title(name), name=name, point=point, track=keys["track"],
+                           task=keys["task"], family=family)  # fmt: skip
+        image = (f'<img class="whole" style="width:640px" src="{address}" alt="base above, edited below">'
+                 if address else '<p class="dim">This run left no picture.</p>')  # fmt: skip
+        st.html(f'<div class="rt"><h2>{link} <span class="dim">{markup.esc(point)} · '
+                f"{markup.esc(words.family_title(family))}</span></h2>{image}</div>")  # fmt: skip
+
+
+def table(view: View, rows: pd.DataFrame, x: str, y: str) -> None:
+    """The numbers behind the panels, on the page and as a download."""
+    columns = ["task", "family", *scores.ROW, *frame.with_ends(x, y), "share"]
+    shown = rows[[c for c in dict.fromkeys(columns) if c in rows]].sort_values(["family", "submission", "point"])
+    with st.expander("The numbers as a table"):
+        head = ["method", "point", "family", numbers.short(x), numbers.short(y), "cost"]
+        lines = [[markup.esc(view.records.title(r["submission"])), markup.esc(r["point"]),
+                  markup.esc(words.family_title(r["family"])), numbers.number(r[x], 3), numbers.number(r[y], 3),
+                  numbers.percent(r["share"])] for r in shown.head(400).to_dict("records")]  # fmt: skip
+        st.html(markup.table(head, lines, numeric=(3, 4, 5)))
+    shell.downloads("retouch-tradeoffs", shown, figures=True)
+    with st.expander("What these numbers mean"):
+        st.html(markup.explain([x, y, "share"]))
+
+
+shell.run(page, "Trade-offs", LEAD)

@@ -15,7 +15,7 @@ DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 ADDRESSES = {
     "overview": "",
     "raw": "?raw=1",
-    "tradeoffs": "tradeoffs?tasks=category_redaction",
+    "tradeoffs": "tradeoffs?task=category_redaction",
     "task": "task?task=category_redaction",
     "method": "method?name=taming_flows",
     "compare": "compare",
@@ -62,8 +62,8 @@ class Visit:
         return self
 
     def rows(self) -> list[str]:
-        """The methods in the overview's table, from top to bottom."""
-        return self.page.locator("#overview tbody tr:not(.rt-section) th").all_inner_texts()
+        """The methods in the overview's tables, from top to bottom."""
+        return self.page.locator(".cohort tbody tr:first-child th").all_inner_texts()
 
     def check(self) -> None:
         """No exception on the page, no error in the console."""
@@ -109,57 +109,131 @@ def test_phone_has_no_sideways_scroll_and_no_error(browser: Any, server: str, na
 def test_the_first_table_is_the_one_that_stays(visit: Visit, browser: Any, server: str) -> None:
     plain = Visit(browser, server, java_script_enabled=False)
     plain.page.goto(server)
-    first = plain.page.inner_text("#overview")
-    assert MARKUP in first and plain.page.locator('img[src="x"]').count() == 0
+    first = plain.page.locator(".cohort").all_inner_texts()
+    assert len(first) > 1 and plain.page.locator('img[src="x"]').count() == 0
     visit.open("")
     visit.page.locator("#rt-first").wait_for(state="detached", timeout=30_000)
-    visit.page.locator("#root #overview").wait_for(timeout=30_000)
-    assert visit.page.inner_text("#root #overview") == first
+    visit.page.locator("#root .cohort").first.wait_for(timeout=30_000)
+    assert visit.page.locator("#root .cohort").all_inner_texts() == first
     visit.check()
     plain.context.close()
 
 
+def press(visit: Visit, *names: str) -> None:
+    """Press buttons of the controls one after the other."""
+    for name in names:
+        visit.page.locator('[data-testid="stButtonGroup"] button', has_text=name).first.click()
+        visit.settle()
+
+
 def test_a_filter_narrows_and_its_address_opens_the_same(visit: Visit, browser: Any, server: str) -> None:
     before = visit.open("").rows()
-    visit.page.get_by_role("button", name="GANs").click()
-    visit.page.wait_for_function(
-        f"document.querySelectorAll('#overview tbody tr:not(.rt-section)').length < {len(before)}"
-    )
-    visit.settle().page.get_by_text("Raw values").click()
-    visit.page.wait_for_selector("#overview >> text=Invalidity")
+    press(visit, "GANs")
+    visit.page.get_by_text("Raw values").click()
+    visit.page.wait_for_selector(".cohort >> text=Identity share")
     after, address = visit.settle().rows(), visit.page.url
-    assert 0 < len(after) < len(before) and "families=gan" in address and "raw=1" in address
+    assert 0 < len(after) < len(before) and "family=gan" in address and "raw=1" in address
     again = Visit(browser, server).open(address.removeprefix(server + "/"))
     assert again.rows() == after
-    assert again.page.inner_text("#overview") == visit.page.inner_text("#overview")
+    assert again.page.inner_text(".cohort") == visit.page.inner_text(".cohort")
     again.context.close()
     visit.check()
 
 
+def test_back_undoes_one_choice_and_forward_redoes_it(visit: Visit) -> None:
+    visit.open("")
+    seen = [(visit.page.url, visit.rows())]
+    for name in ("Category redaction", "GANs", "Output diversity"):
+        press(visit, name)
+        seen.append((visit.page.url, visit.rows()))
+    assert len({url for url, _ in seen}) == 4
+    for url, rows in seen[-2::-1]:
+        visit.page.go_back()
+        visit.settle()
+        assert (visit.page.url, visit.rows()) == (url, rows)
+    for url, rows in seen[1:]:
+        visit.page.go_forward()
+        visit.settle()
+        assert (visit.page.url, visit.rows()) == (url, rows)
+    visit.page.locator(".cohort tbody th a").first.click()
+    visit.page.wait_for_selector("text=One run: before and after")
+    visit.settle().page.go_back()
+    visit.page.wait_for_selector(".cohort caption", state="attached")
+    assert (visit.settle().page.url, visit.rows()) == seen[-1]
+    visit.check()
+
+
+def test_an_unknown_permalink_says_so_and_keeps_its_address(visit: Visit) -> None:
+    visit.page.goto(f"{visit.server}/method?name=nobody&track=tiny")
+    visit.page.wait_for_selector("text=There is no method called “nobody” here.")
+    assert "name=nobody" in visit.settle().page.url and visit.page.locator("table").count() == 0
+    visit.check()
+
+
+def test_windows_have_titles(visit: Visit) -> None:
+    for address, title in (("", "Leaderboard · Retouch"), ("compare", "Compare · Retouch"),
+                           ("method?name=rejection", "Rejection by the guide · Retouch"),
+                           ("task?task=output_diversity", "Output diversity · Retouch")):  # fmt: skip
+        visit.open(address)
+        visit.page.wait_for_function("title => document.title === title", arg=title)
+
+
+def test_a_column_sorts_with_controls_last(visit: Visit) -> None:
+    visit.open("?family=gan&task=category_redaction")
+    before = visit.rows()
+    for order in (1, -1):
+        visit.page.locator(".cohort button.sort", has_text="quality").click()
+        cells = visit.page.locator(".cohort tbody:not(.rt-control) tr:first-child td:nth-child(5)").all_inner_texts()
+        values = [float(text.strip("*")) for text in cells if text.strip("*–")]
+        assert len(values) > 2 and values == sorted(values, reverse=order < 0)
+        assert sorted(visit.rows()) == sorted(before) and visit.rows()[-2:] == before[-2:]
+    assert visit.page.locator("th[aria-sort=descending]").inner_text().startswith("quality")
+    visit.check()
+
+
+def test_a_row_unfolds_into_its_points_by_keyboard(visit: Visit) -> None:
+    visit.open("?family=flow&task=category_redaction")
+    points = visit.page.locator(".cohort tr.rt-point", has_text="delta-")
+    assert points.count() == 2 and not points.first.is_visible()
+    button = visit.page.locator("tbody", has_text="Taming").locator("button.fold")
+    button.focus()
+    visit.page.keyboard.press("Enter")
+    assert points.first.is_visible() and button.get_attribute("aria-expanded") == "true"
+    visit.page.keyboard.press("Enter")
+    assert not points.first.is_visible()
+    visit.check()
+
+
+def test_the_head_of_a_table_stays_in_sight(visit: Visit) -> None:
+    visit.open("?task=category_redaction")
+    visit.page.locator(".cohort tbody").nth(7).scroll_into_view_if_needed()
+    visit.page.mouse.move(600, 500)
+    visit.page.mouse.wheel(0, 500)
+    visit.page.wait_for_timeout(300)
+    tops = visit.page.evaluate(
+        "[...document.querySelectorAll('.cohort thead th:first-child')].map(e => e.getBoundingClientRect().top)"
+    )
+    assert min(abs(top - 60) for top in tops) < 3
+
+
 def test_a_download_is_the_table_shown(visit: Visit, tmp_path: Path) -> None:
-    visit.open("?families=flow&tasks=category_redaction")
-    shown = visit.page.locator("#overview tbody tr:not(.rt-section)")
-    cells = [shown.nth(i).locator("td.n").all_inner_texts() for i in range(shown.count())]
+    visit.open("?family=flow&task=category_redaction")
+    shown = visit.page.locator(".cohort tbody tr")
+    cells = [shown.nth(i).locator("td.n").all_text_contents() for i in range(shown.count())]
     for name, read in (("CSV", pd.read_csv), ("Parquet", pd.read_parquet)):
         with visit.page.expect_download() as download:
             visit.page.get_by_role("button", name=name).click()
         table = read(io.BytesIO(Path(download.value.path()).read_bytes()))
         assert len(table) == len(cells)
         for row, texts in zip(table.to_dict("records"), cells, strict=True):
-            wanted = ["–" if pd.isna(row[f"category_redaction.{n}"]) else f"{row[f'category_redaction.{n}']:.2f}"
-                      for n in ("goal", "quality")]  # fmt: skip
-            assert [text.strip("*") for text in texts[:2]] == wanted or texts[0] == ""
+            wanted = ["–" if pd.isna(row[axis]) else f"{row[axis]:.2f}" for axis in ("goal", "quality")]
+            assert [text.strip("*") for text in texts[:2]] == wanted or pd.isna(row["goal"])
     visit.check()
 
 
-def test_a_row_leads_to_the_method_and_a_number_to_its_records(visit: Visit) -> None:
+def test_a_number_leads_to_its_records(visit: Visit) -> None:
     visit.open("")
-    visit.page.locator("#overview a", has_text="Taming normalizing flows").first.click()
-    visit.page.wait_for_selector(".rt h1 >> text=Taming normalizing flows")
-    assert "/method?" in visit.page.url and "name=taming_flows" in visit.page.url
-    visit.settle().check()
-    visit.open("")
-    visit.page.locator("#overview tbody td.n a").first.click()
+    visit.page.locator(".cohort tbody td.n a").first.click()
     visit.page.wait_for_selector(".rt h2 >> text=Every run")
     visit.settle().page.locator("a", has_text="open").first.click()
     visit.page.wait_for_selector("text=The command that makes it again")
@@ -181,7 +255,7 @@ def test_hovering_a_point_shows_its_contact_sheet(visit: Visit) -> None:
     # the script that draws the figures comes after the page stands, and the pointer is on a point at once
     waiting: list[Any] = []
     visit.page.route("**/PlotlyChart*.js", lambda route: waiting.append(route))
-    visit.open("tradeoffs?tasks=category_redaction&families=gan")
+    visit.open("tradeoffs?task=category_redaction&family=gan")
     visit.page.wait_for_selector("#rt-hover", state="attached")
     assert waiting
     for route in waiting:
@@ -196,13 +270,13 @@ def test_hovering_a_point_shows_its_contact_sheet(visit: Visit) -> None:
 
 
 def test_names_never_become_markup(visit: Visit) -> None:
-    for address in ("tradeoffs?tasks=attribute_rebalancing&families=gan", "method?name=self_conditioned_gan",
+    for address in ("tradeoffs?task=attribute_rebalancing&family=gan", "method?name=self_conditioned_gan",
                     "compare?with=self_conditioned_gan/default,rejection/default"):  # fmt: skip
         visit.open(address)
         visit.page.wait_for_timeout(300)
         assert visit.page.locator('img[src="x"]').count() == 0 and visit.page.title() != "1"
         assert visit.page.locator('a[href="https://example.org"], .rt strong, .rt .katex').count() == 0
-    assert MARKUP in visit.open("").page.inner_text("#overview")
+    assert MARKUP in visit.open("?task=attribute_rebalancing").page.inner_text("#root")
     visit.check()
 
 
@@ -212,15 +286,15 @@ def test_a_dropped_zip_is_placed_among_the_others(visit: Visit, folder: Path, tm
     packed = shutil.make_archive(str(tmp_path / "mine"), "zip", mine)
     visit.open("submit").page.set_input_files('input[type="file"]', packed)
     visit.page.wait_for_selector("text=records are valid")
-    visit.page.wait_for_selector("#overview tr.rt-loud")
+    visit.page.wait_for_selector("tbody.rt-loud")
     visit.settle().check()
 
 
 def test_keyboard_reaches_the_table(visit: Visit) -> None:
-    visit.open("?families=flow&tasks=category_redaction")
-    for _ in range(60):
+    visit.open("?family=flow&task=category_redaction")
+    for _ in range(80):
         visit.page.keyboard.press("Tab")
-        if visit.page.evaluate("document.activeElement.closest('#overview') !== null"):
+        if visit.page.evaluate("document.activeElement.matches('.cohort a')"):
             break
     visit.page.keyboard.press("Enter")
     visit.page.wait_for_url("**/method?**")

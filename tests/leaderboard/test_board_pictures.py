@@ -8,19 +8,22 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from invented import MARKUP
 from PIL import Image
 
 from retouch.benchmark import records
-from retouch.leaderboard.draw import overview_table, portraits, sheets
+from retouch.leaderboard.draw import overview, portraits, sheets
+from retouch.leaderboard.draw.scale import scale
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import labels, markup, numbers, submission_text, theme, words
-from retouch.leaderboard.rank import board, tables
+from retouch.leaderboard.rank import board, scores, tables
 from retouch.leaderboard.read import upload
 from retouch.leaderboard.serve import snapshot
 
-TAGS = {"div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br", "code", "caption", "sup"}
+TAGS = {"section", "h2", "p", "button", "div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br",
+        "code", "caption", "sup"}  # fmt: skip
 
 
 class Tags(HTMLParser):
@@ -38,15 +41,10 @@ class Tags(HTMLParser):
 
 
 def table(view: board.View, dark: bool = False) -> str:
-    """The overview's HTML."""
-    wide = tables.overview(tables.add_ties(view.scores))
-    return overview_table.table(
-        wide,
-        view.tasks("tiny"),
-        view.records,
-        theme.marks(view.submissions(), view.records.controls, theme.look(dark)),
-        "tiny",
-    )
+    """The overview's HTML, all tasks."""
+    marks = theme.marks(view.submissions(), view.records.controls, theme.look(dark))
+    families = view.families("tiny")
+    return "".join(overview.sections(view, view.scores, task, families, marks) for task in view.tasks("tiny"))
 
 
 def test_overview_renders_no_markup_from_names(view: board.View) -> None:
@@ -67,13 +65,48 @@ def test_escaping_for_labels() -> None:
 def test_tradeoff_draws_rows_front_and_controls(view: board.View, dark: bool) -> None:
     part = view.scores[(view.scores["task"] == "attribute_rebalancing") & (view.scores["family"] == "gan")]
     figure = tradeoff(part, "goal", "quality", view.records.controls, titles=view.titles(), dark=dark)
-    drawn = [t for t in figure.data if t.name != "Pareto front"]
+    drawn = [t for t in figure.data if t.customdata is not None]
     assert sum(len(t.x) for t in drawn) == part["goal"].notna().sum()
     assert any(t.name == "Pareto front" for t in figure.data)
     texts = "".join(str(t.hovertext) for t in drawn) + "".join(a.text for a in figure.layout.annotations)
     assert "<img" not in texts and "&lt;img" in texts
     (control,) = [t for t in drawn if t.customdata[0][0] == "retrained"]
-    assert control.marker.symbol == "star-diamond-open"
+    assert set(control.marker.symbol) == {"star-diamond-open"}
+
+
+def test_lines_join_sweeps_in_their_order(view: board.View) -> None:
+    part = view.scores[(view.scores["task"] == "category_redaction") & (view.scores["family"] == "flow")]
+    order = ["delta-4", "delta-1"]  # delta-2 is a variant
+    figure = tradeoff(part, "goal", "quality", view.records.controls, sweeps={"taming_flows": order})
+    (line,) = [t for t in figure.data if t.name == "sweep"]
+    (points,) = [t for t in figure.data if t.customdata is not None and t.customdata[0][0] == "taming_flows"]
+    place = {point: (x, y) for (_, point, _), x, y in zip(points.customdata, points.x, points.y, strict=True)}
+    assert list(zip(line.x, line.y, strict=True)) == [place[name] for name in order]
+    symbols = dict(zip(place, points.marker.symbol, strict=True))
+    assert symbols["delta-2"] == symbols["delta-1"] + "-open"
+
+
+@pytest.mark.parametrize("name", ["goal", "quality", "invalidity", "fd", "share", "precision"])
+def test_better_is_further_along_every_axis(view: board.View, name: str) -> None:
+    part = view.scores[(view.scores["task"] == "category_redaction") & (view.scores["family"] == "gan")]
+    if name not in part:
+        part = part.merge(tables.points(view.runs, part, [name]), on=[*scores.COHORT, *scores.ROW])
+    axis = scale(part, name)
+    values = np.sort(part[name].dropna().to_numpy())
+    places = axis.place(values) * (1 if numbers.entry(name).direction == "up" else -1)
+    assert (np.diff(places) >= 0).all() and places[-1] > places[0]
+    ends = [axis.place(part[name + end].dropna()) for end in ("", ".low", ".high") if name + end in part]
+    assert all(((axis.low <= end) & (end <= axis.high)).all() for end in ends)  # no whisker leaves the plot
+    ticks, texts = axis.ticks()
+    assert len(ticks) == len(texts) >= 2 and all(axis.low <= tick <= axis.high for tick in ticks)
+
+
+def test_values_near_the_best_are_told_apart() -> None:
+    rows = pd.DataFrame({"quality": [0.5, 0.95, 0.98, 1.0, 1.02]})
+    axis = scale(rows, "quality")
+    places = axis.place(rows["quality"])
+    assert places[2] - places[1] > 0.3 * (places[3] - places[0]) / 5 and places[3] == places[4]
+    assert axis.ticks()[1] == ["0.5", "0.9", "0.98", "≥0.995"]
 
 
 def test_an_empty_tradeoff_is_a_figure(view: board.View) -> None:
@@ -253,7 +286,7 @@ def test_figures_can_be_imported_without_streamlit() -> None:
     import sys
 
     code = (
-        "import sys; from retouch.leaderboard.draw import differences, overview_table, portraits, seeds, tradeoff\n"
+        "import sys; from retouch.leaderboard.draw import differences, overview, portraits, seeds, tradeoff\n"
         "assert not {'streamlit', 'torch'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

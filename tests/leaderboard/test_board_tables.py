@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retouch import metrics
-from retouch.leaderboard.draw import overview_table
+from retouch.benchmark.submission import Submission
+from retouch.leaderboard.draw import overview
 from retouch.leaderboard.look import numbers, sentences, theme
 from retouch.leaderboard.rank import board, choose, paired, scores, tables
+from retouch.leaderboard.rank.sweeps import sweep
 
 
 def pick(view: board.View, **keys: str) -> pd.DataFrame:
@@ -90,7 +92,7 @@ def test_unchanged_cohorts_are_taken_over(view: board.View) -> None:
 
 
 def test_filters_hide_rows_and_keep_ranks(view: board.View) -> None:
-    kept = tables.keep(view.scores, view.records, tables.Filter("tiny", allowed=["classifier"]))
+    kept = tables.keep(view.scores, view.records, tables.Filter("tiny", allowed=("classifier",)))
     assert set(kept["submission"]) == {"rejection", "unchanged", "retrained"}
     assert (kept["rank"].dropna() == view.scores.loc[kept.index, "rank"].dropna()).all()
     assert set(tables.keep(view.scores, view.records, tables.Filter("tiny", find="rejec"))["submission"]) == {
@@ -110,14 +112,65 @@ def pick_complete(view: board.View) -> pd.DataFrame:
     return tables.keep(view.scores, view.records, tables.Filter("tiny", complete=True))
 
 
-def test_overview_has_every_row_once_controls_last(view: board.View) -> None:
-    wide = tables.overview(tables.add_ties(view.scores))
-    assert wide.index.is_unique and len(wide) == len(view.scores[["family", "submission", "point"]].drop_duplicates())
-    for _, part in wide.groupby(level="family", sort=False):
-        control = part[("", "control")].to_list()
-        assert control == sorted(control)
-    flat = tables.flat(wide, ["category_redaction"])
-    assert len(flat) == len(wide) and "category_redaction.goal" in flat
+def test_a_cohort_has_every_row_once_best_points_first(view: board.View) -> None:
+    for (task, family), rows in view.scores.groupby(["task", "family"], observed=True):
+        cohort = tables.cohort(view.scores, task, family)
+        assert sorted(cohort.index) == sorted(rows.index)
+        leads = cohort[cohort["lead"]]
+        assert list(leads["submission"]) == list(dict.fromkeys(cohort["submission"]))  # each leads its own points
+        assert leads["control"].is_monotonic_increasing and leads["place"].dropna().is_monotonic_increasing
+        for _, part in cohort.groupby("submission", observed=True):
+            complete = part[part["problems"] == ""]
+            assert part.iloc[0]["score"] == complete["score"].max() or complete.empty or part["score"].isna().all()
+    flat = tables.flat(view.scores, view.runs, ["fd"])
+    assert len(flat) == len(view.scores) and {"goal.low", "place", "fd.high"} <= set(flat)
+
+
+def test_places_are_ranks_among_best_points(view: board.View) -> None:
+    best = pick(view, task="category_redaction", family="gan")
+    best = best[best["lead"] & best["place"].notna()].set_index(["submission", "point"])["place"]
+    runs = scores.matrix(view.runs, "tiny", "category_redaction", "gan", "score")
+    assert best.to_dict() == metrics.ranks({key: runs[key] for key in best.index})
+    ranked = view.scores[view.scores["place"].notna()]
+    assert not ranked["control"].any() and (ranked["problems"] == "").all() and ranked["lead"].all()
+
+
+def test_a_hidden_best_point_hands_the_lead_on(view: board.View) -> None:
+    rows = view.scores[~((view.scores["submission"] == "data_redaction") & view.scores["lead"])]
+    cohort = tables.cohort(rows, "category_redaction", "gan")
+    (mine,) = cohort[cohort["submission"] == "data_redaction"].to_dict("records")
+    assert mine["lead"] and np.isnan(mine["place"])  # the rank was the other point's
+
+
+def test_the_sentence_says_what_the_table_holds(view: board.View) -> None:
+    for task, family in view.scores[["task", "family"]].drop_duplicates().to_numpy():
+        rows = tables.cohort(tables.add_ties(view.scores), task, family)
+        says = sentences.leader(rows, view.titles())
+        best = rows[rows["place"] == 1].sort_values("score", ascending=False)
+        first = best.iloc[0]
+        assert says.startswith(f"{view.records.title(first['submission'])} leads: goal {first['goal']:.2f}, quality ")
+        for name in rows["submission"].unique():
+            level = name in set(best["submission"])
+            assert (view.records.title(name) in says) == level
+        goal = rows.loc[rows["submission"] == "retrained", "goal"].iloc[0]
+        assert says.endswith(f"Training from scratch reaches goal {goal:.2f}.")
+    none = rows.assign(place=np.nan)
+    assert "none is ranked" in sentences.leader(none, view.titles())
+
+
+@pytest.mark.parametrize(
+    ("params", "joined"),
+    [([{"lam": 0.9}, {"lam": 0.8}, {"lam": 0.6}], "abc"),  # the manifest's order, not the alphabet's or the number's
+     ([{"gamma": 0.0}, {}, {"gamma": 100.0}], "abc"),  # the method's own default lies where the manifest puts it
+     ([{"delta": 1.0}, {"delta": 2.0}, {"delta": 2.0, "lr": 0.1}], "ab"),  # another step is a variant
+     ([{}, {"aim": False}], ""), ([{}, {"name": "b"}], ""), ([{}], "")],
+)  # fmt: skip
+def test_a_line_joins_the_points_along_the_strength(params: list[dict[str, object]], joined: str) -> None:
+    points = [{"name": name, "params": values} for name, values in zip("abc", params, strict=False)]
+    manifest = Submission(title="t", authors=["a"], summary="s", licence="MIT", families=["gan"],
+                          tasks=["category_redaction"], entry="methods.x:edit", access=[], tuning="none",
+                          points=points)  # fmt: skip
+    assert "".join(sweep(manifest)) == joined
 
 
 points = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=12)
@@ -200,13 +253,11 @@ def test_raw_numbers_of_incomplete_rows_are_marked(view: board.View) -> None:
     runs = view.runs[(view.runs["submission"] != "rejection") | (view.runs["seed"] < 2)]
     made = scores.table(runs, view.records.controls)
     made = made[(made["task"] == "category_redaction") & (made["submission"] == "rejection")]
-    raw = {"category_redaction": ["fd"]}
-    wide = tables.with_raw(tables.overview(tables.add_ties(made)), runs, made, raw)
-    fd = wide["category_redaction"][["fd", "fd.low", "fd.high"]].astype(float)
-    assert fd["fd"].notna().all() and fd[["fd.low", "fd.high"]].isna().all(axis=None)
+    flat = tables.flat(made, runs, ["fd"])
+    assert flat["fd"].notna().all() and flat[["fd.low", "fd.high"]].isna().all(axis=None)
     marks = theme.marks(["rejection"], set(), theme.look())
-    page = overview_table.table(wide, ["category_redaction"], view.records, marks, "tiny", raw)
-    assert page.count("<sup title=") == len(wide) == 3
+    page = overview.sections(board.View(view.records, made), made, "category_redaction", ["flow", "gan"], marks, ["fd"])
+    assert page.count("<sup title=") == 2
 
 
 def reasons(out: pd.DataFrame) -> dict[str, str]:
@@ -231,7 +282,7 @@ def test_without_a_manifest_a_method_may_need_anything(view: board.View) -> None
     assert all("what it needs is not known" in why for why in reasons(out).values())
     left, _ = choose.choose(view.scores, bare, replace(wish, have=list(choose.HAVE)))
     assert "rejection" in set(left["submission"])
-    kept = tables.keep(view.scores, bare, tables.Filter("tiny", allowed=["classifier"]))
+    kept = tables.keep(view.scores, bare, tables.Filter("tiny", allowed=("classifier",)))
     assert kept["control"].all()
 
 

@@ -1,0 +1,54 @@
+"""The overview of a task: for each family a sentence that says who leads, and the table."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+import pandas as pd
+
+from retouch.leaderboard.draw import cohort_table
+from retouch.leaderboard.look import sentences, words
+from retouch.leaderboard.look.markup import esc
+from retouch.leaderboard.look.theme import Mark
+from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank.board import View
+
+
+def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str], marks: Mapping[str, Mark],
+             raw: Sequence[str] = ()) -> str:  # fmt: skip
+    """A task's tables as HTML, one a family.
+
+    Args:
+        rows: the scores that filters have left in; ranks and sentences are of all rows, filters change neither.
+        raw: raw numbers in the place of goal and quality.
+    """
+    every, shown = tables.add_ties(view.scores), tables.add_ties(view.scores).loc[rows.index]
+    if raw:
+        numbers = tables.points(view.runs, shown, raw)
+        shown = shown.merge(numbers, on=[*scores.COHORT, *scores.ROW], how="left")
+    parts = []
+    for family in families:
+        cohort = tables.cohort(shown, task, family)
+        if cohort.empty:
+            continue
+        whole = tables.cohort(every[every["track"] == cohort["track"].iloc[0]], task, family)
+        parts.append(
+            f'<section class="rt"><h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>'
+            f'<p class="say">{esc(sentences.leader(whole, view.titles()))}</p></section>'
+            + cohort_table.table(cohort, view.records, marks, raw)
+        )
+    return "".join(parts)
+
+
+def selection(view: View, rows: pd.DataFrame, marks: Mapping[str, Mark], *, loud: Collection[str] = (),
+              unfold: bool = True) -> str:  # fmt: skip
+    """Some rows of the board, task by task and family by family, with the ranks that they have among all."""
+    shown = tables.add_ties(view.scores).loc[rows.index]
+    parts = []
+    for track in view.tracks():
+        for task in view.tasks(track):
+            for family in view.families(track, task):
+                cohort = tables.cohort(shown[shown["track"] == track], task, family)
+                if len(cohort):
+                    title = f"{words.task_title(task)}, {words.family_title(family)}"
+                    parts.append(f'<div class="rt"><h3>{esc(title)}</h3></div>')
+                    parts.append(cohort_table.table(cohort, view.records, marks, loud=list(loud), unfold=unfold))
+    return "".join(parts)
