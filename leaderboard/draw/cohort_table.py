@@ -126,7 +126,8 @@ def _name(row: Row, records: Records, mark: Mark, points: int) -> str:
 
 
 def _three(row: Row, name: str) -> tuple[float, float, float]:
-    return tuple(float(row.get(column, math.nan)) for column in frame.with_ends(name))
+    value, low, high = (float(row.get(column, math.nan)) for column in frame.with_ends(name))
+    return value, low, high
 
 
 def _scaled(row: Row, retrained: float, query: dict[str, str]) -> str:

@@ -1,5 +1,7 @@
 """Chooser: what I have, what I may spend, what I insist on: which methods are left."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -71,7 +73,7 @@ def show(view: View, left: pd.DataFrame, marks: dict[str, theme.Mark], look: the
     shell.downloads("retouch-chooser", left[columns].astype({"submission": str, "point": str}), figures=True)
 
 
-def line(view: View, row: dict[str, object], marks: dict[str, theme.Mark], last: str) -> list[str]:
+def line(view: View, row: dict[str, Any], marks: dict[str, theme.Mark], last: str) -> list[str]:
     """The cells of a row."""
     name, point = str(row["submission"]), str(row["point"])
     goal, quality = ([row[column] for column in frame.with_ends(axis)] for axis in frame.SCALED)

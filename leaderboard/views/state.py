@@ -7,12 +7,14 @@ not know without a word.
 """
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import streamlit as st
 
 FOLLOWED = "address:followed"  # page and query of the last run
 FRESH = "address:fresh"  # whether this run follows the address
 VALUES = "address:values"  # what this run writes
+Width = int | Literal["stretch"]
 
 
 class Unknown(Exception):
@@ -47,7 +49,7 @@ def _write(name: str, text: str | None) -> None:
 
 def choice(label: str, name: str, options: Sequence[str], *, default: str | None = None,
            show: Callable[[str], str] = str, segmented: bool = False, help: str | None = None,
-           width: int | str = "stretch", always: bool = False) -> str:  # fmt: skip
+           width: Width = "stretch", always: bool = False) -> str:  # fmt: skip
     """One of several: a select box, or a segmented control.
 
     Args:
@@ -56,7 +58,7 @@ def choice(label: str, name: str, options: Sequence[str], *, default: str | None
     Raises:
         Unknown: the address names something else.
     """
-    first = default if default in options else options[0]
+    first = options[0] if default is None or default not in options else default
     query = st.query_params.get(name, first) if _from_address(name) else st.session_state[name]
     st.session_state[name] = query if query in options else None if _from_address(name) else first
     if segmented:
@@ -115,7 +117,7 @@ def switch(label: str, name: str, *, help: str | None = None) -> bool:
     return value
 
 
-def text(label: str, name: str, *, placeholder: str = "", width: int | str = "stretch") -> str:
+def text(label: str, name: str, *, placeholder: str = "", width: Width = "stretch") -> str:
     """A line of text, at most 80 characters."""
     if _from_address(name):
         st.session_state[name] = st.query_params.get(name, "")[:80]

@@ -1,5 +1,7 @@
 """A task: what is asked and revealed, the data, the base, the judge's error, every run, and what the table resolves."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -84,7 +86,7 @@ def every_run(view: View, track: str, task: str, family: str, runs: pd.DataFrame
         st.html(markup.explain(["goal", "quality", "share", *raw]))
 
 
-def line(view: View, track: str, row: dict[str, object], raw: list[str]) -> list[str]:
+def line(view: View, track: str, row: dict[str, Any], raw: list[str]) -> list[str]:
     """The cells of a run."""
     status = "stale" if row["stale"] else str(row["status"])
     chip = f'<span class="chip bad" title="{markup.esc(row["reason"])}">{markup.esc(words.status(status))}</span>'
