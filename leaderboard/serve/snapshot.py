@@ -12,7 +12,7 @@ from retouch.leaderboard.draw import overview
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import markup, theme, words
 from retouch.leaderboard.rank.board import View
-from retouch.leaderboard.rank.sweeps import sweeps
+from retouch.leaderboard.read.sweeps import sweeps
 
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

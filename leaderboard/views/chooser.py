@@ -9,8 +9,8 @@ from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import markup, numbers, sentences, theme, words
 from retouch.leaderboard.rank import choose, scores, tables
 from retouch.leaderboard.rank.board import View
-from retouch.leaderboard.rank.sweeps import sweeps
 from retouch.leaderboard.read import frame
+from retouch.leaderboard.read.sweeps import sweeps
 from retouch.leaderboard.views import shell, state
 
 LEAD = "Say what you have and what you may spend. What is left comes best first; what is ruled out says why."

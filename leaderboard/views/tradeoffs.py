@@ -12,8 +12,8 @@ from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import markup, numbers, theme, words
 from retouch.leaderboard.rank import scores, tables
 from retouch.leaderboard.rank.board import View
-from retouch.leaderboard.rank.sweeps import sweeps
 from retouch.leaderboard.read import frame
+from retouch.leaderboard.read.sweeps import sweeps
 from retouch.leaderboard.views import hover, shell, state
 
 NUMBERS = ("goal", "quality", "score", "share", "seconds", "sampling_relative", "peak_memory_mb")

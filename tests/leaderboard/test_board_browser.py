@@ -46,8 +46,8 @@ class Visit:
 
     @staticmethod
     def _ours(url: str) -> bool:
-        """Streamlit looks for its base below a deep address first, which is not there."""
-        return "/_stcore/" not in url
+        """Streamlit looks for its base below a deep address first; downloads go with the session that offered them."""
+        return "/_stcore/" not in url and "/media/" not in url
 
     def open(self, address: str) -> "Visit":
         """Open an address and wait until the page stands."""

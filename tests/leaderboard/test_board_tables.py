@@ -14,7 +14,7 @@ from retouch.benchmark.submission import Submission
 from retouch.leaderboard.draw import overview
 from retouch.leaderboard.look import numbers, sentences, theme
 from retouch.leaderboard.rank import board, choose, paired, scores, tables
-from retouch.leaderboard.rank.sweeps import sweep
+from retouch.leaderboard.read.sweeps import sweep
 
 
 def pick(view: board.View, **keys: str) -> pd.DataFrame:
