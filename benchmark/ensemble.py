@@ -47,6 +47,8 @@ class Votes:
 
     def accepts(self, person: int) -> np.ndarray:
         """Whether each image shows the person, int64 (N,): 0 no member says so, 1 all do, 2 they disagree."""
+        if self.similarity is None or self.thresholds is None:
+            raise ValueError("the ensemble recognises nobody, or its thresholds are not measured yet")
         return _agreed((self.similarity[..., person] >= self.thresholds[:, None]).astype(np.int64), 2)
 
 

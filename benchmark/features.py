@@ -53,7 +53,7 @@ def load(name: str, device: str = "cpu") -> Extractor:
             f"{name} needs {FILES[name]} in the folder that RETOUCH_WEIGHTS names "
             f"(now: {os.environ.get('RETOUCH_WEIGHTS') or 'not set'})"
         )
-    path = weights_folder() / FILES[name]
+    path = (weights_folder() or Path()) / FILES[name]
     build = {"inception": _inception, "inception-clean": _inception_clean, "dinov2": _dinov2}[name]
     return Extractor(f"{name}-{_file_digest(path)[:12]}", build(path, device), device)
 
@@ -79,7 +79,7 @@ def extract(images: np.ndarray, extractor: Extractor, *, batch: int = 64, cache:
 def content_key(images: np.ndarray, extractor: str) -> str:
     """sha256 of the images (values and shape) and the extractor's name."""
     key = hashlib.sha256(f"{extractor} {images.shape}".encode())
-    key.update(np.ascontiguousarray(images))
+    key.update(np.ascontiguousarray(images).data)
     return key.hexdigest()
 
 

@@ -34,7 +34,7 @@ class Classifier(nn.Module):
         """Logits (N, classes) of every head from features (N, F)."""
         out = {name: head(F.relu(features)) for name, head in self.heads.items() if name != "identity"}
         if "identity" in self.heads:
-            unit = F.normalize(self.heads["identity"].weight, dim=1)
+            unit = F.normalize(self.heads["identity"].get_parameter("weight"), dim=1)
             out["identity"] = 16.0 * F.normalize(features, dim=1) @ unit.T
         return out
 
@@ -54,6 +54,17 @@ class Verdict:
     features: np.ndarray
     labels: dict[str, np.ndarray]
     identities: np.ndarray | None
+
+    @property
+    def similarity(self) -> np.ndarray:
+        """Cosine to each known person, (N, P).
+
+        Raises:
+            ValueError: a judge that is no recogniser.
+        """
+        if self.identities is None:
+            raise ValueError("the judge has no head called identity: it recognises nobody")
+        return self.identities
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it as arrays by name; `of` takes them back."""

@@ -20,7 +20,7 @@ from pydantic import (
 
 from retouch.benchmark.support.files import read_bytes, write_json
 
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 UNSANDBOXED = "unsandboxed"
 Status = Literal["ok", "over_budget", "below_floor", "uncounted", "failed", "samples_only"]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
@@ -153,11 +153,12 @@ class Record(_Model):
     @model_validator(mode="after")
     def _consistent(self) -> Record:
         ranked = self.status in ("ok", "samples_only")
-        if ranked and (self.goal is None or self.quality is None or self.score is None):
+        if not ranked:
+            if self.goal is not None or self.score is not None:
+                raise ValueError(f"status {self.status} has no goal and no score")
+        elif self.goal is None or self.quality is None or self.score is None:
             raise ValueError(f"status {self.status} needs goal, quality and score")
-        if not ranked and (self.goal is not None or self.score is not None):
-            raise ValueError(f"status {self.status} has no goal and no score")
-        if ranked and abs(self.score - harmonic(self.goal.value, self.quality.value)) > 1e-4:
+        elif abs(self.score - harmonic(self.goal.value, self.quality.value)) > 1e-4:
             raise ValueError(f"score {self.score} is not the harmonic mean of goal and quality")
         return self
 

@@ -6,9 +6,13 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retouch.benchmark.cli import submitting
 from retouch.benchmark.support.places import submissions_folder
+
+if TYPE_CHECKING:
+    from retouch.benchmark.tracks import Track
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -126,7 +130,7 @@ def _readable(folders: list[Path]) -> tuple[list[Path], int]:
     return readable, len(folders) - len(readable)
 
 
-def _check_tasks(names: list[str], track: object) -> None:
+def _check_tasks(names: list[str], track: Track) -> None:
     from difflib import get_close_matches
 
     tasks = sorted({instance.task for instance in track.instances})

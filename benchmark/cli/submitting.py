@@ -100,13 +100,14 @@ def score(verbs: argparse._SubParsersAction) -> None:
         from retouch.benchmark import submission
         from retouch.benchmark.cli import show
         from retouch.benchmark.submit import score_images
+        from retouch.benchmark.support.console import console
 
         if args.submission is None:
             return score_images.show_scores(args.images, args.track, args.instance, args.resize)
         folder = submission.find(args.submission, submissions_folder())
         run = score_images.run_of(folder, args.track, args.instance, args.point, args.seed)
         show.show_records([score_images.write_record(args.images, run, args.resize)])
-        show.console.print(f"the record is {run.record_path}", markup=False)
+        console.print(f"the record is {run.record_path}", markup=False)
 
     parser.set_defaults(verb=verb)
 

@@ -8,6 +8,7 @@ stays as it is.
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def mnist(
     return Images(images[keep][:n], {"category": labels[keep][:n]}, {"category": list(dataset.classes)})
 
 
-def _read(name: str, train: bool):
+def _read(name: str, train: bool) -> Any:
     import torchvision
     from torchvision.datasets.utils import check_integrity
 

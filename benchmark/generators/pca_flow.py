@@ -10,6 +10,7 @@ Every pixel dimension is kept, so log p(x) is exact. On two CPU cores a step cos
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -183,6 +184,6 @@ class PcaFlow(nn.Module):
         u, b = z.split([self.axes, self.dim - self.axes], 1)
         for order, coupling in zip(self.orders.flip(0), reversed(self.couplings), strict=True):
             kept, changed = u.split([self.front, self.axes - self.front], 1)
-            u = torch.cat([kept, coupling.inverse(kept, changed)], 1)[:, order.argsort()]
+            u = torch.cat([kept, cast(VectorCoupling, coupling).inverse(kept, changed)], 1)[:, order.argsort()]
         y = torch.cat([u, self.detail.inverse(u, b)], 1) * self.log_scale.exp()
         return (self.rotation.inverse(y) + self.mean).view(-1, *self.shape)

@@ -55,7 +55,8 @@ def plausible_seconds(claim: float, clock: float) -> float:
 def _packed(arrays: dict[str, np.ndarray]) -> bytes:
     """Arrays as the bytes of an .npz; no bytes if there are no arrays."""
     file = io.BytesIO()
-    np.savez(file, **arrays)
+    named: dict[str, Any] = {**arrays}
+    np.savez(file, **named)
     return file.getvalue() if arrays else b""
 
 

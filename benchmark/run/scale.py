@@ -18,9 +18,14 @@ DIGITS = 6  # recorded decimals: float rounding differs between batch sizes far 
 class Interval(Protocol):
     """A number with its 95% interval: a metric's estimate, or a record's `Measured`."""
 
-    value: float
-    low: float
-    high: float
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
 
 
 def on_scale(estimate: Interval, unchanged: dict[str, float], retrained: dict[str, float]) -> Scaled:

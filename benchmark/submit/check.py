@@ -104,6 +104,8 @@ def _check_records(audit: Audit, files: list[Path]) -> None:
 
 def _check_completeness(audit: Audit) -> None:
     """Warn of instances, operating points and seeds without a record; tuning instances need none."""
+    if (manifest := audit.manifest) is None:
+        return
     cells = {(r.track, r.instance, r.point, r.seed) for r in audit.records if r.status != "failed"}
     for name in sorted({record.track for record in audit.records}) or ["tiny"]:
         try:
@@ -111,9 +113,9 @@ def _check_completeness(audit: Audit) -> None:
         except ValueError:
             continue  # an unknown track: check_record has reported it
         instances = [
-            instance.name for instance in track.instances if plan.fits(audit.manifest, instance) and not instance.tuning
+            instance.name for instance in track.instances if plan.fits(manifest, instance) and not instance.tuning
         ]
-        points = [point.name for point in audit.manifest.points]
+        points = [point.name for point in manifest.points]
         missing = {
             (point, instance): [seed for seed in track.seeds if (name, instance, point, seed) not in cells]
             for point in points
@@ -126,12 +128,12 @@ def _warn_missing(audit: Audit, track: str, missing: dict[tuple[str, str], list[
     """Add one warning for all instances that lack the same seeds of a point."""
     name = audit.folder.name
     remedy = f"`retouch run {name} --track {track}`"
-    if audit.manifest.entry == "images":
+    if audit.manifest and audit.manifest.entry == "images":
         remedy = f"`retouch score IMAGES --instance I --submission {name}`"
     groups: dict[tuple[str, ...], list[str]] = {}
     for (point, instance), seeds in missing.items():
         groups.setdefault((point, *map(str, seeds[:MOST_SEEDS])), []).append(instance)
-    for (point, *seeds), instances in groups.items():
+    for (point, *shown), instances in groups.items():
         audit.warn(
-            name, f"no record of point {point}, seeds {', '.join(seeds)}, on {track}: {', '.join(instances)}", remedy
+            name, f"no record of point {point}, seeds {', '.join(shown)}, on {track}: {', '.join(instances)}", remedy
         )

@@ -22,8 +22,8 @@ def findings(folder: Path, manifest: Submission) -> Iterator[Problem]:
     if manifest.entry == "images":
         return
     module, function = manifest.entry.split(":")
-    file = folder / f"{module}.py"
-    if not file.exists():
+    file: Path | None = folder / f"{module}.py"
+    if not file or not file.exists():
         file = method_file(module)
         if file is None or not file.exists():
             what = f"entry: no {module}.py beside the manifest, and no module of that name in retouch.methods"

@@ -82,8 +82,8 @@ def check_record(audit: Audit, file: Path) -> None:
     """Add all that is wrong with a record to `audit`; the record too, if it can be read and lies in its place."""
     try:
         record = records.read(file)
-    except (ValueError, OSError, RecursionError) as error:
-        audit.error(file, brief(error, audit.folder), f"`retouch run {audit.folder.name}` writes it anew")
+    except (ValueError, OSError, RecursionError) as unreadable:
+        audit.error(file, brief(unreadable, audit.folder), f"`retouch run {audit.folder.name}` writes it anew")
         return
     error, warn = partial(audit.error, file), partial(audit.warn, file)
     if file != records.path(audit.folder, record) or record.submission != audit.folder.name:

@@ -109,8 +109,8 @@ def by_point(records: Iterable[Record]) -> dict[str, dict[tuple[str, str, str], 
     out: dict[str, dict[tuple[str, str, str], Cells]] = {}
     task_names = tasks.names()
     scored = sorted((r for r in records if r.goal is not None and r.task in task_names), key=key)
-    for (name, *rest), group in groupby(scored, key):
-        out.setdefault(name, {})[tuple(rest)] = {(r.instance, r.seed): r for r in group}
+    for (name, track, task, point), group in groupby(scored, key):
+        out.setdefault(name, {})[track, task, point] = {(r.instance, r.seed): r for r in group}
     return out
 
 
@@ -124,7 +124,7 @@ def _interval(cells: Cells, axis: str) -> str:
     if len(values) == 1:
         (number,) = values.values()
         return f"{number.value:.2f} [{number.low:.2f}, {number.high:.2f}]"
-    instances, seeds = (sorted({key[i] for key in values}) for i in (0, 1))
+    instances, seeds = sorted({key[0] for key in values}), sorted({key[1] for key in values})
     if len(values) < len(instances) * len(seeds):
         return f"{np.mean([number.value for number in values.values()]):.2f}"
     mean = metrics.aggregate(np.array([[values[i, s].value for s in seeds] for i in instances])).mean

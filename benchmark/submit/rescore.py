@@ -39,8 +39,10 @@ def stale(folder: Path) -> Iterator[tuple[Record, Run | None]]:
 
 def rescore(record: Record, run: Run | None) -> Record | None:
     """Score a record again and write it with its own cost and packages; None where the cache lacks its answers."""
+    if run is None:
+        return None
     answers_sha256 = record.provenance.sha256.get("answers")
-    for device in DEVICES if run else ():
+    for device in DEVICES:
         began, resolved = time.perf_counter(), resolve(replace(run, device=device))
         answers = cached(resolved)
         if answers is None or (answers_sha256 and answers.sha256 != answers_sha256):

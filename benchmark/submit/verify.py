@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -89,7 +90,8 @@ def verify(run: Run, evaluation: int, sandboxed: bool = False) -> Outcome:
     Args:
         evaluation: added to the public evaluation seeds; sandboxed: run inside bubblewrap.
     """
-    record = current_record(run)
+    if (record := current_record(run)) is None:
+        raise ValueError(f"{run.label} has no current record to verify; `retouch run {run.name}` makes it")
     folder = Path(tempfile.mkdtemp(prefix="retouch-verify-")) / run.name
     try:
         shutil.copytree(run.folder, folder, symlinks=True, ignore=_not_code)
@@ -136,7 +138,10 @@ def repeatable(record: Record, repeat: Record) -> bool:
 
 def _all_numbers(record: Record, repeat: Record, same_picture: bool) -> list[Comparison]:
     """Compare goal, quality and every raw number with their intervals to the last digit; also answers and picture."""
-    pairs = [("goal", record.goal, repeat.goal), ("quality", record.quality, repeat.quality)]
+    pairs: list[tuple[str, Any, Any]] = [
+        ("goal", record.goal, repeat.goal),
+        ("quality", record.quality, repeat.quality),
+    ]
     pairs += [(name, metric, repeat.metrics[name]) for name, metric in record.metrics.items() if name in repeat.metrics]
     comparisons = [
         Comparison(name if end == "value" else f"{name}.{end}", getattr(a, end), getattr(b, end), EXACT)
@@ -186,8 +191,9 @@ def _spread(name: str, cells: list[Record]) -> float:
 
 def claim(folder: Path, outcome: Outcome) -> None:
     """Mark the record as verified, with the fresh run's goal and quality; remove the mark where the cell disagrees."""
-    fresh = outcome.fresh_record
-    entry = Claim(status="verified", goal=fresh.goal, quality=fresh.quality) if outcome.verified else Claim()
+    fresh, entry = outcome.fresh_record, Claim()
+    if fresh and outcome.verified:
+        entry = Claim(status="verified", goal=fresh.goal, quality=fresh.quality)
     records.write(folder, outcome.record.model_copy(update={"claim": entry}))
 
 

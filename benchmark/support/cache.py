@@ -27,7 +27,7 @@ def content_key(made_by: str, *arrays: np.ndarray) -> str:
     digest = hashlib.sha256(made_by.encode())
     for array in arrays:
         digest.update(f"\0{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array))
+        digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
@@ -39,13 +39,14 @@ def json_key(value: Any) -> str:
 @cache
 def code_key(*modules: ModuleType) -> str:
     """sha256 of the source of modules, so that what an older version of them made is not reused."""
-    return hashlib.sha256(b"\0".join(Path(module.__file__).read_bytes() for module in modules)).hexdigest()
+    return hashlib.sha256(b"\0".join(Path(str(module.__file__)).read_bytes() for module in modules)).hexdigest()
 
 
 def keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
     """Write arrays into the cache; a full disk costs the cache, not the run."""
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)
+    named: dict[str, Any] = {**arrays}
+    np.savez(buffer, **named)
     with contextlib.suppress(OSError):
         write_atomically(file, buffer.getvalue())
 

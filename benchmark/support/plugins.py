@@ -67,6 +67,8 @@ def import_source(source: str) -> ModuleType:
     file = Path(source)
     name = f"retouch_path.{file.parent.name}.{file.stem}"
     spec = spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{file} cannot be imported: no Python module")
     module = module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
@@ -76,7 +78,8 @@ def import_source(source: str) -> ModuleType:
 @cache
 def constant(source: str, name: str) -> str:
     """A string that a module assigns to `name`, read from its text: the module and its libraries are not imported."""
-    file = source if source.endswith(".py") else find_spec(source).origin
+    spec = None if source.endswith(".py") else find_spec(source)
+    file = str(spec.origin) if spec else source
     for node in ast.parse(Path(file).read_text()).body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
             return ast.literal_eval(node.value)

@@ -24,7 +24,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from difflib import get_close_matches
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retouch.benchmark.support import plugins
 
@@ -88,6 +88,8 @@ def look_up(track: Track, instance: Instance, access: Collection[str] | None = N
     task = module(instance.task)
     parts = {part: getattr(instance, part) for part in WEIGHTS}
     due = [part for part in parts if access is None or NEEDS.get(part) in (None, *access)]
-    networks = {part: weights.find(name) if name and part in due else None for part, name in parts.items()}
+    networks: dict[str, Any] = {
+        part: weights.find(name) if name and part in due else None for part, name in parts.items()
+    }
     anchors = tracks.scale(track.name).get(instance.name, {})
     return Setup(track, instance, task, anchors=anchors, **networks)

@@ -104,6 +104,8 @@ def spillover(view: View, attribute: joint.Attribute) -> dict[str, metrics.Estim
 
 def worst_group(view: View, attribute: joint.Attribute, groups: int) -> dict[str, metrics.Estimate]:
     """FD of the group that fares worst, if each has images enough."""
+    if view.real is None or view.reference is None:
+        return {}  # no held-out images to hold a group against
     ours, theirs = view.labels(attribute), joint.cells(view.real.labels, attribute, view.judge.sizes)
     features, real = view.verdict.features, view.reference.features
     distances = []
@@ -133,7 +135,8 @@ def editing_curve(view: View, attribute: joint.Attribute) -> tuple[dict[str, met
     estimates = {"edit_reach": metrics.share(far)}
     if far.any():
         whole = np.array([0.0, 1.0])
-        estimates["edited_identity"] = metrics.identity_curve(similarity[far], change[far], whole).means[0]
+        (mean,) = metrics.identity_curve(similarity[far], change[far], whole).means
+        estimates |= {"edited_identity": mean} if mean else {}
     rows = [(mean.value, mean.low, mean.high) if mean else (None,) * 3 for mean in curve.means]
     identity, low, high = ([None if v is None else round(v, 5) for v in column] for column in zip(*rows, strict=True))
     middle = [round(float(v), 3) for v in (CHANGES[1:] + CHANGES[:-1]) / 2]

@@ -76,7 +76,7 @@ def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Questio
 
 def recognised(view: View, person: int) -> np.ndarray:
     """True where the recogniser accepts an image as the person, (N,)."""
-    return view.verdict.identities[:, person] >= view.judge.card["measured"]["threshold"]
+    return view.verdict.similarity[:, person] >= view.judge.card["measured"]["threshold"]
 
 
 def keep(setup: Setup, view: View) -> np.ndarray:
@@ -103,7 +103,7 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
 def lookalikes(judge: Judge, person: int) -> list[int]:
     """The five people of the data whom the recogniser finds most like the person."""
     people = len(judge.card["measured"]["accepts"])
-    templates = judge.network.heads["identity"].weight.detach().numpy()[:people]
+    templates = judge.network.heads["identity"].get_parameter("weight").detach().numpy()[:people]
     unit = templates / np.linalg.norm(templates, axis=1, keepdims=True)
     order = np.argsort(-(unit @ unit[person]))
     return [int(i) for i in order if i != person][:LOOKALIKES]

@@ -30,7 +30,8 @@ def anchor(
 ) -> tuple[dict[str, Any], dict[str, list[int]]]:
     """Goal metric and FD of a generator on an instance, {value, se} each, and the judge's counts."""
     generator = network.load()
-    measured, total = [], {}
+    measured: list[dict[str, Any]] = []
+    total: dict[str, Any] = {}
     for seed in SEEDS:
         samples = generator.sample(setup.instance.samples, torch.Generator().manual_seed(seed)).numpy()
         measured.append(scoring.measure(setup, {"samples": samples}, base_counts)[0])

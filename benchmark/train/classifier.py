@@ -1,7 +1,7 @@
 """A judge or guide in training."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -48,7 +48,8 @@ class ClassifierLearner(NetworkLearner):
     def _loss(self, x: Tensor, labels: dict[str, Tensor]) -> Tensor:
         with self.half():
             logits = self.network(x)
-        return sum(F.cross_entropy(logits[head].float(), truth, label_smoothing=0.05) for head, truth in labels.items())
+        losses = (F.cross_entropy(logits[head].float(), truth, label_smoothing=0.05) for head, truth in labels.items())
+        return sum(losses, torch.zeros(()))
 
     def _adversarial(self, x: Tensor, labels: dict[str, Tensor], radius: float) -> Tensor:
         """x moved within a box of `radius` around it: a random start and one signed gradient step up the loss."""
@@ -59,7 +60,7 @@ class ClassifierLearner(NetworkLearner):
 
     def save(self, folder: Path) -> None:
         """Write the weights."""
-        Judge(self.network, {}).save(folder)
+        Judge(cast(Classifier, self.network), {}).save(folder)
 
 
 def _together(known: Images, strangers: Images) -> Images:

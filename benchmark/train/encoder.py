@@ -47,8 +47,8 @@ class EncoderLearner(NetworkLearner):
         norm = self.encoder[1]
         with torch.no_grad():
             raw = torch.cat([self.encoder.eval()[0](to_float(part.to(self.device))) for part in self.images.split(250)])
-            norm.running_mean.copy_(raw.mean(0))
-            norm.running_var.copy_(raw.var(0))
+            norm.get_buffer("running_mean").copy_(raw.mean(0))
+            norm.get_buffer("running_var").copy_(raw.var(0))
         Encoder(self.encoder, {}).save(folder)
 
 

@@ -80,7 +80,10 @@ def _recognition(
     """
     people = len(held.names["identity"])
     same, similarity = held.labels["identity"][:, None] == np.arange(people), similarity[..., :people]
-    strangers = judges.look(unknown_people(plan, people).images).similarity[..., :people]
+    strangers = judges.look(unknown_people(plan, people).images).similarity
+    if strangers is None:
+        raise ValueError("the ensemble's members recognise nobody: none has a head called identity")
+    strangers = strangers[..., :people]
     nobody = np.zeros(strangers.shape[1:], bool)
     pairs = zip(similarity, strangers, strict=True)
     limits = np.array([round(max(threshold(a, same), threshold(b, nobody)), 6) for a, b in pairs])

@@ -52,7 +52,7 @@ def threshold(similarity: np.ndarray, same: np.ndarray) -> float:
 
 def _verification(view: Verdict, who: np.ndarray, people: int, judge: Judge, plan: dict[str, Any]) -> dict[str, Any]:
     same = who[:, None] == np.arange(people)
-    similarity = view.identities[:, :people]
+    similarity = view.similarity[:, :people]
     limit = threshold(similarity, same)
     accepted = similarity >= limit
     strangers = judge.look(drawn(plan["data"], "strangers", HELD_OUT, start=20_000).images)
@@ -60,7 +60,7 @@ def _verification(view: Verdict, who: np.ndarray, people: int, judge: Judge, pla
         "threshold": round(limit, 6),
         "true_accepts": round(float(accepted[same].mean()), 5),
         "false_accepts": round(float(accepted[~same].mean()), 6),
-        "false_accepts_strangers": round(float((strangers.identities[:, :people] >= limit).mean()), 6),
+        "false_accepts_strangers": round(float((strangers.similarity[:, :people] >= limit).mean()), 6),
         "nearest_is_right": round(float((similarity.argmax(1) == who).mean()), 5),
         "accepts": [
             confusion(same[:, p].astype(int), accepted[:, p].astype(int), 2, 2).tolist() for p in range(people)

@@ -69,7 +69,7 @@ def pretrain(
     folder = folder or shipped
     _check_before(plan, folder)
     torch.manual_seed(seed)
-    learner = LEARNERS.get(plan["kind"], GeneratorLearner)(plan)
+    learner: Any = LEARNERS.get(plan["kind"], GeneratorLearner)(plan)
     learner.to(device)
     seconds = _train(learner, plan, seed, folder / "training" / json_key([plan, seed])[:8], name)
     learner.save(folder)
@@ -88,7 +88,7 @@ def pretrain(
     return folder
 
 
-def _train(learner: Learner, plan: dict[str, Any], seed: int, folder: Path, name: str) -> float:
+def _train(learner: Any, plan: dict[str, Any], seed: int, folder: Path, name: str) -> float:
     """Run the steps that are missing; returns the seconds of all of them."""
     start, seconds = 0, 0.0
     if saved := checkpoint.read(folder, learner.device):

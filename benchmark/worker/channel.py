@@ -52,6 +52,12 @@ class Channel:
             self._buffer += part
         return message
 
+    def wait(self) -> tuple[dict[str, Any], bytes]:
+        """The next message with its payload, however long it takes; errors as `receive`."""
+        while (message := self.receive()) is None:
+            pass
+        return message
+
     def _next_message(self) -> tuple[dict[str, Any], bytes] | None:
         if len(self._buffer) < HEAD.size:
             return None

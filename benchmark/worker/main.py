@@ -22,7 +22,7 @@ import time
 import traceback
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -53,7 +53,8 @@ def main(end: str, place: str) -> None:
 def work(end: socket.socket, place: Place) -> None:
     """Run the edit and answer the questions, then end the process."""
     channel = Channel(end)
-    sys.stdout.reconfigure(line_buffering=True)  # what the method prints is there before its answer
+    output = cast(io.TextIOWrapper, sys.stdout)
+    output.reconfigure(line_buffering=True)  # what the method prints is there before its answer
     try:
         Path(place.work).mkdir(parents=True, exist_ok=True)
         os.chdir(place.work)
@@ -98,7 +99,7 @@ def _work(place: Place, channel: Channel) -> None:
     unit, (seconds, images, per_image) = yardstick(base, table["batch"]), _speed(base)
     channel.send(ready=True, yardstick=unit.seconds, busy=unit.processor_seconds, step_operations=unit.operations,
                  base=seconds, images=images, image_operations=per_image)  # fmt: skip
-    order, checkpoint = channel.receive()
+    order, checkpoint = channel.wait()
     torch.manual_seed(table["seed"])
     if checkpoint:  # a second worker, after the first was stopped at the end of its budget
         zipfile.ZipFile(io.BytesIO(checkpoint)).extractall("checkpoint")
@@ -109,7 +110,7 @@ def _work(place: Place, channel: Channel) -> None:
             method = entry(table["entry"], Path(place.submission))
             channel.send(imported=True)
             generator = _edit(method, base, task, budget, table["params"], channel)
-    while (question := channel.receive())[0]["kind"] != "end":
+    while (question := channel.wait())[0]["kind"] != "end":
         array, cost = _measured(generator, *question)
         if array is None:
             channel.send(answer=None)
@@ -163,6 +164,8 @@ def entry(name: str, submission: Path) -> Any:
         private = f"submission_{hashlib.sha256(str(own).encode()).hexdigest()[:12]}_{module_name}"
         sys.path.insert(0, str(submission))
         spec = importlib.util.spec_from_file_location(private, own)
+        if spec is None or spec.loader is None:
+            raise ValueError(f"{own} cannot be imported: no Python module")
         module = importlib.util.module_from_spec(spec)
         sys.modules[private] = module
         spec.loader.exec_module(module)

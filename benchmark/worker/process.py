@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from retouch.benchmark.records import Status
 from retouch.benchmark.support import plugins
 from retouch.benchmark.worker import fork, limits, sandbox
 from retouch.benchmark.worker.channel import Channel
@@ -22,7 +23,7 @@ LOG = 20_000  # bytes of what a method prints that are kept
 class RunFailed(Exception):
     """A run without scores; the message has cause and remedy. `printed`: the end of what the method printed."""
 
-    def __init__(self, message: str, status: str = "failed", printed: str = "") -> None:
+    def __init__(self, message: str, status: Status = "failed", printed: str = "") -> None:
         super().__init__(message)
         self.status, self.printed = status, printed
 

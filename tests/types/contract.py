@@ -6,14 +6,14 @@ from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.generators.flow import Flow
 from retouch.benchmark.generators.gan import Gan
 from retouch.benchmark.task import Guide, Task
-from retouch.methods import boundaries, finetune_retain, guided_sampling, rejection, self_conditioned_gan, taming_flows
+from retouch.methods import boundaries, finetune_retain, guidance, rejection, self_conditioned_gan, taming_flows
 
 
 def generators(flow: Flow, gan: Gan, diffusion: Diffusion) -> tuple[spec.Flow, spec.Gan, spec.Diffusion]:
     return flow, gan, diffusion
 
 
-def whatever_samples(a: rejection.Filtered, b: guided_sampling.Guided) -> tuple[spec.Sampler, spec.Sampler]:
+def whatever_samples(a: rejection.Filter, b: guidance.GuidanceSampler) -> tuple[spec.Sampler, spec.Sampler]:
     return a, b
 
 
