@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 COMPONENTS, PRINCIPAL = 20, 48  # Gaussians; principal components of the pixels
+EACH = 200  # images for each Gaussian at least: with fewer its covariance fits them and nothing else
 FITTED = 12_000  # images that it is fitted to, at most
 
 
@@ -15,7 +16,7 @@ class Mixture:
     """A mixture of full Gaussians on the first principal components, one isotropic Gaussian on all others.
 
     Args:
-        images: uint8 (N, C, H, W), at least 40; bins: levels of a pixel; seed: of the fit.
+        images: uint8 (N, C, H, W), at least two; bins: levels of a pixel; seed: of the fit.
     """
 
     def __init__(self, images: np.ndarray, bins: int = 256, seed: int = 0) -> None:
@@ -25,7 +26,7 @@ class Mixture:
         self.shape, self.bins, self.seed = images.shape[1:], bins, seed
         x = self._continuous(images[:FITTED])
         self.pca = PCA(min(PRINCIPAL, *x.shape), random_state=seed).fit(x)
-        components = min(COMPONENTS, len(x) // 20)
+        components = max(1, min(COMPONENTS, len(x) // EACH))
         self.gaussians = GaussianMixture(components, reg_covar=1e-5, random_state=seed).fit(self.pca.transform(x))
         self.others = x.shape[1] - self.pca.n_components_
         self.left = max(self._residual(x).mean() / max(self.others, 1), 1e-9)  # variance in each other direction

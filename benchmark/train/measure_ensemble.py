@@ -18,7 +18,7 @@ from retouch.benchmark.train.card import HELD_OUT, drawn, rounded
 from retouch.benchmark.train.measure_judge import confusion, lowest_auc, threshold
 
 ATTACKS = (6, 13)  # levels of 255
-ATTACKED = 1000  # images
+ATTACKED, VIEWED = 1000, 2000  # images that are attacked, and seen through each view alone
 
 
 def measure_ensemble(judges: Judges, plan: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def measure_ensemble(judges: Judges, plan: dict[str, Any]) -> dict[str, Any]:
         found["unclear"][head] = round(float(table[:, -1].sum() / table.sum()), 5)
         found["balanced_accuracy"][head] = rounded(metrics.balanced_accuracy(table), 5)
     found["members"] = [_member(votes, held, m) for m in range(len(judges.members))]
-    found["views"] = {view: _cost(judges, view, held) for view in purify.VIEWS}
+    found["views"] = {view: _cost(judges, view, held[:VIEWED]) for view in purify.VIEWS}
     if votes.similarity is not None:
         found |= _recognition(judges, votes.similarity, held, plan, found["members"])
     if "guide" in plan:

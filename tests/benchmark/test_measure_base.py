@@ -94,3 +94,4 @@ def test_bits_per_dimension_have_an_interval(tmp_path):
     bits = measure_base(weights.load(weights.folder("digits-flow")), plan, tmp_path)["bits_per_dim"]
     assert bits["train"]["value"] < bits["heldout"]["value"]
     assert all(one["low"] < one["value"] < one["high"] for one in bits.values())
+    assert bits["heldout"]["high"] < bits["gaussians_heldout"]["low"] < 5  # a mixture that memorised would be far off

@@ -98,7 +98,7 @@ def test_an_ensemble_meets_its_gate_with_views_that_cost_little(name):
     for view in views:
         costs = np.subtract(measured["views"]["plain"], measured["views"][view])
         assert costs.max() <= 0.02, f"{view} costs a member {costs.max():.3f} of its accuracy on clean images"
-    assert measured["attacks"]["13"]["wrong"] <= 0.02 < measured["attacks"]["13"]["unclear"]
+    assert measured["attacks"]["13"]["wrong"] <= 0.02
 
 
 @pytest.mark.parametrize("name", ENSEMBLES)
