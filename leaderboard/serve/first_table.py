@@ -20,7 +20,8 @@ from retouch.leaderboard.views import shell
 
 INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 STYLE = """#rt-first{position:fixed;inset:0;overflow:auto;background:var(--ground);z-index:1000000}
-#rt-first main{margin:0 auto}#rt-first .rt-controls{height:11.7rem}#rt-first .rt-gap{height:1rem}"""
+#rt-first main{margin:1rem auto 0}#rt-first .rt-controls{height:5.9rem}#rt-first .rt-gap{height:1rem}
+@media (max-width:640px){#rt-first .rt-controls{height:16.4rem}}"""
 SCRIPT = """new MutationObserver((_, watch) => {
   if (!document.querySelector("#root :is(.cohort, .empty, [data-testid=stException])")) return;
   watch.disconnect();
