@@ -40,10 +40,9 @@ def copied(
     All sets: uint8 images (n, C, H, W), or features (n, d) of one encoder. In [-1, 1]. `plain` is the samples' own
     share, `floor` that of the base (of held-out images, where none is named).
     """
-    distances = [nearest_distances(points, training, device) for points in (samples, held_out)]
-    return copied_share(
-        *distances, None if base is None else nearest_distances(base, training, device), quantile, level=level
-    )
+    ours, theirs = (nearest_distances(points, training, device) for points in (samples, held_out))
+    bases = None if base is None else nearest_distances(base, training, device)
+    return copied_share(ours, theirs, bases, quantile, level=level)
 
 
 def copied_share(

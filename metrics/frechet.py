@@ -59,7 +59,7 @@ def from_moments(
 ) -> Estimate:
     """FD from block sums that the caller has: the one-pass suite computes them once for several metrics."""
     if generated.shape[1] > WIDE:
-        y, dof = reference.features, np.inf
+        y, dof = reference.features, float("inf")
         plain, bias, variance, s = plain_and_corrections(
             generated, as_weights(weights, a.n), a, y, as_weights(reference.weights, b.n), b, reference.root
         )
@@ -83,7 +83,10 @@ def distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.nd
 class Blocks(Protocol):
     """A sample's moments, of which one of several blocks can be left out."""
 
-    sizes: np.ndarray  # (B,) rows of each block
+    @property
+    def sizes(self) -> np.ndarray:
+        """(B,) rows of each block."""
+        ...
 
     def mean_and_covariance(self, without: int | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Mean (d,) and covariance (d, d)."""

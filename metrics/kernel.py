@@ -55,7 +55,8 @@ def _second_order(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     rng = np.random.default_rng(0)
     x, y = (p[rng.choice(len(p), min(SAMPLE, len(p)), replace=False)].astype(np.float64) for p in (x, y))
     centre = y.mean(0)
-    return tuple(_square(_without_offset(u, v, centre), u is v) for u, v in ((x, x), (y, y), (x, y)))
+    xx, yy, xy = (_square(_without_offset(u, v, centre), u is v) for u, v in ((x, x), (y, y), (x, y)))
+    return xx, yy, xy
 
 
 def _without_offset(x: np.ndarray, y: np.ndarray, centre: np.ndarray) -> np.ndarray:

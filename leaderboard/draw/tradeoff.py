@@ -59,7 +59,7 @@ def tradeoff(rows: pd.DataFrame, x: str, y: str, controls: Collection[str] = (),
 
 def _placed(rows: pd.DataFrame, across: Scale, up: Scale) -> pd.DataFrame:
     """The rows with the places of both numbers and of their intervals' ends, the worse end first: x, x0, x1, y, ..."""
-    places = {}
+    places: dict[str, np.ndarray] = {}
     for letter, along in (("x", across), ("y", up)):
         value, low, high = (along.place(rows[c]) if c in rows else np.full(len(rows), np.nan)
                             for c in frame.with_ends(along.name))  # fmt: skip
@@ -69,7 +69,7 @@ def _placed(rows: pd.DataFrame, across: Scale, up: Scale) -> pd.DataFrame:
 
 def _front(figure: go.Figure, own: pd.DataFrame, scales: tuple[Scale, Scale], look: theme.Look) -> None:
     """The Pareto front, and the band between the fronts of the intervals' worse and better ends."""
-    corner = tuple(along.low for along in scales)
+    corner = scales[0].low, scales[1].low
     edges = []
     for end in ("0", "1"):
         ends = own.assign(**{name: own[f"{name}{end}"].fillna(own[name]) for name in ("_x", "_y")})
