@@ -292,7 +292,7 @@ def test_too_few_images_and_empty_ones_are_refused(tmp_path):
 def test_an_embedding_too_wide_to_finish_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(method, "WIDEST", 30)
     with pytest.raises(ValueError, match="embed with the guide"):
-        method.embed(write_task(tmp_path / "reveal", two_kinds()), "pixels")
+        method.embed(write_task(tmp_path / "reveal", two_kinds()), "pixels", budget(9))
 
 
 @pytest.mark.parametrize("name", ["diversity_weights", "diversity_weights_scratch"])
