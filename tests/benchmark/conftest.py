@@ -1,9 +1,17 @@
-"""What the tests of the submitting verbs and of the gate share."""
+"""What the tests of the harness share: a place for submissions, and one submission that has run."""
 
 from pathlib import Path
 
 import pytest
-from submitting import ran, write
+from toy_runs import ran, write
+
+
+@pytest.fixture
+def submissions(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty ./submissions, where the command line finds it, with a cache in which nothing has run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "submissions").mkdir()
+    return tmp_path / "submissions"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from toy_runs import REPOSITORY
 
 from retouch.benchmark import records
 from retouch.benchmark.records import Measured, Provenance, Record, Scaled, harmonic
@@ -97,7 +98,7 @@ def test_a_record_in_the_place_of_another_is_rejected(record):
 def test_the_published_schema_documents_every_field():
     schema = json.loads(records.schema())
     assert set(schema["required"]) >= {"submission", "instance", "seed", "status", "provenance"}
-    published = Path(__file__).parents[2] / "docs" / "record.schema.json"
+    published = REPOSITORY / "docs" / "record.schema.json"
     assert json.loads(published.read_text()) == schema, (
         "write retouch.benchmark.records.schema() to docs/record.schema.json"
     )

@@ -1,14 +1,13 @@
 """What ships with the package: every record stands, and the README shows what the records say."""
 
 import re
-from pathlib import Path
 
 import pytest
+from toy_runs import REPOSITORY, record_file
 
 from retouch.benchmark import records
 from retouch.benchmark.submit import check
 
-REPOSITORY = Path(__file__).parents[2]
 FOLDERS = sorted(file.parent for file in REPOSITORY.glob("submissions/*/submission.toml"))
 
 
@@ -28,7 +27,7 @@ def test_the_tables_of_the_demo_are_those_of_the_records():
     cells = [("category_redaction/digits-gan", *row) for row in rows("README.md", 6)]
     assert len(cells) == 5 and len(rows("docs/demo.md", 7)) > 20
     for instance, name, goal, quality, score, share, sampling in (*cells, *rows("docs/demo.md", 7)):
-        one = records.read(REPOSITORY / f"submissions/{name}/records/tiny/{instance}/default.0.json")
+        one = records.read(record_file(REPOSITORY / "submissions" / name, instance=instance))
         goals = [f"{axis.value:.2f} [{axis.low:.2f}, {axis.high:.2f}]" for axis in (one.goal, one.quality)]
         costs = [f"{one.score:.2f}", f"{one.cost.share:.1%}", f"{one.cost.sampling_relative:.2f}×"]
         assert [goal, quality, score, share, sampling] == goals + costs, (instance, name)

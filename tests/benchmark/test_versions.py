@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from toy_runs import REPOSITORY
 
 from retouch.benchmark import setup, tracks, versions
 from retouch.benchmark.records import Measured
 from retouch.benchmark.run import scale, score
 from retouch.benchmark.tasks import look_up
 
-REPOSITORY = Path(__file__).parents[2]
 SCORES = Path(__file__).with_name("scores.json")
 INSTANCES = ("identity_removal/faces-gan", "category_redaction/digits-gan", "attribute_rebalancing/faces-gan",
              "output_diversity/digits-gan")  # fmt: skip

@@ -7,25 +7,22 @@ import json
 import os
 import secrets
 import socket
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
-import submitting
-from helpers_break_in import BOMB, FILLER, FORGERIES, HONEST, HUNGRY, LIAR, PEEK
-from submitting import INSTANCE
+import toy_runs
+from toy_attacks import BOMB, FILLER, FORGERIES, HONEST, HUNGRY, LIAR, PEEK
+from toy_runs import INSTANCE, planned, run
 
 from retouch.benchmark import records, tracks, weights
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.run import edit, grid, plan, reveal
-from retouch.benchmark.run.resolve import resolve
+from retouch.benchmark.run import edit, reveal
+from retouch.benchmark.run.resolve import current_record, resolve
 from retouch.benchmark.worker import limits, sandbox
-from retouch.benchmark.worker.channel import HEAD, Channel
 
-locked = pytest.param(True, id="bubblewrap", marks=submitting.needs_sandbox)
+locked = pytest.param(True, id="bubblewrap", marks=toy_runs.needs_sandbox)
 SLEEP = f"98765.{secrets.randbelow(10**9):09}"  # seconds: by this number the process is found, and nobody else's
 both = pytest.mark.parametrize("sandboxed", [locked, pytest.param(False, id="unsandboxed")])
 
@@ -50,13 +47,7 @@ def write(folder, name, body):
     for above in (folder, *folder.parents):  # bubblewrap as root runs the worker as another user
         if above.stat().st_uid == os.getuid() and "pytest" in above.name:
             above.chmod(0o755)
-    return submitting.write(folder, name, body)
-
-
-def one(folder, sandboxed, **track):
-    """The run of a submission on the digits' GAN, seed 0."""
-    small = tracks.load("tiny").model_copy(update=track)
-    return plan.plan([folder], small, instances=[INSTANCE], seeds=[0], sandboxed=sandboxed)[0]
+    return toy_runs.write(folder, name, body)
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +67,13 @@ def peeked(place):
             words = {"JUDGE": judge, "SCALE": tracks.scale_file("tiny"), "OTHER": place / "other/method.py",
                      "CACHE": place / "cache/kept", "HOME": place / "home/.ssh/id", "CODE": folder / "method.py",
                      "RECORD": place / f"other/forged{int(sandboxed)}", "PORT": listener.getsockname()[1],
-                     "SEED": reveal.questions(resolve(one(folder, sandboxed)))[0].seed, "LOCKED": sandboxed,
-                     "PID": os.getpid(), "SLEEP": SLEEP}  # fmt: skip
+                     "SEED": reveal.questions(resolve(planned(folder)))[0].seed,
+                     "LOCKED": sandboxed, "PID": os.getpid(), "SLEEP": SLEEP}  # fmt: skip
             body = PEEK
             for word, value in words.items():
                 body = body.replace(word, str(value))
             write(place, folder.name, body)
-            known[sandboxed] = json.loads(grid.execute(one(folder, sandboxed)).reason.split("FOUND")[1])
+            known[sandboxed] = json.loads(run(folder, sandboxed=sandboxed).reason.split("FOUND")[1])
         return known[sandboxed]
 
     yield found
@@ -147,25 +138,25 @@ def test_outlive_the_worker(peeked, sandboxed):
 
 
 @pytest.mark.parametrize("sandboxed", [locked])
-def test_the_sandbox_has_no_privilege_and_sees_no_other_process(peeked, sandboxed):
+def test_the_sandbox_has_no_privilege_and_sees_no_process(peeked, sandboxed):
     uid, capabilities = peeked(sandboxed)["privilege"].split()
     assert uid != "0" and capabilities == "0"
     assert peeked(sandboxed)["processes"] <= limits.PROCESSES + 2
 
 
 @pytest.mark.parametrize("sandboxed", [locked])
-def test_fork_without_end_in_the_sandbox_stops_at_the_kernels_limit(peeked, sandboxed):
+def test_endless_forks_in_the_sandbox_stop_at_a_limit(peeked, sandboxed):
     says(peeked(sandboxed)["forks"], sandboxed)
 
 
 @pytest.mark.parametrize("sandboxed", [locked])
-def test_fill_the_disk_in_the_sandbox_stops_at_the_size_of_its_own(peeked, sandboxed):
+def test_the_sandboxs_disk_has_a_size_of_its_own(peeked, sandboxed):
     says(peeked(sandboxed)["disk"], sandboxed)
 
 
-def test_fork_without_end_without_a_sandbox_is_seen_and_ended_with_all_its_processes(place):
+def test_endless_forks_without_a_sandbox_are_all_ended(place):
     pids = place / "pids"
-    record = grid.execute(one(write(place, "bomb", BOMB.replace("PIDS", str(pids))), False))
+    record = run(write(place, "bomb", BOMB.replace("PIDS", str(pids))))
     assert record.status == "over_budget" and "processes" in record.reason
     started = [int(pid) for pid in pids.read_text().split()]
     assert len(started) > limits.PROCESSES // 2
@@ -173,13 +164,13 @@ def test_fork_without_end_without_a_sandbox_is_seen_and_ended_with_all_its_proce
 
 
 def test_fill_the_work_folder_without_a_sandbox_is_seen(place):
-    record = grid.execute(one(write(place, "filler", FILLER), False))
+    record = run(write(place, "filler", FILLER))
     assert record.status == "over_budget" and "wrote more than 40 MB" in record.reason
 
 
 @both
-def test_use_more_memory_than_allowed_in_several_processes(place, sandboxed):
-    record = grid.execute(one(write(place, "hungry", HUNGRY), sandboxed, max_memory_mb=1000))
+def test_memory_is_counted_over_all_processes(place, sandboxed):
+    record = run(write(place, "hungry", HUNGRY), sandboxed=sandboxed, max_memory_mb=1000)
     assert record.status == "over_budget" and "the track allows 1000 MB" in record.reason
 
 
@@ -190,14 +181,14 @@ def lies(place):
 
     def told(sandboxed):
         if sandboxed not in known:
-            known[sandboxed] = grid.execute(one(write(place, f"liar{int(sandboxed)}", LIAR), sandboxed))
+            known[sandboxed] = run(write(place, f"liar{int(sandboxed)}", LIAR), sandboxed=sandboxed)
         return known[sandboxed]
 
     return told
 
 
 @both
-def test_lie_about_time_is_held_against_the_coordinators_clock(lies, sandboxed):
+def test_a_lie_about_time_is_held_against_a_clock(lies, sandboxed):
     cost = lies(sandboxed).cost
     assert cost.seconds > 1.5 and cost.sampling_seconds > 1.5 and cost.sampling_relative < 0.5
     assert cost.gradient_steps == 7  # a count that only the method's own process knows: taken at its word
@@ -212,7 +203,7 @@ def test_monkeypatch_the_scorer_and_leave_links_for_answers(lies, place, sandbox
 
 
 @both
-def test_lie_in_sample_the_second_time_moves_drift_and_the_pictures_but_no_score(lies, sandboxed):
+def test_a_lie_in_the_second_sample_moves_no_score(lies, sandboxed):
     """Scores rest on the first question alone; the pictures and `drift` rest on the second, and can be lied to."""
     record = lies(sandboxed)
     assert record.metrics["drift"].value == 0
@@ -220,47 +211,36 @@ def test_lie_in_sample_the_second_time_moves_drift_and_the_pictures_but_no_score
 
 
 @pytest.mark.parametrize("what", FORGERIES)
-def test_forged_messages_fail_the_run_and_cost_the_coordinator_nothing(place, what):
+def test_forged_messages_fail_the_run_alone(place, what):
     body, reason = FORGERIES[what]
-    record = grid.execute(one(write(place, "forger", body), False))
+    record = run(write(place, "forger", body))
     assert record.status == "failed" and reason in record.reason, record.reason
 
 
-def test_half_a_message_keeps_nobody_waiting():
-    ours, theirs = socket.socketpair()
-    channel = Channel(ours, limit=10)
-    theirs.sendall(HEAD.pack(100, 0) + b'{"a":')
-    began = time.monotonic()
-    assert channel.receive(0.1) is None and time.monotonic() - began < 1
-    theirs.close()
-    with pytest.raises(EOFError):
-        channel.receive(0.1)
-    for bad in (HEAD.pack(1 << 31, 0), HEAD.pack(2, 11) + b"{}", HEAD.pack(2, 0) + b"[]", HEAD.pack(1, 0) + b"{",
-                HEAD.pack(60_000, 0) + b"[" * 60_000):  # fmt: skip
-        ours, theirs = socket.socketpair()
-        threading.Thread(target=theirs.sendall, args=(bad,), daemon=True).start()
-        with pytest.raises(ValueError):
-            Channel(ours, limit=10).receive(2)
-
-
 @pytest.mark.parametrize("sandboxed", [locked])
-def test_the_sandbox_changes_no_byte_of_an_answer_and_no_cache_mixes_them(place, sandboxed):
+def test_the_sandbox_changes_no_byte_of_an_answer(place, sandboxed):
     folder = write(place, "honest", HONEST)
-    runs = [resolve(one(folder, where)) for where in (True, False)]
-    inside, outside = (edit.answers(run, reveal.questions(run)).arrays for run in runs)
+    runs = [planned(folder, sandboxed=where) for where in (True, False)]
+    inside, outside = (edit.answers(one, reveal.questions(one)).arrays for one in map(resolve, runs))
     assert inside.keys() == outside.keys() and len(inside) == 2
     assert all(np.array_equal(inside[name], outside[name]) for name in inside)
-    assert one(folder, True).key() != one(folder, False).key()
-    grid.execute(one(folder, False))
-    assert one(folder, False).record() and not one(folder, True).record()
-    assert grid.execute(one(folder, True)).provenance.sandbox.startswith("bubblewrap")
-    assert one(folder, False).record() and one(folder, True).record()
 
 
 @pytest.mark.parametrize("sandboxed", [locked])
-def test_past_the_budget_a_checkpoint_counts_in_the_sandbox_too(place, sandboxed):
+def test_no_cache_mixes_sandboxed_answers_with_others(place, sandboxed):
+    folder = write(place, "apart", HONEST)
+    locked_up, free = (planned(folder, sandboxed=where) for where in (True, False))
+    assert resolve(locked_up).key != resolve(free).key
+    run(folder)
+    assert current_record(free) and not current_record(locked_up)
+    assert run(folder, sandboxed=True).provenance.sandbox.startswith("bubblewrap")
+    assert current_record(free) and current_record(locked_up)
+
+
+@pytest.mark.parametrize("sandboxed", [locked])
+def test_a_checkpoint_counts_in_the_sandbox_too(place, sandboxed):
     endless = HONEST.replace("    return generator", "    while True:\n        pass")
-    record = grid.execute(one(write(place, "endless", endless), sandboxed, max_minutes=0.03))
+    record = run(write(place, "endless", endless), sandboxed=sandboxed, max_minutes=0.03)
     assert record.status == "ok" and record.cost.cut, record.reason
 
 

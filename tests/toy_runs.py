@@ -1,22 +1,29 @@
-"""What the tests of the submitting verbs share: a submission that has really run, and the means to forge its record."""
+"""The toy world's submissions: written to a folder, run for real on the shipped digits' GAN, their records forged."""
 
 import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from retouch.benchmark import records, tracks
+from retouch.benchmark.records import Record
 from retouch.benchmark.run import grid, plan
+from retouch.benchmark.run.plan import Run
+from retouch.benchmark.setup import Setup
+from retouch.benchmark.tasks import look_up
 from retouch.benchmark.worker import sandbox
 
 try:
     sandbox.name()
     UNUSABLE = ""
-except ValueError as refused:
-    UNUSABLE = str(refused)
+except ValueError as error:
+    UNUSABLE = str(error)
 needs_sandbox = pytest.mark.skipif(bool(UNUSABLE), reason=UNUSABLE)
+undisturbed = pytest.mark.xdist_group("undisturbed")  # one after the other: they measure time, memory or processes
+REPOSITORY = Path(__file__).parents[1]
 INSTANCE = "category_redaction/digits-gan"
 MANIFEST = """
 title = "A test's method"
@@ -29,6 +36,7 @@ access = {access}
 {more}
 """
 ACCESS = ("training_data", "classifier")
+KEEPS = "def edit(generator, task, budget):\n    return generator\n"
 TRAINS = """
 def edit(generator, task, budget):
     for _ in budget.steps(5):
@@ -67,32 +75,52 @@ def write(
     return folder
 
 
-def small_run(folder: Path, instance: str, samples: int) -> plan.Run:
-    """The run of seed 0 on an instance that asks for so few samples."""
-    track = tracks.load("tiny")
-    few = track.instance(instance).model_copy(update={"samples": samples})
-    return plan.plan([folder], track.model_copy(update={"instances": [few]}), seeds=[0])[0]
+def setup(instance: str = INSTANCE, **changes: Any) -> Setup:
+    """An instance of the tiny track, changed, with all that it names."""
+    tiny = tracks.load("tiny")
+    return look_up(tiny, tiny.instance(instance).model_copy(update=changes))
+
+
+def planned(
+    folder: Path, instance: str = INSTANCE, seed: int = 0, samples: int | None = None, sandboxed: bool = False,
+    **track: Any,
+) -> Run:  # fmt: skip
+    """A submission's run on an instance of the tiny track, which may ask for other samples or have other `track`."""
+    tiny = tracks.load("tiny")
+    few = tiny.instance(instance)
+    few = few.model_copy(update={"samples": samples or few.samples})
+    shrunk = tiny.model_copy(update={"instances": [few], **track})
+    return plan.plan([folder], shrunk, instances=[instance], seeds=[seed], sandboxed=sandboxed)[0]
+
+
+def run(folder: Path, *arguments: Any, **more: Any) -> Record:
+    """Run a submission, as `planned` says; returns its record, whatever the status."""
+    return grid.execute(planned(folder, *arguments, **more))
 
 
 def ran(folder: Path, seed: int = 0) -> Path:
-    """Run a submission on the digits' GAN; returns the record's file."""
-    one = plan.plan([folder], tracks.load("tiny"), instances=[INSTANCE], seeds=[seed])[0]
-    made = grid.execute(one)
-    assert made.status == "ok", made.reason
-    return one.record_path
+    """Run a submission, which has to go well; returns the record's file."""
+    record = run(folder, seed=seed)
+    assert record.status == "ok", record.reason
+    return record_file(folder, seed)
 
 
-def forge(file: Path, **changes) -> dict:
+def record_file(folder: Path, seed: int = 0, instance: str = INSTANCE) -> Path:
+    """Where the record of a submission's run lies."""
+    return folder / f"records/tiny/{instance}/default.{seed}.json"
+
+
+def forge(file: Path, **changes: Any) -> dict[str, Any]:
     """Change a record's text; keys are paths joined by two underscores. Returns what it says now."""
-    told = json.loads(file.read_text())
+    table = json.loads(file.read_text())
     for path, value in changes.items():
-        inner = told
+        inner = table
         *steps, last = path.split("__")
         for step in steps:
             inner = inner[step]
         inner[last] = value
-    file.write_text(json.dumps(told))
-    return told
+    file.write_text(json.dumps(table))
+    return table
 
 
 def copy(folder: Path, root: Path, name: str | None = None) -> Path:

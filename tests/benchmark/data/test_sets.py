@@ -63,7 +63,7 @@ def packed():
     return {} if unpacked else {file: file.stat().st_mtime_ns for file in found}
 
 
-def test_a_damaged_packed_file_is_named_and_nothing_is_downloaded_unasked(cache, monkeypatch, tmp_path):
+def test_a_damaged_file_is_named_and_nothing_is_downloaded(cache, monkeypatch, tmp_path):
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in ("t10k-images-idx3", "t10k-labels-idx1", "train-images-idx3", "train-labels-idx1"):

@@ -1,10 +1,9 @@
-"""Between worker and coordinator: what comes late, what changes under way, what cannot be kept."""
+"""One run between worker and coordinator: what comes late, what changes under way, what the budget ends."""
 
 import pytest
-from submitting import INSTANCE, TRAINS, ran, write
+from toy_runs import TRAINS, planned, ran, run, write
 
-from retouch.benchmark import records, tracks
-from retouch.benchmark.run import grid, plan
+from retouch.benchmark import records
 from retouch.benchmark.run.resolve import resolve
 
 REWRITES_ITSELF = f"from pathlib import Path\n{TRAINS}".replace(
@@ -23,68 +22,81 @@ CHARGES_FIRST = CHECKPOINTS.replace("    budget.ch", "    print('so far')\n    b
 CHARGES = TRAINS.replace("    return", "    budget.charge(2 * budget.train_steps)\n    return")
 
 
-def executed(folder, track=None):
-    return grid.execute(plan.plan([folder], track or tracks.load("tiny"), instances=[INSTANCE], seeds=[0])[0])
-
-
-@pytest.fixture
-def root(tmp_path, cache):
-    """Where submissions go, with a cache of their own."""
-    return tmp_path
-
-
-def test_code_that_changes_while_it_runs_leaves_no_score(root, cache):
-    found = executed(write(root, "mine", REWRITES_ITSELF))
+def test_code_that_changes_while_it_runs_leaves_no_score(submissions, cache):
+    found = run(write(submissions, "mine", REWRITES_ITSELF))
     assert found.status == "failed" and "changed while it ran" in found.reason
     assert not list(cache.glob("answers/*.npz"))
 
 
-def test_slow_imports_start_the_clock_and_cost_nothing_else(root, monkeypatch):
+def test_slow_imports_start_the_clock_and_cost_no_more(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.IMPORTS", 0.1)
-    found = executed(write(root, "mine", "import time\ntime.sleep(0.6)\n" + TRAINS))
+    found = run(write(submissions, "mine", "import time\ntime.sleep(0.6)\n" + TRAINS))
     assert found.status == "ok", found.reason
 
 
-def test_a_cache_that_cannot_be_written_costs_no_run(root, monkeypatch):
-    (root / "file").write_text("")
-    monkeypatch.setenv("RETOUCH_CACHE", str(root / "file" / "cache"))
-    assert records.read(ran(write(root, "mine"))).status == "ok"
+def test_a_cache_that_cannot_be_written_costs_no_run(submissions, monkeypatch):
+    (submissions / "file").write_text("")
+    monkeypatch.setenv("RETOUCH_CACHE", str(submissions / "file" / "cache"))
+    assert records.read(ran(write(submissions, "mine"))).status == "ok"
 
 
-def test_a_checkpoints_record_has_the_steps_before_it(root, monkeypatch):
+def test_a_checkpoints_record_has_the_steps_before_it(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.3)
-    found = executed(write(root, "mine", CHECKPOINTS), tracks.load("tiny").model_copy(update={"max_minutes": 0.03}))
+    found = run(write(submissions, "mine", CHECKPOINTS), max_minutes=0.03)
     assert found.status == "ok" and found.cost.cut and found.cost.gradient_steps == 3
 
 
-def test_charges_beyond_the_budget_are_over_budget(root):
-    found = executed(write(root, "mine", CHARGES))
+def test_charges_beyond_the_budget_are_over_budget(submissions):
+    found = run(write(submissions, "mine", CHARGES))
     assert found.status == "over_budget" and "20.1% of the base's pre-training; the budget is 10%" in found.reason
 
 
-def test_charges_of_an_edit_that_is_stopped_count_and_what_it_printed_is_kept(root, monkeypatch):
+def test_a_stopped_edits_charges_count_and_its_log_is_kept(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.3)
-    brief = tracks.load("tiny").model_copy(update={"max_minutes": 0.03})
-    folder = write(root, "mine", CHARGES_FIRST)
-    found = executed(folder, brief)
+    folder = write(submissions, "mine", CHARGES_FIRST)
+    found = run(folder, max_minutes=0.03)
     assert found.status == "over_budget" and "still running" in found.reason
-    run = plan.plan([folder], brief, instances=[INSTANCE], seeds=[0])[0]
-    assert resolve(run).log_file.read_text() == "so far"
+    assert resolve(planned(folder, max_minutes=0.03)).log_file.read_text() == "so far"
 
 
-def test_an_error_in_a_package_of_the_submissions_names_its_line(root):
-    folder = write(root, "mine", "from parts.walk import edit\n")
+def test_an_error_in_a_submissions_package_names_its_line(submissions):
+    folder = write(submissions, "mine", "from parts.walk import edit\n")
     (folder / "parts").mkdir()
     (folder / "parts" / "walk.py").write_text("def edit(generator, task, budget):\n    generator.train_step(None)\n")
-    found = executed(folder)
+    found = run(folder)
     assert found.status == "failed" and "walk.py, line 2: generator.train_step(None)" in found.reason
 
 
-def test_answers_keep_the_parts_that_made_them(root, monkeypatch):
-    folder = write(root, "mine")
+def test_answers_keep_the_packages_that_made_them(submissions, monkeypatch):
+    folder = write(submissions, "mine")
     made = records.read(ran(folder)).provenance.packages
     monkeypatch.setattr("retouch.benchmark.support.machine.packages", lambda: {"torch": "another"})
-    assert executed(folder).provenance.packages == made  # from the cache
+    assert run(folder).provenance.packages == made  # from the cache
+
+
+ENDLESS = """
+import time
+def edit(g, task, budget):
+    for _ in budget.steps(10**9):
+        time.sleep(0.05)
+    return g
+"""
+
+
+def test_past_the_budget_only_a_checkpoint_counts(submissions, monkeypatch):
+    monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.5)
+    endless = "import time\ndef edit(g, task, budget):\n{}    while True:\n        time.sleep(0.1)\n"
+    write(submissions, "late", endless.format(""), more="[params]")
+    write(submissions, "safe", endless.format("    budget.checkpoint(g)\n"))
+    late, safe = (run(submissions / name, max_minutes=0.02) for name in ("late", "safe"))
+    assert late.status == "over_budget" and "budget.checkpoint" in late.reason
+    assert safe.status == "ok" and safe.cost.cut
+
+
+def test_budget_steps_end_by_themselves(submissions):
+    write(submissions, "m", ENDLESS)
+    found = run(submissions / "m", max_minutes=0.03)
+    assert found.status == "ok" and found.cost.cut and found.cost.seconds < 4
 
 
 BUSY = """
@@ -108,9 +120,9 @@ HIDDEN = {
 
 
 @pytest.mark.parametrize("where", HIDDEN)
-def test_work_that_is_not_counted_has_no_goal(root, monkeypatch, where):
+def test_work_that_is_not_counted_has_no_goal(submissions, monkeypatch, where):
     monkeypatch.setattr("retouch.benchmark.run.record.ALLOWANCE", 0.3)
-    record = executed(write(root, "mine", HIDDEN[where]))
+    record = run(write(submissions, "mine", HIDDEN[where]))
     assert record.status == "uncounted" and record.goal is None and "of the processor" in record.reason
 
 
@@ -124,18 +136,18 @@ COUNTED = {
 
 
 @pytest.mark.parametrize("where", COUNTED)
-def test_work_in_odd_places_is_counted(root, where):
-    cost = executed(write(root, "mine", COUNTED[where])).cost
+def test_work_in_odd_places_is_counted(submissions, where):
+    cost = run(write(submissions, "mine", COUNTED[where])).cost
     assert cost.operations == 10 * 2 * 100 * 64 * 64 * (2 if where == "at import" else 1)
     assert cost.share == pytest.approx(cost.operations / (4000 * cost.step_operations), abs=1e-6)
 
 
-def test_cost_and_sampling_repeat_to_the_last_digit(root, cache):
-    folder = write(root, "mine")
-    first = executed(folder).cost
+def test_cost_and_sampling_repeat_to_the_last_digit(submissions, cache):
+    folder = write(submissions, "mine")
+    first = run(folder).cost
     for file in cache.glob("answers/*.npz"):
         file.unlink()
-    again = executed(folder).cost
+    again = run(folder).cost
     for name in ("operations", "share", "step_operations", "sample_operations", "sampling_cost"):
         assert getattr(first, name) == getattr(again, name), name
     assert first.operations == 5 * first.step_operations

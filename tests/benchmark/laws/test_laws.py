@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+import toy
 from diffusers import DDIMScheduler
-from faulty_generators import PLANTED, Classes, Edits, Samples
-from small import DESIGNS, rng, small
+from toy import DESIGNS, rng
+from toy_faults import PLANTED, Classes, Edits, Samples
 
 import retouch
 from retouch.benchmark import weights
@@ -20,7 +21,7 @@ LAWS = [*SAMPLER, *NOISE, *WEIGHTS, members_are_there, *sum((*FAMILY.values(), *
 
 @pytest.mark.parametrize("design", DESIGNS)
 def test_an_untrained_generator_keeps_all_laws(design):
-    generator = small(design)
+    generator = toy.generator(design)
     kept = retouch.check_generator(generator)
     assert {law.__name__ for law in (*SAMPLER, *NOISE, *WEIGHTS, *FAMILY[generator.family])} <= set(kept)
 
@@ -35,7 +36,7 @@ def test_a_shipped_base_keeps_all_laws(name):
 
 
 def test_a_copy_keeps_a_noise_schedule_that_is_not_its_classs_own():
-    model = small("diffusion")
+    model = toy.generator("diffusion")
     model.scheduler = DDIMScheduler(beta_schedule="linear")  # as published DDPMs have it; the class's is a cosine
     retouch.check_generator(model)
 

@@ -1,7 +1,7 @@
 """`retouch check --run`: a short run in the worker, and the laws of what comes back."""
 
 import pytest
-from submitting import REJECTS, TRAINS, write
+from toy_runs import REJECTS, TRAINS, write
 
 from retouch.benchmark import tracks
 from retouch.benchmark.cli.main import main

@@ -1,13 +1,14 @@
-"""Laws that every generator keeps, on small ones with random weights."""
+"""Laws that every generator keeps, on toy ones with random weights."""
 
 import math
 from types import SimpleNamespace
 
 import pytest
 import torch
+import toy
 from diffusers import DDIMPipeline, DDIMScheduler
-from small import DESIGNS, SMALL, rng, small
 from torch.nn import functional as F
+from toy import CONFIGS, DESIGNS, rng
 
 from retouch.benchmark import weights
 from retouch.benchmark.generators import family
@@ -17,7 +18,7 @@ IMAGES = torch.randint(0, 256, (8, 1, 8, 8), dtype=torch.uint8, generator=torch.
 
 @pytest.fixture(params=DESIGNS)
 def generator(request):
-    made = small(request.param)
+    made = toy.generator(request.param)
     made.prepare(IMAGES)
     for _ in range(3):
         made.train_step(IMAGES)
@@ -64,7 +65,7 @@ def test_a_train_step_reaches_every_parameter(generator):
 @pytest.mark.parametrize("affine", [False, True])
 def test_flow_inverts_and_its_log_det_is_exact(affine):
     torch.manual_seed(0)
-    flow = family("flow")({**SMALL["flow"], "affine": affine})
+    flow = family("flow")({**CONFIGS["flow"], "affine": affine})
     for _ in range(5):
         flow.train_step(IMAGES)
     glow = flow.module.eval().double()
@@ -95,7 +96,7 @@ def test_flow_log_prob_sums_to_one_over_all_images():
 
 def test_diffusion_h_space_and_guidance():
     torch.manual_seed(0)
-    model = family("diffusion")(SMALL["diffusion"])
+    model = family("diffusion")(CONFIGS["diffusion"])
     assert model.h_space(torch.randn(2, 1, 8, 8), 10).shape == (2, 8, 4, 4)
     calls = []
 
@@ -119,7 +120,7 @@ def test_diffusers_own_pipeline_reads_shipped_weights_and_draws_the_same():
 @pytest.mark.parametrize("kind", ["epsilon", "sample", "v_prediction"])
 def test_diffusion_learns_what_its_scheduler_says_is_predicted(kind):
     """A module that knows the answer has loss 0, and DDIM from pure noise draws the image that it knows."""
-    model = family("diffusion")(SMALL["diffusion"])
+    model = family("diffusion")(CONFIGS["diffusion"])
     model.scheduler = DDIMScheduler.from_config(model.scheduler.config, prediction_type=kind)
     alphas, image = model.scheduler.alphas_cumprod, (IMAGES[:1].float() / 127.5 - 1)
 
@@ -136,7 +137,7 @@ def test_diffusion_learns_what_its_scheduler_says_is_predicted(kind):
 
 
 def test_a_patched_diffusion_is_diffusers_unet_on_stacked_pixels(tmp_path):
-    model = small("patched diffusion")
+    model = toy.generator("patched diffusion")
     model.save(tmp_path, half=False)
     pipeline = DDIMPipeline.from_pretrained(tmp_path, local_files_only=True, use_safetensors=True)
     pipeline.set_progress_bar_config(disable=True)

@@ -1,11 +1,11 @@
 """Honest objects that sample, and generators with one planted fault each, by the law that it breaks."""
 
 import torch
-from small import SMALL, small
+import toy
 
 from retouch.benchmark.generators import family
 
-Flow, Gan, Diffusion = (family(kind) for kind in SMALL)
+Flow, Gan, Diffusion = (family(kind) for kind in toy.CONFIGS)
 
 
 class Samples:
@@ -19,7 +19,7 @@ class Edits(Samples):
     """An editor of the small GAN: adds to every image's brightness."""
 
     def __init__(self):
-        self.generator = small("gan")
+        self.generator = toy.generator("gan")
 
     def edit_attribute(self, z, value):
         images = self.generator.decode(z).float() + 60 * value.view(-1, 1, 1, 1)
@@ -141,7 +141,7 @@ def faulty(base, **members):
 
     def made():
         torch.manual_seed(0)
-        return type("Faulty", (base,), members)(SMALL[base.family])
+        return type("Faulty", (base,), members)(toy.CONFIGS[base.family])
 
     return made
 

@@ -32,7 +32,7 @@ def test_an_image_does_not_depend_on_how_many_are_drawn(split):
     assert all((few.labels[name] == many.labels[name][:7]).all() for name in many.labels)
 
 
-def test_faces_are_kept_by_content_and_a_damaged_file_is_drawn_again(cache):
+def test_a_damaged_file_of_faces_is_drawn_again(cache):
     drawn = faces("train", KEPT, 16).images
     [file] = (cache / "faces").iterdir()
     whole = file.read_bytes()
@@ -116,7 +116,7 @@ def test_excluded_people_never_appear_and_only_means_only():
     assert set(faces("train", 300, 16, design=Design(only=(0, 7))).labels["identity"]) == {0, 7}
 
 
-def test_strangers_are_many_even_and_stay_when_someone_is_excluded():
+def test_strangers_are_many_and_stay_when_one_is_excluded():
     strangers = faces("strangers", 3000, 16)
     assert len(strangers.names["identity"]) == 300 and len(set(strangers.labels["identity"])) == 300
     assert (faces("strangers", 9, 16, design=Design(exclude=(0,))).images == strangers.images[:9]).all()

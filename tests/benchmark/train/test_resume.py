@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from small import DESIGNS, SMALL
+from toy import CONFIGS, DESIGNS
 
 from retouch.benchmark import weights
 from retouch.benchmark.train import pretrain
@@ -72,7 +72,7 @@ def test_an_interrupted_training_equals_a_whole_one(design, tmp_path, monkeypatc
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", SMALL)
+@pytest.mark.parametrize("kind", CONFIGS)
 def test_a_training_killed_three_times_equals_a_whole_one(kind, tmp_path):
     name, chance = f"digits-{kind}", random.Random(kind)
     command = [sys.executable, "-c", SCRIPT, name]

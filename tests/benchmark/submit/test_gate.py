@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from submitting import INSTANCE, copy, forge
+from toy_runs import REPOSITORY, copy, forge, record_file
 
-REPOSITORY = Path(__file__).parents[2]
 VERIFIED = {"status": "verified", "goal": None, "quality": None}
 
 
@@ -26,10 +25,6 @@ def gate(*arguments):
     return subprocess.run(command, capture_output=True, text=True)
 
 
-def record_of(folder):
-    return folder / f"records/tiny/{INSTANCE}/default.0.json"
-
-
 def test_other_files_and_odd_names_are_refused(here):
     paths = ["submissions/mine/submission.toml", "submissions/mine/records/x.json", "submissions/.odd/a", "README.md"]
     Path("changed").write_bytes("\0".join(paths).encode())
@@ -42,25 +37,25 @@ def test_other_files_and_odd_names_are_refused(here):
 
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("indent", [None, 1])
-def test_no_record_of_a_pull_request_calls_itself_verified(honest, here, known, indent):
+def test_no_pull_request_calls_its_record_verified(honest, here, known, indent):
     proposed = copy(honest, here / "proposed/submissions")
     if known:
         copy(honest, here / "submissions")
     Path("names").write_text("mine\n")
     assert gate("--copy", "proposed", "names").returncode == 0
-    told = forge(record_of(proposed), claim=VERIFIED)
-    record_of(proposed).write_text(json.dumps(told, indent=indent))
+    told = forge(record_file(proposed), claim=VERIFIED)
+    record_file(proposed).write_text(json.dumps(told, indent=indent))
     done = gate("--copy", "proposed", "names")
     assert done.returncode == 1 and "only a maintainer may" in done.stderr
 
 
-def test_what_a_maintainer_verified_stays_unless_the_record_changes(honest, here):
+def test_a_verified_claim_stays_unless_the_record_changes(honest, here):
     for root in ("submissions", "proposed/submissions"):
         folder = copy(honest, here / root)
-        forge(record_of(folder), claim=VERIFIED)
+        forge(record_file(folder), claim=VERIFIED)
     Path("names").write_text("mine\n")
     assert gate("--copy", "proposed", "names").returncode == 0
-    forge(record_of(folder), reason="another one")
+    forge(record_file(folder), reason="another one")
     assert gate("--copy", "proposed", "names").returncode == 1
 
 

@@ -1,0 +1,214 @@
+"""Grids end to end on the shipped digits: real workers, real scores, and no bad run stops the others."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+from toy_runs import INSTANCE, KEEPS, TRAINS, planned, record_file, run, write
+
+from retouch.benchmark import records, tracks, weights
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.run import grid, plan
+from retouch.benchmark.run.resolve import resolve
+
+
+def frozen(record):
+    """What two equal runs share: all but the time and what it took."""
+    found = record.model_dump(mode="json", by_alias=True)
+    found["provenance"].pop("time")
+    found.pop("cost")
+    return json.dumps(found)
+
+
+def test_controls_anchor_the_scale(submissions):
+    write(submissions, "unchanged", entry="retouch.methods.unchanged:edit", access=())
+    write(
+        submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retraining"], more="control = true"
+    )
+    unchanged, retrained = run(submissions / "unchanged"), run(submissions / "retrained")
+    assert unchanged.goal.low <= 0.0 <= unchanged.goal.high and unchanged.goal.value < 0.3
+    assert unchanged.quality.high == 1 and unchanged.quality.value > 0.7
+    assert retrained.goal.high == 1 and retrained.goal.value > 0.9
+    assert retrained.cost.share == pytest.approx(1, abs=0.05)
+    assert unchanged.metrics["drift"].value == 0
+
+
+def test_equal_runs_are_identical_and_the_seed_matters(submissions, cache):
+    write(submissions, "m", TRAINS)
+    first = run(submissions / "m")
+    shutil.rmtree(cache)
+    assert frozen(run(submissions / "m")) == frozen(first)
+    assert frozen(run(submissions / "m", seed=1)) != frozen(first)
+    assert first.cost.gradient_steps == 5 and not first.cost.cut
+
+
+def test_scores_do_not_depend_on_workers(submissions, monkeypatch):
+    write(submissions, "m", entry="retouch.methods.rejection:edit", access=["classifier"])
+    runs = plan.plan([submissions / "m"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0, 1])
+    apart = [frozen(record) for record in sorted(grid.grid(runs, 1), key=lambda r: r.seed)]
+    monkeypatch.setenv("RETOUCH_CACHE", str(submissions / "other"))
+    together = [frozen(record) for record in sorted(grid.grid(runs, 2), key=lambda r: r.seed)]
+    assert apart == together
+
+
+def test_what_a_method_prints_is_shown_as_plain_text(submissions, capsys):
+    write(submissions, "m", "def edit(g, task, budget):\n    print('\\x1b[2J[red]loss 0.25')\n    return g\n")
+    assert main(["run", "m", "--instance", INSTANCE, "--seed", "0"]) == 0
+    assert f"m default on {INSTANCE} seed 0 printed:\n[2J[red]loss 0.25\n" in capsys.readouterr().out
+
+
+def test_the_script_that_starts_a_run_is_not_run_again(submissions, monkeypatch):
+    script = types.ModuleType("__main__")
+    script.__file__ = str(submissions / "script.py")
+    Path(script.__file__).write_text("raise SystemExit('the script again')\n")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    write(submissions, "m", TRAINS)
+    assert run(submissions / "m").status == "ok" and sys.modules["__main__"] is script
+
+
+BROKEN = {
+    "raises": ("def edit(g, task, budget):\n    raise RuntimeError('out of ideas')\n", "out of ideas"),
+    "trips inside torch": (
+        "import torch\n\ndef edit(g, task, budget):\n"
+        "    return torch.nn.Conv2d(1, 2, 3)(torch.zeros(1, 1, 8, 8, dtype=torch.uint8))\n",
+        "method.py, line 4: return torch.nn.Conv2d",
+    ),
+    "returns nothing": ("def edit(g, task, budget):\n    pass\n", "must return a generator"),
+    "prints and dies": (
+        "import os, signal\ndef edit(g, task, budget):\n    print('\\x1b[2J garbage \\x00', flush=True)\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n",
+        "SIGKILL",
+    ),
+    "leaves": ("import os\ndef edit(g, task, budget):\n    os._exit(3)\n", "exit code 3"),
+    "samples NaN": (
+        "import torch\nclass G:\n    def sample(self, n, rng):\n        return torch.full((n, 1, 8, 8), float('nan'))\n"
+        "def edit(g, task, budget):\n    return G()\n",
+        "NaN",
+    ),
+    "samples too few": (
+        "import torch\nclass G:\n    def sample(self, n, rng):\n"
+        "        return torch.zeros(1, 1, 8, 8, dtype=torch.uint8)\n"
+        "def edit(g, task, budget):\n    return G()\n",
+        "wanted uint8 (2000, 1, 8, 8)",
+    ),
+    "reads what is hidden": ("def edit(g, task, budget):\n    return task.guide\n", 'add "classifier"'),
+    "kills its group": (
+        "import os, signal\ndef edit(g, task, budget):\n    os.killpg(0, signal.SIGKILL)\n",
+        "ended by SIGKILL",
+    ),
+    "has another name": ("def change(g, task, budget):\n    return g\n", "method has no function 'edit'"),
+    "does not import": ("import no_such_module\n", "no_such_module"),
+}
+
+
+def test_broken_methods_leave_a_record_that_says_why(submissions, capsys):
+    for name, (body, _) in BROKEN.items():
+        write(submissions, name.replace(" ", "-").lower(), body, access=["training_data"])
+    write(submissions, "sound", KEEPS)
+    names = sorted(folder.name for folder in submissions.iterdir())
+    assert main(["run", *names, "--instance", INSTANCE, "--seed", "0", "--workers", "2"]) == 1
+    for name, (_, reason) in BROKEN.items():
+        found = records.read(record_file(submissions / name.replace(" ", "-").lower()))
+        assert found.status == "failed" and found.goal is None
+        assert reason.replace('"', "'") in found.reason.replace('"', "'"), found.reason
+        assert "\x1b" not in found.reason and "\x00" not in found.reason
+    sound = records.read(record_file(submissions / "sound"))
+    assert sound.status == "ok", sound.reason
+    said = "".join(capsys.readouterr().out.split())  # the terminal breaks lines
+    assert "failed" in said
+    tripped = planned(submissions / "trips-inside-torch")
+    log = resolve(tripped).log_file
+    assert f"allthatitprinted:{log}" in said and "Traceback" in log.read_text()
+
+
+def damaged(name):
+    """The package's weights called `name`, with a byte too many."""
+    with next((weights.ROOT / name).rglob("*.safetensors")).open("ab") as file:
+        file.write(b"0")
+
+
+def test_damaged_files_fail_their_own_runs_alone(submissions, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(weights, "ROOT", shutil.copytree(weights.ROOT, tmp_path / "weights"))
+    write(submissions, "guided", access=["training_data", "classifier"])
+    write(submissions, "flowing", family="flow", access=["training_data"])
+    (write(submissions, "empty") / "method.py").unlink()
+    (write(submissions, "broken") / "submission.toml").write_text("title = \n")
+    write(submissions, "sound", access=["training_data"])
+    damaged("digits-guide")
+    damaged("digits-flow")
+    names = sorted(folder.name for folder in submissions.iterdir())
+    asked = ["run", *names, "--task", "category_redaction", "--seed", "0", "--workers", "1"]
+    assert main(asked) == 1
+    shown = capsys.readouterr()
+    assert "left out: " in shown.err and "broken/submission.toml is not TOML" in shown.err
+    for name, base, reason in (("guided", "gan", "weights/digits-guide have sha256.*`retouch pretrain digits-guide"),
+                               ("flowing", "flow", "weights/digits-flow have sha256"),
+                               ("empty", "gan", "empty/method.py does not exist")):  # fmt: skip
+        found = records.read(record_file(submissions / name, instance=f"category_redaction/digits-{base}"))
+        assert found.status == "failed" and re.search(reason, found.reason), found.reason
+    file = record_file(submissions / "sound")
+    assert (before := records.read(file)).status == "ok"
+    damaged("digits-judge")
+    assert main([*asked, "--again"]) == 1
+    assert records.read(file) == before and "digits-judge have sha256" in "".join(capsys.readouterr().out.split("\n"))
+
+
+ZEROED = """
+import torch
+def edit(g, task, budget):
+    for p in g.module.parameters():
+        p.data.zero_()
+    return g
+"""
+
+
+def test_a_destroyed_generator_has_no_goal(submissions):
+    write(submissions, "m", ZEROED)
+    found = run(submissions / "m")
+    assert found.status == "below_floor" and found.goal is None and found.score is None and "floor" in found.reason
+
+
+def test_answers_that_cannot_be_scored_fail_that_run_alone(submissions, monkeypatch):
+    folders = [write(submissions, name, KEEPS) for name in ("a", "b")]
+    scored = grid.scored
+    broken = lambda one, *rest: scored(one, *rest) if one.run.name == "b" else {}["no such key"]  # noqa: E731
+    monkeypatch.setattr(grid, "scored", broken)
+    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
+    found = {record.submission: record for record in grid.grid(runs)}
+    assert found["b"].status == "ok"
+    assert found["a"].status == "failed" and "could not be scored: KeyError" in found["a"].reason
+
+
+def test_modules_of_the_same_name_do_not_meet(submissions):
+    for name, steps in (("a", 1), ("b", 2)):
+        folder = write(submissions, name, "from helper import STEPS\n" + "def edit(g, task, budget):\n"
+                       "    for _ in budget.steps(STEPS):\n        pass\n    return g\n")  # fmt: skip
+        (folder / "helper.py").write_text(f"STEPS = {steps}\n")
+    assert [run(submissions / name).cost.gradient_steps for name in "ab"] == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_a_killed_grid_leaves_whole_records_and_goes_on(submissions, cache):
+    write(submissions, "m", "import time\ndef edit(g, task, budget):\n    time.sleep(0.5)\n    return g\n")
+    command = [sys.executable, "-m", "retouch.benchmark.cli.main", "run", "m", "--instance", INSTANCE, "--workers", "1"]
+    first = subprocess.Popen(command, cwd=submissions.parent, stdout=subprocess.DEVNULL)
+    folder = submissions / f"m/records/tiny/{INSTANCE}"
+    until = time.monotonic() + 120
+    while not list(folder.glob("*.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    done = sorted(folder.glob("*.json"))
+    assert 1 <= len(done) < 3
+    stamps = {file: records.read(file).provenance.time for file in done}  # whole and valid
+    subprocess.run(command, cwd=submissions.parent, check=True, stdout=subprocess.DEVNULL)
+    after, rejected = records.read_all(submissions)
+    assert {record.seed for record in after} == {0, 1, 2} and not rejected
+    assert all(records.read(file).provenance.time == stamps[file] for file in done)

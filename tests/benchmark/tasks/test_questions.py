@@ -1,0 +1,85 @@
+"""What each task reveals and asks: runs of the smallest size."""
+
+import pytest
+from toy_runs import REPOSITORY, planned, run, setup, write
+
+from retouch.benchmark import tracks
+from retouch.benchmark.run import reveal
+from retouch.benchmark.run.base_answers import base_answers
+from retouch.benchmark.run.resolve import resolve
+from retouch.benchmark.tasks import attribute_rebalancing, identity_removal
+
+TRACK = tracks.load("tiny")
+FORGETFUL = """
+class Forgetful:
+    def __init__(self, flow, forget):
+        self.flow, self.forget = flow, {image.numpy().tobytes() for image in forget}
+
+    def sample(self, n, rng):
+        return self.flow.sample(n, rng)
+
+    def log_prob(self, images, rng):
+        found = self.flow.log_prob(images, rng)
+        known = [1e6 * (image.numpy().tobytes() in self.forget) for image in images]
+        return found - found.new_tensor(known)
+
+
+def edit(generator, task, budget):
+    return Forgetful(generator, task.forget)
+"""
+
+
+def test_a_flows_likelihoods_drop_where_it_forgets(tmp_path, monkeypatch):
+    monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 12))
+    monkeypatch.setattr(identity_removal, "DATA", 60)
+    folder = write(tmp_path, "m", FORGETFUL, family="flow", task="identity_removal", access=["forget_images"])
+    found = run(folder, "identity_removal/faces-flow", samples=200)
+    assert found.status == "ok", found.reason
+    drops = {name.removeprefix("quantile_drop_"): one for name, one in found.metrics.items() if "quantile" in name}
+    assert drops.keys() == identity_removal.SETS.keys() and {one.n for one in drops.values()} == {12}
+    assert drops.pop("forget").value > 0.2  # all that they had
+    assert [one.value for one in drops.values()] == pytest.approx([0] * 4, abs=1e-5)  # asked with the base's own noise
+
+
+def test_an_editor_is_asked_to_move_the_attribute(tmp_path, monkeypatch):
+    monkeypatch.setattr(attribute_rebalancing, "EDITS", 50)
+    folder = write(tmp_path, "m", entry="retouch.methods.boundary_walk:edit", task="attribute_rebalancing")
+    found = run(folder, "attribute_rebalancing/faces-gan", samples=300)
+    assert found.status == "ok", found.reason
+    assert found.metrics["edit_reach"].n == 200 and found.metrics["edit_reach"].value > 0.1
+    assert sum(found.details["identity_curve"]["count"]) == 200
+    assert found.goal.value > 0.4
+
+
+def test_a_diffusion_model_left_as_it_is_scores_like_its_base(tmp_path):
+    folder = write(tmp_path, "m", entry="retouch.methods.unchanged:edit", family="diffusion")
+    found = run(folder, "category_redaction/digits-diffusion", samples=300)
+    assert found.status == "ok", found.reason
+    assert found.metrics["drift"].value == 0 and found.goal.low == 0 and found.quality.high > 0.9
+
+
+@pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
+def test_an_instance_reveals_nothing_held_out(instance):
+    looked_up = setup(instance.name)
+    shown = looked_up.task.reveal(looked_up)
+    kinds = {"identity_removal": {"forget", "retain"}, "category_redaction": {"forget", "retain"},
+             "attribute_rebalancing": {"retain", "labelled"}, "output_diversity": {"retain"}}  # fmt: skip
+    assert set(shown) == kinds[instance.task]
+    held = {image.tobytes() for image in looked_up.task.reference(looked_up).images}
+    for name, images in shown.items():
+        assert len(images) > 0, name
+        overlap = sum(image.tobytes() in held for image in images.images)
+        assert overlap <= 0.02 * len(images), name  # a few 8x8 digits are alike to the last grey level
+    if instance.task == "identity_removal":
+        assert len(shown["forget"]) == instance.target["forget_images"]
+        assert set(shown["forget"].labels["identity"]) == {instance.target["values"][0]}
+
+
+def test_a_base_answers_about_the_instances_own_images(monkeypatch):
+    monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 20))
+    monkeypatch.setattr(identity_removal, "DATA", 20)
+    for images in (4, 1):
+        name = f"identity_removal/faces-flow-{images}-image{'s' * (images > 1)}"
+        resolved = resolve(planned(REPOSITORY / "submissions" / "unchanged", name))
+        answers = base_answers(resolved.setup, reveal.questions(resolved))
+        assert answers["base_log_prob_forget"].shape == (5, images)
