@@ -16,7 +16,7 @@ demo: $(VENV)/demo  ## controls, baselines and the five references on every task
 test: $(VENV)/test chromium bubblewrap  ## lint and the fast tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check -q .
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 
 types: $(VENV)/test  ## type hints, on an unpacked wheel: mypy does not see through an editable install
 	rm -rf build

@@ -1,4 +1,4 @@
-"""Fixtures that all tests share."""
+"""What all tests share: steady examples, one cache, and which tests may run side by side."""
 
 import os
 from collections.abc import Iterator
@@ -14,16 +14,29 @@ settings.load_profile("steady")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests share its fixtures: with pytest-xdist they stay on one worker, unless a test names its group."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache for the session, empty at its start: no test reads what an earlier session or the user left."""
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One cache for the session and all its workers, empty at its start: whatever lies there is named by its content.
+
+    No test reads what an earlier session or the user left.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-cache"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETOUCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+        patch.setenv("RETOUCH_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of this test's own."""
+    """A cache folder of this test's own, empty."""
     monkeypatch.setenv("RETOUCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"

@@ -24,7 +24,7 @@ from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.judges import Classifier, Judge
 from retouch.benchmark.support.files import write_json
-from retouch.benchmark.task import NEEDS, Task
+from retouch.benchmark.task import NEEDS, Guide, Task
 
 CONFIGS = {  # of one generator of each family, 1x8x8
     "flow": {"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8, "affine": True},
@@ -43,6 +43,7 @@ DESIGNS = {kind: (kind, config) for kind, config in CONFIGS.items()} | {
     "patched diffusion": ("diffusion", CONFIGS["diffusion"] | {"patch": 2}),
 }  # fmt: skip
 MIX = {(0, 0): 160, (0, 1): 100, (1, 0): 60, (1, 1): 30}  # images of each side and tone in `mixed`
+RIGHT = {"attribute": "side", "values": [1]}  # the target: no image whose right half is the brighter one
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -132,6 +133,13 @@ def trained_gan(steps: int = 400) -> Generator:
     return gan
 
 
+@cache
+def trained_flow(steps: int = 300) -> Generator:
+    """A flow that has learned `tones(600, 0.3)`; trained once."""
+    config = {"channels": 1, "size": 4, "bits": 4, "levels": 1, "steps": 2, "hidden": 8, "affine": True}
+    return train(generator("flow", 3e-3, **config), tones(600, 0.3)[0], steps, batch=64, seed=1)
+
+
 def guide(bias: float = 0.0, size: int = 8, features: int = 6, **heads: int) -> Classifier:
     """A classifier with random weights; heads: classes of each attribute, usually two categories.
 
@@ -171,6 +179,13 @@ def side_and_tone_guide() -> Classifier:
     return trained_guide(mixed(), 80, side=side_of(mixed()), tone=tone_of(mixed()))
 
 
+@cache
+def tone_guide() -> Classifier:
+    """A guide that tells dark images from bright ones; trained once."""
+    images, tone = tones(1000, 0.5, seed=2)
+    return trained_guide(images, 40, tone=tone)
+
+
 # tasks --------------------------------------------------------------------------------------------------------------
 
 
@@ -196,6 +211,18 @@ def reveal(
     table = {"kind": kind, "target": target, "access": access, "device": "cpu", "seed": seed}
     (folder / "task.json").write_text(json.dumps(table))
     return Task(folder)
+
+
+def redaction(folder: Path, target: dict[str, Any] | None = None, **revealed: Any) -> Task:
+    """A task of redacting category 1, or another target, without a base; `revealed`: retain, forget, guide, seed."""
+    return reveal(folder, None, "category_redaction", target or {"attribute": "category", "values": [1]}, **revealed)
+
+
+def guided(folder: Path, guide: Guide, target: dict[str, Any], **revealed: Any) -> Task:
+    """A task of redaction with this guide, which need not be written to the folder."""
+    task = redaction(folder, target, **revealed)
+    task.guide = guide
+    return task
 
 
 def _card(folder: Path, **entries: Any) -> None:

@@ -7,9 +7,13 @@ from toy_runs import ran, write
 
 
 @pytest.fixture
-def submissions(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def submissions(tmp_path: Path, cache: Path, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty ./submissions, where the command line finds it, with a cache in which nothing has run."""
     monkeypatch.chdir(tmp_path)
+    cache.mkdir()
+    for kind in ("base", "digits", "faces", "references"):  # named by content: another test's are the same
+        (shared_cache / kind).mkdir(parents=True, exist_ok=True)
+        (cache / kind).symlink_to(shared_cache / kind)
     (tmp_path / "submissions").mkdir()
     return tmp_path / "submissions"
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from small import small
+import toy
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -18,7 +18,7 @@ def exact(work):
 
 @pytest.mark.parametrize("family", ["flow", "gan", "diffusion"])
 def test_training_and_sampling_come_near_the_exact_count(family):
-    generator = small(family)
+    generator = toy.generator(family)
     images = torch.randint(0, 256, (16, 1, 8, 8), dtype=torch.uint8)
     generator.train_step(images)
     for work in (lambda: generator.train_step(images), lambda: generator.sample(8, torch.Generator().manual_seed(0))):

@@ -4,28 +4,27 @@ import math
 
 import pytest
 import torch
-from helpers_peers import RIGHT, guided_task, side_and_tone_guide, side_of, trained_base
-from small import budget, rng, small
 from torch.nn.utils import parameters_to_vector
+from toy import RIGHT, budget, generator, guided, rng, side_and_tone_guide, side_of, trained_gan
 
-from retouch.benchmark.task import NotRevealed
+from retouch.benchmark.task import Guide, NotRevealed
 from retouch.methods import adapt_then_unlearn as method
 
 
 @pytest.fixture(scope="module")
 def base():
-    return trained_base()
+    return trained_gan()
 
 
 @pytest.fixture(scope="module")
 def guide():
-    return side_and_tone_guide()
+    return Guide(side_and_tone_guide())
 
 
 @pytest.fixture
 def task(tmp_path, guide):
     """It reveals a guide and no image."""
-    return guided_task(tmp_path / "task", guide, RIGHT)
+    return guided(tmp_path / "task", guide, RIGHT)
 
 
 def test_the_guide_sorts_the_generators_own_images(base, task, guide):
@@ -37,7 +36,7 @@ def test_the_guide_sorts_the_generators_own_images(base, task, guide):
 
 
 def test_fisher_is_the_mean_of_each_images_squared_gradient(task):
-    gan = small()
+    gan = generator()
     f = method.fisher(gan, task)
     task.rng.manual_seed(0)
     gan.discriminator.eval()
@@ -50,7 +49,7 @@ def test_fisher_is_the_mean_of_each_images_squared_gradient(task):
 
 
 def test_the_penalty_is_elastic_about_the_old_weights():
-    gan = small()
+    gan = generator()
     f, theta = torch.rand(len(method.weights(gan)), generator=rng()), method.weights(gan)
     assert method.penalty(gan, f, theta, 3.0)().item() == 0
     expected = 3 * (f * 0.1**2).sum()
@@ -61,7 +60,7 @@ def test_the_penalty_is_elastic_about_the_old_weights():
     ("form", "there", "twice"), [("EL2", math.exp(-1), math.exp(-4)), ("IL2", 1, 0.25), ("NL2", -1, -4)]
 )
 def test_repulsion_is_of_the_distance_to_the_adapted_weights(form, there, twice):
-    gan = small()
+    gan = generator()
     theta_g = method.weights(gan)
     theta_n = theta_g + torch.randn(len(theta_g), generator=rng())
     loss = method.repulsion(gan, theta_g, theta_n, form, 2.0)

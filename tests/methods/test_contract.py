@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from small import budget, rng
+from toy import budget, rng
 
 import retouch
 from retouch.benchmark import submission, tracks

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers_data_redaction import kind, random_guide, share_of_right, trained_guide, write_task
-from small import budget, rng, small
+from toy import budget, generator, guide, halves, redaction, rng, side_guide, side_of, train
 
 from retouch.benchmark import submission
 from retouch.benchmark.generators import family
@@ -23,20 +22,23 @@ FORMS = ("data", "validity", "classifier")
 EDITS = {form: getattr(method, f"edit_{form}") for form in FORMS}
 
 
+def right(images):
+    """The share of images whose right half is the brighter one."""
+    return side_of(images).float().mean().item()
+
+
 @pytest.fixture
 def task(tmp_path):
     """A task that reveals everything; both kinds of image are 20 copies of one."""
-    retain, forget = (kind(which, 1).repeat(20, 1, 1, 1) for which in (0, 1))
-    return write_task(tmp_path / "task", retain=retain, forget=forget, guide=random_guide(bias=5.0))
+    retain, forget = (halves(which, 1).repeat(20, 1, 1, 1) for which in (0, 1))
+    return redaction(tmp_path / "task", retain=retain, forget=forget, guide=guide(bias=5.0))
 
 
 @pytest.fixture(scope="module")
 def base():
     """A GAN that makes both kinds, about equally often."""
-    gan, images = small(), torch.cat([kind(0, 200), kind(1, 200)])
-    for _ in range(300):
-        gan.train_step(images[torch.randint(len(images), (32,))])
-    assert 0.3 < share_of_right(gan.sample(500, rng())) < 0.7
+    gan = train(generator(), torch.cat([halves(0, 200), halves(1, 200)]), 300)
+    assert 0.3 < right(gan.sample(500, rng())) < 0.7
     return gan
 
 
@@ -44,7 +46,7 @@ def base():
 def two_kinds(tmp_path_factory):
     """Redact the second kind: both revealed, and a guide that tells them apart."""
     folder = tmp_path_factory.mktemp("two") / "task"
-    return write_task(folder, retain=kind(0, 200), forget=kind(1, 200), guide=trained_guide())
+    return redaction(folder, retain=halves(0, 200), forget=halves(1, 200), guide=side_guide())
 
 
 # ---- one step of the game, repeated by hand --------------------------------------------------------------------------
@@ -76,7 +78,7 @@ def by_hand(gan, real, z, omega, lam, valid, tau):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_step_continues_the_game_with_omega_on_the_fake_side(form, task):
     z = torch.randn(20, 8, generator=rng())
-    edited, expected = small(), small()
+    edited, expected = generator(), generator()
     edited.latent = expected.latent = lambda n, rng=None: z[:n]
     real, made = to_float(task.retain), to_float(expected.sample(1, rng()))  # the guide finds all of G's invalid
     omega = {"data": to_float(task.forget[:1]), "validity": made, "classifier": None}[form]
@@ -89,7 +91,7 @@ def test_a_step_continues_the_game_with_omega_on_the_fake_side(form, task):
     EDITS[form](edited, task, budget(1), ema=0, **own)
     by_hand(expected, real, z, omega, 0.7, valid if form == "classifier" else None, 0.6)
     for name in ("module", "discriminator"):
-        ours, theirs, start = (dict(getattr(gan, name).named_parameters()) for gan in (edited, expected, small()))
+        ours, theirs, start = (dict(getattr(gan, name).named_parameters()) for gan in (edited, expected, generator()))
         for key, value in ours.items():
             torch.testing.assert_close(value, theirs[key], atol=2e-5, rtol=1e-4, msg=f"{name}.{key}")
         assert any(not torch.equal(value, start[key]) for key, value in ours.items()), f"{name} was not trained"
@@ -111,7 +113,7 @@ def test_lambda_mixes_what_g_makes_with_omega():
 
 
 def test_the_hinge_margins_fall_on_the_smoothed_labels():
-    gan = small()
+    gan = generator()
     gan.discriminator.forward = lambda x: x.flatten()
     d = method.probability(gan)(torch.tensor([-1.0, 0.0, 1.0]))
     assert torch.allclose(d, torch.tensor([0.1, 0.5, 0.9]))
@@ -122,22 +124,22 @@ def test_the_hinge_margins_fall_on_the_smoothed_labels():
 def test_each_form_takes_the_kind_out(form, base, two_kinds):
     two_kinds.rng.manual_seed(0)
     edited = EDITS[form](base.copy(), two_kinds, budget(120), share=1.0, ema=0.0)
-    assert share_of_right(edited.sample(500, rng(1))) < 0.4 * share_of_right(base.sample(500, rng(1)))
+    assert right(edited.sample(500, rng(1))) < 0.4 * right(base.sample(500, rng(1)))
 
 
 def test_the_smaller_lambda_is_the_lower_d_finds_omega(tmp_path):
     """The second kind is left among the real images here, so that what D says of it is what the fake side weighs."""
-    task = write_task(tmp_path / "task", retain=torch.cat([kind(0, 100), kind(1, 100)]), forget=kind(1, 100))
+    task = redaction(tmp_path / "task", retain=torch.cat([halves(0, 100), halves(1, 100)]), forget=halves(1, 100))
 
     def said(lam):
-        gan = small()
+        gan = generator()
         if lam == 1:  # nothing on the fake side but what G makes
             method.play(gan, task, budget(40), method.probability(gan), lambda step: None, 1.0, 1.0, 1.0, 0.0)
         else:
             method.edit_data(gan, task, budget(40), lam=lam, share=1.0)
         return method.probability(gan)(to_float(task.forget)).mean().item()
 
-    nothing, gentle, strong = said(1), said(0.8), said(0.3)
+    nothing, gentle, strong = said(1), said(0.6), said(0.3)
     assert nothing > gentle + 0.05 and gentle > strong + 0.05
 
 
@@ -146,20 +148,20 @@ def test_the_smaller_lambda_is_the_lower_d_finds_omega(tmp_path):
 def test_a_form_runs_on_its_own_description_alone(form, tmp_path):
     manifest = read(SUBMISSIONS / f"data_redaction_{form}")
     assert ("forget_images" in manifest.access) == (form == "data") != ("classifier" in manifest.access)
-    revealed = {"forget": kind(1, 5)} if form == "data" else {"guide": random_guide()}
-    task = write_task(tmp_path / "task", retain=kind(0, 20), **revealed)
+    revealed = {"forget": halves(1, 5)} if form == "data" else {"guide": guide()}
+    task = redaction(tmp_path / "task", retain=halves(0, 20), **revealed)
     edit = entry(manifest.entry, SUBMISSIONS)
     assert edit is EDITS[form]
     for point in manifest.points:
-        edit(small(), task, budget(2), **manifest.params, **point.params)
+        edit(generator(), task, budget(2), **manifest.params, **point.params)
     for other in set(FORMS) - {form}:
         if ("guide" in revealed) == (other == "data"):
             with pytest.raises(NotRevealed):
-                EDITS[other](small(), task, budget(2))
+                EDITS[other](generator(), task, budget(2))
 
 
 def test_validity_is_a_black_box_whose_finds_add_up():
-    gan, asked = small(), []
+    gan, asked = generator(), []
 
     def v(images):
         assert images.dtype == torch.uint8 and not images.requires_grad
@@ -177,7 +179,7 @@ def test_validity_is_a_black_box_whose_finds_add_up():
 
 
 def test_validity_without_a_find_plays_on():
-    omega = method.collect_invalid(small(), lambda images: torch.ones(len(images), dtype=torch.bool), 2, 4, rng())
+    omega = method.collect_invalid(generator(), lambda images: torch.ones(len(images), dtype=torch.bool), 2, 4, rng())
     assert omega(0) is None and omega(1) is None
 
 
@@ -186,10 +188,10 @@ def test_the_classifier_form_alone_has_the_guides_gradient(task):
     task.guide.network.register_forward_hook(
         lambda module, inputs, out: seen.append((torch.is_grad_enabled(), inputs[0].requires_grad))
     )
-    method.edit_validity(small(), task, budget(1))
+    method.edit_validity(generator(), task, budget(1))
     assert seen and not any(enabled for enabled, _ in seen)
     seen.clear()
-    method.edit_classifier(small(), task, budget(1))
+    method.edit_classifier(generator(), task, budget(1))
     assert seen[-1] == (True, True)  # G's step: from the loss through f to the images
 
 
@@ -199,7 +201,7 @@ def three_values(tmp_path, probs):
     guide.heads["category"].weight.data.zero_()
     guide.heads["category"].bias.data = torch.tensor(probs).log()
     target = {"attribute": "category", "values": [0, 2]}
-    return write_task(tmp_path / "task", target=target, retain=kind(0, 20), guide=guide)
+    return redaction(tmp_path / "task", target=target, retain=halves(0, 20), guide=guide)
 
 
 @pytest.mark.parametrize(("probs", "invalid"), [([0.3, 0.4, 0.3], True), ([0.2, 0.51, 0.29], False)])
@@ -207,15 +209,15 @@ def test_validity_adds_up_several_unwanted_values(tmp_path, monkeypatch, probs, 
     """0.6 in two values is above one half, though neither is and the guide decides on the third; 0.49 is not."""
     validities = []
     monkeypatch.setattr(method, "collect_invalid", lambda gan, v, *_: validities.append(v) or (lambda step: None))
-    method.edit_validity(small(), three_values(tmp_path, probs), budget(1))
-    assert (~validities[0](kind(0, 4))).tolist() == [invalid] * 4
+    method.edit_validity(generator(), three_values(tmp_path, probs), budget(1))
+    assert (~validities[0](halves(0, 4))).tolist() == [invalid] * 4
 
 
 def test_the_classifier_form_adds_up_several_unwanted_values(tmp_path, monkeypatch):
     functions = []
     monkeypatch.setattr(method, "guide_discriminator", lambda d, f, tau: functions.append(f) or d)
-    method.edit_classifier(small(), three_values(tmp_path, [0.3, 0.4, 0.3]), budget(1))
-    assert torch.allclose(functions[0](to_float(kind(0, 4))), torch.full((4,), 0.4), atol=1e-3)
+    method.edit_classifier(generator(), three_values(tmp_path, [0.3, 0.4, 0.3]), budget(1))
+    assert torch.allclose(functions[0](to_float(halves(0, 4))), torch.full((4,), 0.4), atol=1e-3)
 
 
 def test_guided_discriminator_and_its_gradients():
@@ -239,23 +241,23 @@ def test_the_retrained_control_plays_wherever_a_form_does(form):
 
 
 def test_the_result_is_the_average_of_g(task):
-    last, averaged = (method.edit_data(small(), task, budget(8), ema=ema).sample(8, rng()) for ema in (0.0, 0.9))
-    base = small().sample(8, rng())
+    last, averaged = (method.edit_data(generator(), task, budget(8), ema=ema).sample(8, rng()) for ema in (0.0, 0.9))
+    base = generator().sample(8, rng())
     assert 0 < (averaged.float() - base.float()).abs().mean() < (last.float() - base.float()).abs().mean()
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_seed_decides(form, tmp_path):
     def run(name, seed):
-        given = {"retain": kind(0, 20), "forget": kind(1, 5), "guide": random_guide()}
-        return EDITS[form](small(), write_task(tmp_path / name, **given, seed=seed), budget(4)).sample(4, rng())
+        given = {"retain": halves(0, 20), "forget": halves(1, 5), "guide": guide()}
+        return EDITS[form](generator(), redaction(tmp_path / name, **given, seed=seed), budget(4)).sample(4, rng())
 
     assert torch.equal(run("a", 0), run("b", 0)) and not torch.equal(run("c", 0), run("d", 1))
 
 
 def test_some_of_the_budget_is_left(task):
     spent = budget(10)
-    method.edit_data(small(), task, spent)
+    method.edit_data(generator(), task, spent)
     assert spent.gradient_steps == 6 and not spent.cut
 
 
@@ -277,23 +279,23 @@ def test_some_of_the_budget_is_left(task):
 )
 def test_bad_settings_say_what_to_change(form, setting, message, task):
     with pytest.raises(ValueError, match=message):
-        EDITS[form](small(), task, budget(2), **setting)
+        EDITS[form](generator(), task, budget(2), **setting)
 
 
 def test_bad_tasks_say_what_is_missing(tmp_path):
-    write = partial(write_task, guide=random_guide())
-    none, some = kind(0, 20)[:0], kind(0, 20)
+    write = partial(redaction, guide=guide())
+    none, some = halves(0, 20)[:0], halves(0, 20)
     with pytest.raises(ValueError, match=r"task\.forget must hold"):
-        method.edit_data(small(), write(tmp_path / "a", retain=some, forget=none), budget(2))
+        method.edit_data(generator(), write(tmp_path / "a", retain=some, forget=none), budget(2))
     with pytest.raises(ValueError, match=r"task\.retain must hold"):
-        method.edit_data(small(), write(tmp_path / "b", retain=some[:1], forget=some), budget(2))
+        method.edit_data(generator(), write(tmp_path / "b", retain=some[:1], forget=some), budget(2))
     hats = write(tmp_path / "c", retain=some, target={"attribute": "hat", "values": [1]})
     shares = write(tmp_path / "d", retain=some, target={"attribute": "category", "shares": [0.5, 0.5]})
     for edit in (method.edit_validity, method.edit_classifier):
         with pytest.raises(ValueError, match="does not know 'hat'"):
-            edit(small(), hats, budget(2))
+            edit(generator(), hats, budget(2))
         with pytest.raises(ValueError, match="must name values"):
-            edit(small(), shares, budget(2))
+            edit(generator(), shares, budget(2))
     flow = family("flow")({"channels": 1, "size": 8, "bits": 4, "levels": 2, "steps": 2, "hidden": 8})
     with pytest.raises(ValueError, match="no discriminator"):
         method.edit_data(flow, write(tmp_path / "e", retain=some, forget=some), budget(2))

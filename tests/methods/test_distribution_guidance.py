@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from small import budget, reveal, rng
 from torch.nn import functional as F
+from toy import budget, reveal, rng
 
 from retouch.benchmark import submission, tracks, weights
 from retouch.benchmark.data import load

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers_diversity_weights import guide, two_kinds, write_task
-from small import budget, small
+from toy import budget, generator, guide, halves, reveal
 
 from retouch import metrics
 from retouch.benchmark import submission
@@ -20,6 +19,24 @@ SUBMISSIONS = Path(__file__).parents[2] / "submissions"
 SIGNED = torch.nn.functional.normalize(torch.randn(40, 5, generator=torch.Generator().manual_seed(0)).double())
 WIDE = torch.nn.functional.normalize(torch.randn(9, 30, generator=torch.Generator().manual_seed(1)).double())
 P = {n: torch.rand(n, generator=torch.Generator().manual_seed(n)).double().log_softmax(0).exp() for n in (9, 40)}
+
+
+def two_kinds(common=54, rare=6):
+    """uint8 (N, 1, 8, 8): the left half bright in the common ones, which come first, the right half in the rare."""
+    return torch.cat([halves(0, common), halves(1, rare)])
+
+
+def turned(sign):
+    """A guide with random weights; -1 turns every one of its decisions round and leaves its features alone."""
+    network = guide()
+    for value in network.heads["category"].parameters():
+        value.data *= sign
+    return network
+
+
+def write_task(folder, images, network=None):
+    """A task that reveals the training images, and a guide if there is one."""
+    return reveal(folder, None, "output_diversity", {"attribute": "category"}, network, retain=images)
 
 
 def by_definition(phi, p):
@@ -127,8 +144,8 @@ def test_labels_play_no_part(tmp_path):
     """A guide that labels every image the other way round: the edit stays the same, bit for bit."""
     edited = []
     for sign in (1, -1):
-        task = write_task(tmp_path / f"reveal{sign}", two_kinds(), guide(sign))
-        base = small()
+        task = write_task(tmp_path / f"reveal{sign}", two_kinds(), turned(sign))
+        base = generator()
         torch.manual_seed(0)
         edited.append((method.edit(base, task, budget(6)), task.guide.probs(task.retain, "category").argmax(1)))
     (one, labels), (other, others) = edited
@@ -191,7 +208,7 @@ def test_training_images_are_drawn_with_p_with_replacement(entry, tmp_path):
     task = write_task(tmp_path / "reveal", two_kinds())
     p = method.diversity_weights(method.embed(task, "pixels", budget(9)))
     torch.manual_seed(0)
-    base = Recording(small().config)
+    base = Recording(generator().config)
     edited = entry(base, task, budget(40), share=1.0)
     rows = rows_of(edited.seen, task.retain)
     counts, n = torch.bincount(rows, minlength=60).double(), len(rows)
@@ -204,7 +221,7 @@ def test_training_images_are_drawn_with_p_with_replacement(entry, tmp_path):
 @pytest.mark.parametrize("kind", ["flow", "gan", "diffusion"])
 def test_nothing_but_the_draw_differs_from_pretraining(kind, tmp_path):
     task = write_task(tmp_path / "reveal", two_kinds())
-    base, twin = small(kind), small(kind)
+    base, twin = generator(kind), generator(kind)
     torch.manual_seed(0)
     edited = method.edit(base, task, budget(6), share=0.5)
     p = method.diversity_weights(method.embed(task, "pixels", budget(9)))
@@ -221,7 +238,7 @@ def test_nothing_but_the_draw_differs_from_pretraining(kind, tmp_path):
 
 def test_edit_continues_the_base_and_from_scratch_does_not(tmp_path):
     task = write_task(tmp_path / "reveal", two_kinds())
-    base = small()
+    base = generator()
     before = base.copy()
     scratch = method.from_scratch(base, task, budget(1), lr=1e-6)
     continued = method.edit(base, task, budget(1), lr=1e-6)
@@ -235,7 +252,7 @@ def test_edit_continues_the_base_and_from_scratch_does_not(tmp_path):
 
 def test_the_rare_kind_becomes_more_frequent_than_by_uniform_p(tmp_path):
     task = write_task(tmp_path / "reveal", two_kinds())
-    base = small("flow", lr=3e-3)
+    base = generator("flow", lr=3e-3)
     for _ in range(60):
         base.train_step(task.retain)
 
@@ -275,18 +292,18 @@ BAD = {
 def test_bad_settings_say_what_to_do(entry, params, message, tmp_path):
     task = write_task(tmp_path / "reveal", two_kinds(6, 2))
     with pytest.raises(ValueError, match=message):
-        entry(small(), task, budget(2), **params)
+        entry(generator(), task, budget(2), **params)
 
 
 def test_too_few_images_and_empty_ones_are_refused(tmp_path):
     for n in (0, 1):
         task = write_task(tmp_path / f"reveal{n}", two_kinds()[:n])
         with pytest.raises(ValueError, match="at least 2 training images"):
-            method.edit(small(), task, budget(2))
+            method.edit(generator(), task, budget(2))
     images = two_kinds()
     images[3] = 0
     with pytest.raises(ValueError, match="image 3 has no direction"):
-        method.edit(small(), write_task(tmp_path / "black", images), budget(2))
+        method.edit(generator(), write_task(tmp_path / "black", images), budget(2))
 
 
 def test_an_embedding_too_wide_to_finish_is_refused(tmp_path, monkeypatch):
@@ -301,6 +318,6 @@ def test_every_operating_point_runs(name, tmp_path):
     entry = getattr(method, manifest.entry.split(":")[1])
     task = write_task(tmp_path / "reveal", two_kinds(12, 4), guide())
     for point in manifest.points:
-        edited = entry(small(), task, budget(2), **{**manifest.params, **point.params})
+        edited = entry(generator(), task, budget(2), **{**manifest.params, **point.params})
         assert edited.sample(2, torch.Generator().manual_seed(0)).shape == (2, 1, 8, 8)
     assert "default" in [point.name for point in manifest.points]

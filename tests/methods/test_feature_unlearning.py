@@ -2,28 +2,27 @@
 
 import pytest
 import torch
-from helpers_peers import RIGHT, guided_task, side_and_tone_guide, side_of, trained_base
-from small import budget, rng
+from toy import RIGHT, budget, guided, rng, side_and_tone_guide, side_of, trained_gan
 
-from retouch.benchmark.task import NotRevealed
+from retouch.benchmark.task import Guide, NotRevealed
 from retouch.methods import feature_unlearning as method
 from retouch.methods.boundaries import decode
 
 
 @pytest.fixture(scope="module")
 def base():
-    return trained_base()
+    return trained_gan()
 
 
 @pytest.fixture(scope="module")
 def guide():
-    return side_and_tone_guide()
+    return Guide(side_and_tone_guide())
 
 
 @pytest.fixture
 def task(tmp_path, guide):
     """It reveals a guide and no image."""
-    return guided_task(tmp_path / "task", guide, RIGHT)
+    return guided(tmp_path / "task", guide, RIGHT)
 
 
 def test_only_latents_above_the_threshold_move_along_the_vector():

@@ -2,8 +2,8 @@
 
 import pytest
 import torch
-from small import budget, reveal, rng, small
 from torch.nn import functional as F
+from toy import budget, generator, reveal, rng
 
 from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.judges import Classifier
@@ -17,7 +17,7 @@ SAMPLING = Sampling(3, 1.0, 10)
 
 @pytest.fixture(scope="module")
 def base():
-    return small("diffusion")
+    return generator("diffusion")
 
 
 @pytest.fixture

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from helpers_peers import guided_task, side_and_tone_guide, side_of, trained_base
-from small import budget, rng
+from toy import budget, guided, rng, side_and_tone_guide, side_of, trained_gan
 
 from retouch.methods import conditional_walk, latent_directions, pca_directions, weight_factorisation
 from retouch.methods.boundaries import decode
@@ -14,7 +13,7 @@ EVEN = {"attribute": "side", "shares": [0.5, 0.5]}
 
 @pytest.fixture
 def task(tmp_path):
-    return guided_task(tmp_path / "task", side_and_tone_guide(), EVEN)
+    return guided(tmp_path / "task", side_and_tone_guide(), EVEN)
 
 
 def test_a_conditional_direction_leaves_the_other_distances_alone():
@@ -27,7 +26,7 @@ def test_a_conditional_direction_leaves_the_other_distances_alone():
 
 
 def test_the_other_attributes_are_those_that_the_target_does_not_name(task):
-    base = trained_base()
+    base = trained_gan()
     normals = conditional_walk.other_normals(base, task)
     assert normals.shape == (1, base.latent_dim)
     z = base.latent(1000, rng())
@@ -55,14 +54,14 @@ def test_components_are_taken_back_to_the_latents_by_regression():
 
 
 def test_features_are_the_first_blocks_output():
-    base, z = trained_base(), torch.randn(5, 8, generator=rng())
+    base, z = trained_gan(), torch.randn(5, 8, generator=rng())
     with torch.no_grad():
         expected = base.module.blocks[0](base.module.first(z))
     assert torch.allclose(pca_directions.features(base, z), expected.flatten(1), atol=1e-6)
 
 
 def test_the_guide_takes_the_direction_that_changes_the_attribute_most(task):
-    base, u = trained_base(), torch.eye(8)
+    base, u = trained_gan(), torch.eye(8)
     effects = {name: latent_directions.effects(base, task, u, name) for name in ("side", "tone")}
     assert all(effect.min() >= 0 and effect.max() <= 1 for effect in effects.values())
     best = int(effects["side"].argmax())
@@ -75,7 +74,7 @@ def test_the_guide_takes_the_direction_that_changes_the_attribute_most(task):
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__.split(".")[-1])
 def test_an_editor_reaches_the_target_and_leaves_the_weights(method, task):
-    base = trained_base()
+    base = trained_gan()
     before = side_of(base.sample(600, rng(2))).float().mean().item()
     edited = method.edit(base.copy(), task, budget(10))
     images = edited.sample(600, rng(2))
@@ -89,10 +88,10 @@ def test_an_editor_reaches_the_target_and_leaves_the_weights(method, task):
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__.split(".")[-1])
 def test_bad_settings_and_targets_say_what_to_do(method, task):
     with pytest.raises(ValueError, match="reach must be positive"):
-        method.edit(trained_base().copy(), task, budget(10), reach=0.0)
+        method.edit(trained_gan().copy(), task, budget(10), reach=0.0)
     if method is not conditional_walk:
         with pytest.raises(ValueError, match="candidates must be at least 1"):
-            method.edit(trained_base().copy(), task, budget(10), candidates=0)
+            method.edit(trained_gan().copy(), task, budget(10), candidates=0)
     task.target = {"attribute": "hat", "shares": [0.5, 0.5]}
     with pytest.raises(ValueError, match="does not know 'hat'"):
-        method.edit(trained_base().copy(), task, budget(10))
+        method.edit(trained_gan().copy(), task, budget(10))

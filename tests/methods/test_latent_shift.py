@@ -2,21 +2,21 @@
 
 import pytest
 import torch
-from helpers_peers import guided_task, side_and_tone_guide, side_of, tone_of, trained_base
-from small import budget, rng
+from toy import budget, guided, rng, side_and_tone_guide, side_of, tone_of, trained_gan
 
+from retouch.benchmark.task import Guide
 from retouch.methods import latent_shift as method
 from retouch.methods.boundaries import Boundaries, decode
 
 
 @pytest.fixture(scope="module")
 def base():
-    return trained_base()
+    return trained_gan()
 
 
 @pytest.fixture(scope="module")
 def guide():
-    return side_and_tone_guide()
+    return Guide(side_and_tone_guide())
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def edited(tmp_path, base, guide):
     """A function of a target and settings: the edited base, 1,000 of its images, the task."""
 
     def run(target, **params):
-        task = guided_task(tmp_path / f"{len(list(tmp_path.iterdir()))}", guide, target)
+        task = guided(tmp_path / f"{len(list(tmp_path.iterdir()))}", guide, target)
         one = method.edit(base.copy(), task, budget(10), **params)
         return one, one.sample(1000, rng(5)), task
 
@@ -41,7 +41,7 @@ def test_a_shift_mirrors_the_distance_and_changes_nothing_else():
 
 
 def test_a_boundary_points_to_its_value(base, guide, tmp_path):
-    task = guided_task(tmp_path / "task", guide, {"attribute": "side", "shares": [0.5, 0.5]})
+    task = guided(tmp_path / "task", guide, {"attribute": "side", "shares": [0.5, 0.5]})
     (sides,) = method.find_sides(base, task, [2])
     z = base.latent(1000, rng())
     right = side_of(decode(base, z)) == 1
@@ -51,7 +51,7 @@ def test_a_boundary_points_to_its_value(base, guide, tmp_path):
 
 
 def test_only_latents_that_the_guide_finds_in_the_cell_are_kept(base, guide, tmp_path):
-    task = guided_task(tmp_path / "task", guide, {"attribute": "side", "shares": [0.5, 0.5]})
+    task = guided(tmp_path / "task", guide, {"attribute": "side", "shares": [0.5, 0.5]})
     z = method.cell_latents(base, task, method.find_sides(base, task, [2]), 1, 0.0, 1000)
     assert len(z) < 1000 and (guide.probs(decode(base, z), "side").argmax(1) == 1).all()
 

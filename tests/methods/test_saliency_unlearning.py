@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from helpers_data_redaction import kind, write_task
-from small import budget, rng, small
+from toy import budget, generator, halves, redaction, rng, train
 
 from retouch.benchmark.generators.gan import to_float
 from retouch.methods import saliency_unlearning as method
@@ -11,15 +10,12 @@ from retouch.methods import saliency_unlearning as method
 
 @pytest.fixture(scope="module")
 def base():
-    one, images = small("diffusion", 3e-3), torch.cat([kind(0, 200), kind(1, 200)])
-    for _ in range(150):
-        one.train_step(images[torch.randint(len(images), (32,))])
-    return one
+    return train(generator("diffusion", 3e-3), torch.cat([halves(0, 200), halves(1, 200)]), 150)
 
 
 @pytest.fixture
 def task(tmp_path):
-    return write_task(tmp_path / "task", retain=kind(0, 200), forget=kind(1, 60))
+    return redaction(tmp_path / "task", retain=halves(0, 200), forget=halves(1, 60))
 
 
 def flat(parts):
@@ -102,7 +98,7 @@ def test_bad_settings_say_what_to_do(base, task):
         with pytest.raises(ValueError, match=says):
             method.edit(base.copy(), task, budget(4), **params)
     with pytest.raises(ValueError, match="needs a diffusion generator, not a Gan"):
-        method.edit(small(), task, budget(4))
+        method.edit(generator(), task, budget(4))
     task.forget = task.forget[:0]
     with pytest.raises(ValueError, match="0 images to forget"):
         method.edit(base.copy(), task, budget(4))

@@ -4,13 +4,12 @@ import math
 
 import pytest
 import torch
-from helpers_taming_flows import images, trained_flow, trained_guide
-from small import budget, reveal, rng
+from toy import budget, reveal, rng, tone_guide, tones, trained_flow
 
 from retouch.benchmark.generators import family
 from retouch.methods import selective_amnesia as method
 
-BRIGHT, DARK = (images(600, 0.3)[0][images(600, 0.3)[1] == tone] for tone in (0, 1))
+BRIGHT, DARK = (tones(600, 0.3)[0][tones(600, 0.3)[1] == tone] for tone in (0, 1))
 TARGET = {"attribute": "tone", "values": [1]}
 UNET = {
     "channels": 1, "size": 4, "sampling_steps": 3, "block_out_channels": [8], "layers_per_block": 1,
@@ -21,12 +20,12 @@ UNET = {
 
 @pytest.fixture(scope="module")
 def flow():
-    return trained_flow(torch.cat([BRIGHT, DARK]))
+    return trained_flow()
 
 
 @pytest.fixture(scope="module")
 def guide():
-    return trained_guide()
+    return tone_guide()
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy, kstest, spearmanr
-from small import SMALL, budget, rng
 from torch import nn
+from toy import CONFIGS, budget, rng
 
 from retouch.benchmark import data, weights
 from retouch.benchmark.generators.gan import Gan, to_float, to_uint8
@@ -21,7 +21,7 @@ EVEN = [0.1] * 10
 
 def small(steps=3):
     torch.manual_seed(0)
-    gan = Gan(SMALL["gan"], lr=1e-3)
+    gan = Gan(CONFIGS["gan"], lr=1e-3)
     for _ in range(steps):
         gan.train_step(torch.randint(0, 256, (16, 1, 8, 8), dtype=torch.uint8, generator=rng(3)))
     return gan

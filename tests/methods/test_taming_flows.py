@@ -8,10 +8,9 @@ from typing import ClassVar
 
 import pytest
 import torch
-from helpers_taming_flows import images, trained_flow, trained_guide
-from small import budget as base_steps
-from small import reveal, rng
 from torch.distributions import Normal, kl_divergence
+from toy import budget as base_steps
+from toy import reveal, rng, tone_guide, tones, trained_flow
 
 from retouch.benchmark import submission
 from retouch.benchmark.generators import family
@@ -19,7 +18,7 @@ from retouch.benchmark.generators.flow import Flow
 from retouch.methods import forget_ascent, taming_flows
 from retouch.methods.taming_flows import Roles, edit, forget_loss, pull, remember_loss, stop, symmetric_kl
 
-BRIGHT, DARK = (images(600, 0.3)[0][images(600, 0.3)[1] == tone] for tone in (0, 1))
+BRIGHT, DARK = (tones(600, 0.3)[0][tones(600, 0.3)[1] == tone] for tone in (0, 1))
 IDENTITY = {"attribute": "identity", "values": [0]}
 
 
@@ -51,12 +50,12 @@ class Recording(Flow):
 
 @pytest.fixture(scope="module")
 def flow():
-    return trained_flow(torch.cat([BRIGHT, DARK]))
+    return trained_flow()
 
 
 @pytest.fixture(scope="module")
 def guide():
-    return trained_guide()
+    return tone_guide()
 
 
 @pytest.fixture

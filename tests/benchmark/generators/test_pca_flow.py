@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from small import rng, small
+import toy
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+from toy import rng
 
 from retouch.benchmark.generators.flow import Flow
 from retouch.benchmark.generators.pca_flow import Mixture, Rotation
@@ -16,7 +17,7 @@ IMAGES = IMAGES.to(torch.uint8).view(-1, 1, 8, 8)  # five directions and their b
 
 @pytest.fixture
 def flow():
-    flow = small("pca flow")
+    flow = toy.generator("pca flow")
     flow.prepare(IMAGES)
     for _ in range(5):
         flow.train_step(IMAGES[:50])
@@ -73,7 +74,7 @@ def test_a_rotation_is_orthogonal_and_starts_with_its_directions(axes):
 
 
 def test_its_axes_are_the_images_principal_ones_whitened():
-    network, rows = small("pca flow").module, IMAGES.flatten(1) / 256
+    network, rows = toy.generator("pca flow").module, IMAGES.flatten(1) / 256
     network.fit(rows.view(-1, 1, 8, 8))
     turned = network.rotation(rows - network.mean)
     exact = torch.linalg.eigvalsh(rows.T.cov(correction=0)).flip(0)
@@ -85,7 +86,7 @@ def test_its_axes_are_the_images_principal_ones_whitened():
 
 
 def test_detail_has_a_temperature_of_its_own():
-    config = small("pca flow").config | {"components": 1, "temperature": 0.8, "detail_temperature": 0.0}
+    config = toy.generator("pca flow").config | {"components": 1, "temperature": 0.8, "detail_temperature": 0.0}
     z = Flow(config).latent(4000, rng())
     assert (z[:, 7:] == 0).all() and z[:, :7].std() == pytest.approx(0.8, abs=0.02)
 
