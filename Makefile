@@ -7,6 +7,7 @@ INSTANCES = identity_removal/faces-flow identity_removal/faces-gan category_reda
 	category_redaction/digits-diffusion attribute_rebalancing/faces-gan attribute_rebalancing/faces-diffusion \
 	output_diversity/digits-gan
 MYPY = $(abspath $(VENV))/bin/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
+PARALLEL = -n logical --maxprocesses 4 --dist loadgroup
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
 demo: $(VENV)/demo  ## controls, baselines and the five references on every task of the tiny track, one seed, and the table
@@ -16,7 +17,7 @@ demo: $(VENV)/demo  ## controls, baselines and the five references on every task
 test: $(VENV)/test chromium bubblewrap  ## lint and the fast tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check -q .
-	$(VENV)/bin/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+	$(VENV)/bin/python -m pytest $(PARALLEL)
 
 types: $(VENV)/test  ## type hints, on an unpacked wheel: mypy does not see through an editable install
 	rm -rf build
@@ -40,7 +41,7 @@ lowest:  ## the fast tests with the lowest versions that pyproject.toml allows
 	$(VENV)-lowest/bin/pip install -q $$($(PYTHON) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
 	o = p['optional-dependencies']; print(*(d.replace('>=', '==') for d in p['dependencies'] + o['board'] + o['peers'] + o['dev'] if '[' not in d))")
 	$(VENV)-lowest/bin/pip install -q --no-deps -e .
-	$(VENV)-lowest/bin/python -m pytest
+	$(VENV)-lowest/bin/python -m pytest $(PARALLEL)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
