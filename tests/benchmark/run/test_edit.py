@@ -1,7 +1,7 @@
 """One run between worker and coordinator: what comes late, what changes under way, what the budget ends."""
 
 import pytest
-from toy_runs import TRAINS, planned, ran, run, write
+from toy_runs import TRAINS, planned, ran, run, undisturbed, write
 
 from retouch.benchmark import records
 from retouch.benchmark.run.resolve import resolve
@@ -28,6 +28,7 @@ def test_code_that_changes_while_it_runs_leaves_no_score(submissions, cache):
     assert not list(cache.glob("answers/*.npz"))
 
 
+@undisturbed
 def test_slow_imports_start_the_clock_and_cost_no_more(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.IMPORTS", 0.1)
     found = run(write(submissions, "mine", "import time\ntime.sleep(0.6)\n" + TRAINS))
@@ -40,6 +41,7 @@ def test_a_cache_that_cannot_be_written_costs_no_run(submissions, monkeypatch):
     assert records.read(ran(write(submissions, "mine"))).status == "ok"
 
 
+@undisturbed
 def test_a_checkpoints_record_has_the_steps_before_it(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.3)
     found = run(write(submissions, "mine", CHECKPOINTS), max_minutes=0.03)
@@ -51,6 +53,7 @@ def test_charges_beyond_the_budget_are_over_budget(submissions):
     assert found.status == "over_budget" and "20.1% of the base's pre-training; the budget is 10%" in found.reason
 
 
+@undisturbed
 def test_a_stopped_edits_charges_count_and_its_log_is_kept(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.3)
     folder = write(submissions, "mine", CHARGES_FIRST)
@@ -83,6 +86,7 @@ def edit(g, task, budget):
 """
 
 
+@undisturbed
 def test_past_the_budget_only_a_checkpoint_counts(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.5)
     endless = "import time\ndef edit(g, task, budget):\n{}    while True:\n        time.sleep(0.1)\n"
@@ -93,6 +97,7 @@ def test_past_the_budget_only_a_checkpoint_counts(submissions, monkeypatch):
     assert safe.status == "ok" and safe.cost.cut
 
 
+@undisturbed
 def test_budget_steps_end_by_themselves(submissions):
     write(submissions, "m", ENDLESS)
     found = run(submissions / "m", max_minutes=0.03)

@@ -22,6 +22,7 @@ from retouch.benchmark.run import edit, reveal
 from retouch.benchmark.run.resolve import current_record, resolve
 from retouch.benchmark.worker import limits, sandbox
 
+pytestmark = toy_runs.undisturbed
 locked = pytest.param(True, id="bubblewrap", marks=toy_runs.needs_sandbox)
 SLEEP = f"98765.{secrets.randbelow(10**9):09}"  # seconds: by this number the process is found, and nobody else's
 both = pytest.mark.parametrize("sandboxed", [locked, pytest.param(False, id="unsandboxed")])
