@@ -1,5 +1,5 @@
 """A published score cannot move unseen: what it rests on has a fingerprint in the change log, and what computes it has
-numbers here. `PYTHONPATH=tests python tests/benchmark/test_versions.py` writes these anew, for a new METRICS version alone.
+numbers here. `PYTHONPATH=tests python tests/benchmark/test_versions.py` writes these anew, for a new METRICS version.
 """
 
 import json
