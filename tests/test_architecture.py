@@ -134,3 +134,10 @@ def test_the_map_names_every_room_and_what_it_may_import():
     for one, cell in table.items():
         words = set(cell.replace("*low*", LOW).replace("–", "").split())
         assert words == set(ROOMS[one].split()), f"ARCHITECTURE.md, {one}: should list {ROOMS[one]}"
+
+
+def test_names_of_tests_are_short():
+    """Under 60 characters, so that a line of a log holds them."""
+    files = (REPOSITORY / "tests").rglob("test_*.py")
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
+    assert not [node.name for node in nodes if isinstance(node, ast.FunctionDef) and len(node.name) >= 60]

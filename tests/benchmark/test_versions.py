@@ -60,7 +60,7 @@ def test_the_fingerprint_moves_with_all_that_a_score_rests_on(monkeypatch):
     assert versions.fingerprint("tiny") == before
 
 
-def test_writing_into_the_change_log_keeps_everything_else_and_needs_an_open_section():
+def test_writing_into_the_change_log_keeps_everything_else():
     text = "# Changes\n\n## 2 (unreleased)\n\n- Scores of `tiny`: old.\n- More.\n\n## 1\n\n- Scores of `tiny`: older.\n"
     new = versions.written(text)
     assert versions.line("tiny") in versions.section(new) and "- More.\n" in new

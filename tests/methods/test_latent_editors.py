@@ -16,7 +16,7 @@ def task(tmp_path):
     return guided(tmp_path / "task", side_and_tone_guide(), EVEN)
 
 
-def test_a_conditional_direction_leaves_the_other_distances_alone():
+def test_a_conditional_direction_leaves_others_alone():
     n = torch.nn.functional.normalize(torch.randn(1, 8, generator=rng()))
     others = torch.randn(3, 8, generator=rng(1))
     direction = conditional_walk.project_out(n, others)
@@ -25,7 +25,7 @@ def test_a_conditional_direction_leaves_the_other_distances_alone():
     assert torch.allclose(conditional_walk.project_out(n, torch.zeros(0, 8)), n)
 
 
-def test_the_other_attributes_are_those_that_the_target_does_not_name(task):
+def test_other_attributes_are_those_not_in_the_target(task):
     base = trained_gan()
     normals = conditional_walk.other_normals(base, task)
     assert normals.shape == (1, base.latent_dim)
@@ -36,7 +36,7 @@ def test_the_other_attributes_are_those_that_the_target_does_not_name(task):
     assert len(conditional_walk.other_normals(base, task)) == 0
 
 
-def test_factorised_directions_are_those_that_the_layer_amplifies_most():
+def test_factorised_directions_are_amplified_most():
     A = torch.randn(40, 8, generator=rng()) * torch.tensor([5.0, 1, 1, 1, 1, 1, 3.0, 1])
     u = weight_factorisation.factorise(A, 3)
     length = (u @ A.T).norm(dim=1)
@@ -60,7 +60,7 @@ def test_features_are_the_first_blocks_output():
     assert torch.allclose(pca_directions.features(base, z), expected.flatten(1), atol=1e-6)
 
 
-def test_the_guide_takes_the_direction_that_changes_the_attribute_most(task):
+def test_the_guide_takes_the_strongest_direction(task):
     base, u = trained_gan(), torch.eye(8)
     effects = {name: latent_directions.effects(base, task, u, name) for name in ("side", "tone")}
     assert all(effect.min() >= 0 and effect.max() <= 1 for effect in effects.values())

@@ -19,7 +19,7 @@ def test_a_seed_fixes_it_and_gradients_pass(augment):
     assert x.grad.isfinite().all() and (x.grad.abs().sum((1, 2, 3)) > 0).all()
 
 
-def test_translation_moves_by_up_to_an_eighth_and_fills_with_zeros():
+def test_translation_moves_an_eighth_and_fills_zeros():
     torch.manual_seed(0)
     point = torch.zeros(500, 1, 16, 16)
     point[:, :, 8, 8] = 1

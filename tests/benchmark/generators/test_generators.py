@@ -108,7 +108,7 @@ def test_diffusion_h_space_and_guidance():
     assert torch.equal(guided, model.sample(2, rng())) and len(calls) == 3
 
 
-def test_diffusers_own_pipeline_reads_shipped_weights_and_draws_the_same():
+def test_diffusers_own_pipeline_draws_the_same():
     base = weights.load(folder := weights.folder("digits-diffusion"))
     pipeline = DDIMPipeline.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     pipeline.set_progress_bar_config(disable=True)
@@ -136,7 +136,7 @@ def test_diffusion_learns_what_its_scheduler_says_is_predicted(kind):
     assert (drawn.int() - IMAGES[:1].int()).abs().max() <= 1
 
 
-def test_a_patched_diffusion_is_diffusers_unet_on_stacked_pixels(tmp_path):
+def test_a_patched_diffusion_stacks_pixels_for_the_unet(tmp_path):
     model = toy.generator("patched diffusion")
     model.save(tmp_path, half=False)
     pipeline = DDIMPipeline.from_pretrained(tmp_path, local_files_only=True, use_safetensors=True)

@@ -60,7 +60,7 @@ def test_a_mixture_finds_islands_and_draws_them():
 
 
 @pytest.mark.parametrize("axes", [1, 7, 20])
-def test_a_rotation_is_orthogonal_and_starts_with_its_directions(axes):
+def test_a_rotation_is_orthogonal_from_its_directions_on(axes):
     directions = torch.linalg.qr(torch.randn(20, axes, generator=rng(), dtype=torch.float64))[0]
     rotation = Rotation(20, axes).double()
     rotation.fit(directions)

@@ -35,7 +35,7 @@ def test_a_shipped_base_keeps_all_laws(name):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_a_copy_keeps_a_noise_schedule_that_is_not_its_classs_own():
+def test_a_copy_keeps_a_noise_schedule_of_its_own():
     model = toy.generator("diffusion")
     model.scheduler = DDIMScheduler(beta_schedule="linear")  # as published DDPMs have it; the class's is a cosine
     retouch.check_generator(model)

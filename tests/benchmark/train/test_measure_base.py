@@ -43,7 +43,7 @@ def test_a_copier_is_as_good_as_its_images_and_named_a_copier(train, tmp_path):
     assert (tmp_path / "sheet.png").stat().st_size > 1000
 
 
-def test_held_out_images_are_no_copies_and_neither_are_gaussians(train):
+def test_held_out_images_and_gaussians_are_no_copies(train):
     held = data.load(PLAN["data"], "heldout").images
     half = np.random.default_rng(0).permutation(len(held))
     found = memorising(held[half[:200]], train, held[half[200:]])
@@ -58,7 +58,7 @@ def test_the_nearest_image_is_found_whatever_the_batch():
     assert nearest_distances(images, others) == pytest.approx(np.sqrt((gaps**2).mean((2, 3, 4))).min(1), rel=1e-4)
 
 
-def test_the_mixture_has_the_images_mean_and_spread_and_repeats_itself(train):
+def test_the_mixture_has_the_images_mean_and_spread(train):
     samples = Mixture(train).sample(1000)
     assert samples.shape == (1000, 1, 8, 8) and samples.dtype == np.uint8
     assert samples.mean(0) == pytest.approx(train.mean(0), abs=12)
@@ -75,7 +75,7 @@ def test_the_mixtures_bits_are_those_of_its_density():
     assert Mixture(spread).bits_per_dim(spread).mean() == pytest.approx(entropy, abs=0.05)
 
 
-def test_held_out_images_come_in_the_proportions_of_an_uneven_training_set():
+def test_held_out_images_follow_an_uneven_training_set():
     counts = [100, 77, 60, 46, 36, 28, 21, 17, 13, 10]
     shares = np.bincount(held_out({"name": "digits", "counts": counts}).labels["category"]) / np.array(counts)
     assert shares == pytest.approx(shares[0], rel=0.3)  # whole images of 34 at most

@@ -85,7 +85,7 @@ def test_an_ensemble_meets_its_gate_with_views_that_cost_little(name):
 
 
 @pytest.mark.parametrize("name", ENSEMBLES)
-def test_three_judges_differ_in_architecture_and_seed_and_from_the_guide(name):
+def test_three_judges_and_the_guide_all_differ(name):
     members = [CARDS[member] for member in ENSEMBLES[name]["recipe"]["members"]]
     assert len({card["config"]["trunk"] for card in members}) == len(members) == 3
     assert len({card["seed"] for card in members}) == 3
