@@ -40,7 +40,7 @@ def ask(session: Session, questions: list[Question], seconds: float, cost: dict[
     session.tell(kind="end")
     memory = max(number(session.hear("memory", 30)[0], "memory", 0, 1e9), session.peak_mb)
     speed = images / max(sampled, 1e-9) * cost["base"] / cost["images"]  # images per second over the base's
-    cost |= {"answered": speed, "sampling": total, "memory": memory, "sample_operations": operations / images}
+    cost |= {"answered": speed, "sampling": total, "memory": memory, "sample_operations": operations / max(images, 1)}
     return arrays
 
 

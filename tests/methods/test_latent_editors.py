@@ -4,6 +4,7 @@ import pytest
 import torch
 from toy import budget, guided, rng, side_and_tone_guide, side_of, trained_gan
 
+from retouch.benchmark.task import Guide
 from retouch.methods import conditional_walk, latent_directions, pca_directions, weight_factorisation
 from retouch.methods.boundaries import decode
 
@@ -13,7 +14,7 @@ EVEN = {"attribute": "side", "shares": [0.5, 0.5]}
 
 @pytest.fixture
 def task(tmp_path):
-    return guided(tmp_path / "task", side_and_tone_guide(), EVEN)
+    return guided(tmp_path / "task", Guide(side_and_tone_guide()), EVEN)
 
 
 def test_a_conditional_direction_leaves_others_alone():

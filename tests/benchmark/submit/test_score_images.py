@@ -1,24 +1,14 @@
 """`retouch score`: images made elsewhere are scored as a run's are."""
 
 import numpy as np
-import pytest
-import toy_runs
 from toy import png, zipped
 from toy_runs import INSTANCE, ran, record_file, write
 
 from retouch.benchmark import records, setup
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.submit import check
-from retouch.benchmark.tasks import category_redaction
 
 SHAPE, N = (1, 8, 8), 2000
-
-
-@pytest.fixture(scope="module")
-def images():
-    """Digits but for eights, as many as the instance asks for: what a perfect redaction would make."""
-    kept = category_redaction.reveal(toy_runs.setup())["retain"].images
-    return np.resize(np.random.default_rng(0).permutation(kept), (N, *SHAPE))
 
 
 def test_what_is_wrong_is_said_with_the_remedy(submissions, tmp_path, images, capsys):

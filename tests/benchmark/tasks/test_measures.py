@@ -24,7 +24,8 @@ def view(labels, base, features=None, identities=None, answers=None, real=None, 
     sizes = {name: len(counts) for name, counts in base.items()}
     confusion = {name: (10**7 * np.eye(n, dtype=int)).tolist() for name, n in sizes.items() if name != "identity"}
     angles = torch.tensor([0.0, 10, 20, 90, -10, 180, -20, 30, 5])  # of people 0 to 8; 8 is a stranger to the data
-    heads = {"identity": SimpleNamespace(weight=torch.stack([angles.deg2rad().cos(), angles.deg2rad().sin()], 1))}
+    heads = {"identity": torch.nn.Linear(2, len(angles), bias=False)}
+    heads["identity"].weight.data = torch.stack([angles.deg2rad().cos(), angles.deg2rad().sin()], 1)
     judge = SimpleNamespace(card={"measured": {"confusion": confusion, **measured}}, sizes=sizes,
                             network=SimpleNamespace(heads=heads))  # fmt: skip
     if real is None:

@@ -13,8 +13,11 @@ from retouch.benchmark.train import pretrain
 
 def test_what_would_fail_after_a_training_fails_before_it(tmp_path, monkeypatch):
     monkeypatch.setattr(pretrain, "_train", None)
+    shipped = weights.ROOT
+    monkeypatch.setattr(weights, "ROOT", tmp_path / "none")
     with pytest.raises(ValueError, match="retouch pretrain mnist-judge"):
         pretrain.pretrain("mnist-gan", folder=tmp_path)
+    monkeypatch.setattr(weights, "ROOT", shipped)
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match=r"file/weights cannot be written.*--into"):
         pretrain.pretrain("digits-gan", folder=tmp_path / "file" / "weights")
@@ -36,7 +39,11 @@ def test_training_goes_on_from_its_own_recipe_and_seed(tmp_path, monkeypatch):
 
 
 def test_shipped_weights_are_replaced_on_request_alone(tmp_path, monkeypatch, capsys):
-    for name, without in (("digits-gan", "*.safetensors"), ("digits-judge", "training")):
+    for name, without in (
+        ("digits-gan", "*.safetensors"),
+        ("digits-judge", "training"),
+        ("digits-encoder-a", "training"),
+    ):
         shutil.copytree(weights.folder(name), tmp_path / name, ignore=shutil.ignore_patterns(without))
     monkeypatch.setattr(weights, "ROOT", tmp_path)
     with pytest.raises(weights.WeightsError, match=r"are missing.*pretrain digits-gan --overwrite"):
