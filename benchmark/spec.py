@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -282,4 +283,69 @@ class Method(Protocol):
 
     def __call__(self, generator: Any, task: Any, budget: Any) -> Sampler:
         """The edited generator: the one that was handed in, or any `Sampler`."""
+        ...
+
+
+class Judge(Protocol):
+    """What scores the images; a method never sees it.
+
+    Attributes:
+        sizes: how many values each attribute has; card: what was measured of it: confusion, accepts, threshold.
+    """
+
+    @property
+    def sizes(self) -> dict[str, int]: ...
+
+    card: dict[str, Any]
+
+    def look(self, images: np.ndarray) -> Any:
+        """The verdict: features float32 (N, F), labels {attribute: int64 (N,)}, identities (N, people) or None."""
+        ...
+
+    def probs(self, verdict: Any, attribute: str) -> np.ndarray:
+        """Probabilities (N, values) of an attribute for images that it has looked at."""
+        ...
+
+
+class TaskModule(Protocol):
+    """A module of benchmark/tasks, or of a folder on RETOUCH_PATH: everything about one task.
+
+    `setup` is an instance with all that it names; `view` holds the judge's verdict on N samples, and the answers.
+
+    Attributes:
+        TITLE, SUMMARY: its name for people, and one sentence; REQUEST: what is asked of a method, in two.
+        REVEALS: what a method sees; ASKS: family -> what its generators are asked beside samples.
+        GOAL: the metric that becomes the goal; GOAL_TEXT: what goal 0 and 1 mean; AHEAD: what the better method does.
+        TRADEOFF: (title, across, up) of the board's picture; START: what `retouch new` writes.
+    """
+
+    TITLE: str
+    SUMMARY: str
+    REQUEST: str
+    REVEALS: str
+    ASKS: dict[str, str]
+    GOAL: str
+    GOAL_TEXT: str
+    AHEAD: str
+    TRADEOFF: tuple[str, str, str]
+    START: Any
+
+    def reveal(self, setup: Any) -> dict[str, Any]:
+        """The labelled images that a method may see, by "forget", "retain" or "labelled"."""
+        ...
+
+    def reference(self, setup: Any) -> Any:
+        """Held-out images as the output should be: what quality is measured against."""
+        ...
+
+    def questions(self, setup: Any, judge: Judge, seed: int, noise: int) -> list[Any]:
+        """What the edited generator is asked beside samples; `noise` seeds the noise of the answers."""
+        ...
+
+    def keep(self, setup: Any, view: Any) -> np.ndarray:
+        """Weight of each sample in the quality, float64 (N,); 0 where it ought not to be there."""
+        ...
+
+    def measure(self, setup: Any, view: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Metrics by name, and the details that the board pictures."""
         ...

@@ -5,6 +5,7 @@ from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.generators.flow import Flow
 from retouch.benchmark.generators.gan import Gan
+from retouch.benchmark.judges import Judge
 from retouch.benchmark.task import Guide, Task
 from retouch.methods import boundaries, finetune_retain, guidance, rejection, self_conditioned_gan, taming_flows
 
@@ -23,6 +24,10 @@ def editors(editor: boundaries.Editor) -> spec.Editor:
 
 def what_a_method_is_given(task: Task, guide: Guide, budget: Budget) -> tuple[spec.Task, spec.Guide, spec.Budget]:
     return task, guide, budget
+
+
+def judges(judge: Judge) -> spec.Judge:
+    return judge
 
 
 METHODS: tuple[spec.Method, ...] = (

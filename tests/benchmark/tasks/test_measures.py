@@ -9,8 +9,8 @@ from scipy.special import ndtr
 from toy_runs import setup
 
 from retouch import metrics
-from retouch.benchmark import tracks
-from retouch.benchmark.judges import Verdict
+from retouch.benchmark import spec, tasks, tracks
+from retouch.benchmark.judges import Judge, Verdict
 from retouch.benchmark.run import score
 from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal
 from retouch.benchmark.tasks.view import View
@@ -133,3 +133,8 @@ def test_a_pair_of_attributes_is_judged_by_cells_of_a_table():
     assert probs.sum(1).numpy() == pytest.approx(1, abs=1e-5)
     assert (probs.argmax(1) == truth).double().mean() > 0.97
     assert set(score.counts(instance, view.verdict)) >= {"glasses", "smile", "glasses, smile"}
+
+
+def test_the_contract_of_a_task_is_what_a_module_is_held_to():
+    assert spec.members(spec.TaskModule) == {*tasks.WORDS, *tasks.FUNCTIONS}
+    assert all(hasattr(Judge, name) or name == "card" for name in spec.members(spec.Judge))
