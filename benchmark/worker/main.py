@@ -188,9 +188,9 @@ def _measured(generator: Any, question: dict[str, Any], payload: bytes) -> tuple
 def _speed(base: Generator) -> tuple[float, int, int]:
     """Seconds and number of images of the base's sampling, and operations of an image.
 
-    Batches are timed for SPEED_SECONDS, after a first image whose operations are counted.
+    Batches are timed for SPEED_SECONDS, after a first one whose operations are counted.
     """
-    per_image = operations_of(lambda: base.sample(1, torch.Generator().manual_seed(0)))
+    per_image = round(operations_of(lambda: base.sample(BATCH, torch.Generator().manual_seed(0))) / BATCH)
     began, images, seconds = time.perf_counter(), 0, 0.0
     while seconds < SPEED_SECONDS:
         base.sample(BATCH, torch.Generator().manual_seed(0))

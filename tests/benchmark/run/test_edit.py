@@ -155,4 +155,4 @@ def test_cost_and_sampling_repeat_to_the_last_digit(submissions, cache):
     again = run(folder).cost
     for name in ("operations", "share", "step_operations", "sample_operations", "sampling_cost"):
         assert getattr(first, name) == getattr(again, name), name
-    assert first.operations == 5 * first.step_operations
+    assert first.operations == 5 * first.step_operations and first.sampling_cost == 1
