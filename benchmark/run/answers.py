@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from retouch.benchmark.run.resolve import Resolved
-from retouch.benchmark.support.cache import content_key, keep, kept
-from retouch.benchmark.support.files import write_atomically
+from retouch.benchmark.support.cache import content_key, keep, keep_bytes, kept
 
 
 @dataclass
@@ -51,6 +49,5 @@ def keep_answers(resolved: Resolved, answers: Answers) -> None:
 
 
 def keep_log(resolved: Resolved, printed: str) -> None:
-    """Keep what a method printed; a full disk does not cost the run."""
-    with contextlib.suppress(OSError):
-        write_atomically(resolved.log_file, printed.encode())
+    """Keep what a method printed."""
+    keep_bytes(resolved.log_file, printed.encode())

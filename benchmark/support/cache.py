@@ -1,4 +1,7 @@
-"""The cache folder, which holds answers, rendered pictures, features and the state of grids between calls."""
+"""The cache folder, which holds answers, rendered pictures, features and the state of grids between calls.
+
+Behind it may lie a store that machines share: what is kept goes there, too, and what is missing is looked for there.
+"""
 
 import contextlib
 import hashlib
@@ -14,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from retouch.benchmark.support import store
 from retouch.benchmark.support.files import write_atomically
 
 
@@ -43,12 +47,23 @@ def code_key(*modules: ModuleType) -> str:
 
 
 def keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays into the cache; a full disk costs the cache, not the run."""
+    """Write arrays into the cache and the store."""
     buffer = io.BytesIO()
     named: dict[str, Any] = {**arrays}
     np.savez(buffer, **named)
+    keep_bytes(file, buffer.getvalue())
+
+
+def keep_bytes(file: Path, content: bytes) -> None:
+    """Write a file into the cache and the store; a full disk costs the cache, not the run."""
     with contextlib.suppress(OSError):
-        write_atomically(file, buffer.getvalue())
+        write_atomically(file, content)
+    store.put(_name(file), content)
+
+
+def _name(file: Path) -> str:
+    """What the store calls a file of the cache."""
+    return file.relative_to(cache_folder()).as_posix()
 
 
 def remembered(file: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -60,7 +75,22 @@ def remembered(file: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[st
 
 
 def kept(file: Path) -> dict[str, np.ndarray] | None:
-    """The arrays that `keep` wrote; None for a missing or damaged file (an npz has a checksum for every array)."""
+    """The arrays that `keep` wrote, from the cache or else the store; None if both lack them or hold damaged ones."""
+    arrays = _arrays(file)
+    return _arrays(file) if arrays is None and fetch(file) else arrays
+
+
+def fetch(file: Path) -> bool:
+    """Copy a file from the store into the cache; False if it is not there."""
+    content = store.get(_name(file))
+    if content is not None:
+        with contextlib.suppress(OSError):
+            write_atomically(file, content)
+    return content is not None
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of a file; None if it is missing or damaged (an npz has a checksum for every array)."""
     try:
         with np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
