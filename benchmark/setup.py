@@ -75,10 +75,11 @@ class Setup:
     def hashes(self) -> dict[str, str]:
         """The hashes that a new record names, except those of the data, the method and its answers."""
         parts = {name: getattr(self, name) for name in WEIGHTS}
+        terms = self.instance.model_dump(mode="json", exclude={"core", "gpu_seconds"})  # these move no score
         return {
             **{name: network.sha256 for name, network in parts.items() if network},
             "scale": json_key(self.anchors or None),
-            "instance": json_key(self.instance.model_dump(mode="json") | {"budget": self.track.max_minutes}),
+            "instance": json_key(terms | {"budget": self.track.max_minutes}),
         }
 
 

@@ -31,13 +31,14 @@ def show_tasks(name: str | None) -> None:
 def _show_track(track: tracks.Track) -> None:
     title = f"track {track.name}, version {track.version}: {track.summary}; seeds {', '.join(map(str, track.seeds))}"
     table = Table(title=title, title_justify="left")
-    for column in ("instance", "base", "target", "reveals", "asks", "budget"):
+    for column in ("instance", "rank", "base", "target", "reveals", "asks", "budget"):
         table.add_column(column, overflow="fold", no_wrap=column == "instance")  # unbroken, to be copied
     for instance in track.instances:
         task = tasks.module(instance.task)
         asks = "; ".join([f"{instance.samples:,} samples", *filter(None, [task.ASKS.get(instance.family)])])
         target = ", ".join(f"{key} {value}" for key, value in instance.target.items())
-        table.add_row(instance.name, instance.base, target, task.REVEALS, asks, f"{instance.share:.0%} of pre-training")
+        budget = f"{instance.share:.0%} of pre-training; on a GPU: {instance.gpu_budget}"
+        table.add_row(instance.name, instance.rank, instance.base, target, task.REVEALS, asks, budget)
     console.print(table)
 
 
@@ -46,15 +47,16 @@ def show_plan(runs: list[Run], missing: list[Run]) -> int:
     from retouch.benchmark.run.plan import estimate
 
     table = Table(title=f"{len(missing)} of {len(runs)} runs are missing", title_justify="left")
-    for column in ("run", "minutes", "MB of memory, at most", "MB on disk"):
+    for column in ("run", "minutes", "on a GPU, at most", "MB of memory, at most", "MB on disk"):
         table.add_column(column, justify="left" if column == "run" else "right")
     total = {"minutes": 0.0, "memory": 0.0, "disk": 0.0}
     for run in missing:
         costs = estimate(run)
         total = {name: total[name] + costs[name] for name in total}
-        table.add_row(run.label, f"{costs['minutes']:.1f}", f"{costs['memory']:.0f}", f"{costs['disk']:.1f}")
+        minutes, gpu = f"{costs['minutes']:.1f}", run.instance.gpu_budget
+        table.add_row(run.label, minutes, gpu, f"{costs['memory']:.0f}", f"{costs['disk']:.1f}")
     table.add_section()
-    table.add_row("all, one after the other", f"{total['minutes']:.1f}", "", f"{total['disk']:.1f}")
+    table.add_row("all, one after the other", f"{total['minutes']:.1f}", "", "", f"{total['disk']:.1f}")
     console.print(table)
     console.print("minutes: as earlier records of the same submission and instance say; without one, the whole budget")
     return 0

@@ -1,4 +1,12 @@
-"""Tracks: named, versioned lists of instances, seeds and budgets. A track is a folder: track.toml, recipes, scale."""
+"""Tracks: named, versioned lists of instances, seeds and budgets. A track is a folder: track.toml, recipes, scale.
+
+A track file has the tables
+    [track]             fields of `Track`;
+    [common]            fields of all its instances;
+    [bases.NAME]        fields of all instances on the base NAME: family, judge, guide, ...;
+    [[instance]]        fields of one instance, or of one on each of `bases`: `name` is then a pattern, "{base}" unless
+                        stated, and `retrained` a table from base to control.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from retouch.benchmark.records import InstanceName, Name
 from retouch.benchmark.submission import Family, Task
@@ -27,19 +35,26 @@ class Instance(BaseModel):
     task: Task
     family: Family
     base: Name = Field(description="weights of the base")
-    retrained: Name | None = Field(None, description="weights of the positive control; tuning instances may do without")
+    retrained: Name | None = Field(None, description="weights of the positive control, where there is one")
     judge: Name
     guide: Name
     target: dict[str, Any] = Field(description="what must change; its form is the task's")
     samples: int = Field(gt=0, description="images that are generated for the scores")
     share: float = Field(gt=0, description="budget, as a share of the base's pre-training")
+    core: bool = Field(True, description="ranked; other instances, of ladders and divisions, inform")
     tuning: bool = Field(False, description="for choosing parameters; run only when asked for, not scored on the board")
+    gpu_seconds: dict[str, float] = Field({}, description="seconds of the base's pre-training on a device, by its name")
 
-    @model_validator(mode="after")
-    def _anchored(self) -> Instance:
-        if not (self.retrained or self.tuning):
-            raise ValueError(f"{self.name} names no retrained control; only tuning instances may do without")
-        return self
+    @property
+    def rank(self) -> str:
+        """Its part in the ranking, in a word: "core", "ladder" or "tuning"."""
+        return "tuning" if self.tuning else "core" if self.core else "ladder"
+
+    @property
+    def gpu_budget(self) -> str:
+        """The budget in GPU seconds on each device on which the base was timed, or "not measured"."""
+        times = [f"{self.share * seconds:.2g} s on {device}" for device, seconds in self.gpu_seconds.items()]
+        return ", ".join(times) or "not measured"
 
 
 class Track(BaseModel):
@@ -102,11 +117,29 @@ def load(name: str) -> Track:
     file = folders()[name] / "track.toml"
     try:
         table = tomllib.loads(file.read_text())
-        common = table.pop("common", {})
-        instances = [{**common, **entry, "name": f"{entry['task']}/{entry['name']}"} for entry in table["instance"]]
-        return Track.model_validate({**table["track"], "instances": instances})
+        return Track.model_validate({**table["track"], "instances": _instances(table)})
     except (tomllib.TOMLDecodeError, KeyError, ValueError) as error:
         raise ValueError(f"{file}: {error}") from None
+
+
+def _instances(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """The instances of a track file with all fields that they share filled in."""
+    shared, instances = table.get("bases", {}), []
+    for entry in table["instance"]:
+        bases, pattern = entry.pop("bases", [entry.get("base")]), entry.pop("name", "{base}")
+        controls = entry.pop("retrained", {})
+        controls = controls if isinstance(controls, dict) else dict.fromkeys(bases, controls)
+        if stray := sorted(controls.keys() - set(bases)):
+            raise ValueError(
+                f"{entry.get('task')}/{pattern}: a control for {', '.join(stray)}, which is none of its bases"
+            )
+        for base in bases:
+            names = {"base": base, "retrained": controls.get(base), "name": pattern.replace("{base}", str(base))}
+            names["name"] = f"{entry.get('task')}/{names['name']}"
+            instances.append({**table.get("common", {}), **shared.get(base, {}), **entry, **names})
+    if unused := sorted(shared.keys() - {entry["base"] for entry in instances}):
+        raise ValueError(f"bases.{unused[0]} is the base of no instance")
+    return instances
 
 
 def scale_file(track: str) -> Path:

@@ -64,12 +64,12 @@ def _code() -> str:
 
 
 def cells(track: str, task: str, family: str, group: pd.DataFrame) -> Cells:
-    """What a complete row has: the track's instances × its seeds, or those that anyone ran where it is unknown."""
+    """What a complete row has: the track's core × its seeds, or what anyone ran where the track is unknown."""
     known = frame.track(track)
     if known is None:
         names, seeds = group["instance"].astype(str).unique(), group["seed"].unique().tolist()
     else:
-        names = [i.name for i in known.instances if i.task == task and i.family == family and not i.tuning]
+        names = [i.name for i in known.instances if i.task == task and i.family == family and i.rank == "core"]
         seeds = known.seeds
     return [(name, seed) for name in sorted(names) for seed in sorted(seeds)]
 
