@@ -4,8 +4,9 @@ A track file has the tables
     [track]             fields of `Track`;
     [common]            fields of all its instances;
     [bases.NAME]        fields of all instances on the base NAME: family, judge, guide, ...;
-    [[instance]]        fields of one instance, or of one on each of `bases`: `name` is then a pattern, "{base}" unless
-                        stated, and `retrained` a table from base to control.
+    [[instance]]        fields of one instance, or of one on each of `bases` for each of the table `targets`: `name` is
+                        then a pattern, "{base}" or "{base}-{target}" unless stated, and `retrained` a table from base
+                        to control.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Instance(BaseModel):
     base: Name = Field(description="weights of the base")
     retrained: Name | None = Field(None, description="weights of the positive control, where there is one")
     judge: Name
+    encoder: Name = Field(description="weights of the label-free encoder in whose space quality is measured")
+    second_encoder: Name | None = Field(None, description="another, for diversity and for a second look at quality")
     guide: Name
     target: dict[str, Any] = Field(description="what must change; its form is the task's")
     samples: int = Field(gt=0, description="images that are generated for the scores")
@@ -126,17 +129,17 @@ def _instances(table: dict[str, Any]) -> list[dict[str, Any]]:
     """The instances of a track file with all fields that they share filled in."""
     shared, instances = table.get("bases", {}), []
     for entry in table["instance"]:
-        bases, pattern = entry.pop("bases", [entry.get("base")]), entry.pop("name", "{base}")
-        controls = entry.pop("retrained", {})
+        bases, controls = entry.pop("bases", [entry.get("base")]), entry.pop("retrained", {})
         controls = controls if isinstance(controls, dict) else dict.fromkeys(bases, controls)
+        pattern = entry.pop("name", "{base}-{target}" if "targets" in entry else "{base}")
         if stray := sorted(controls.keys() - set(bases)):
-            raise ValueError(
-                f"{entry.get('task')}/{pattern}: a control for {', '.join(stray)}, which is none of its bases"
-            )
-        for base in bases:
-            names = {"base": base, "retrained": controls.get(base), "name": pattern.replace("{base}", str(base))}
-            names["name"] = f"{entry.get('task')}/{names['name']}"
-            instances.append({**table.get("common", {}), **shared.get(base, {}), **entry, **names})
+            raise ValueError(f"{entry.get('task')}/{pattern}: a control for {stray[0]}, which is none of its bases")
+        for target, more in entry.pop("targets", {"": {}}).items():
+            for base in bases:
+                name = pattern.replace("{base}", str(base)).replace("{target}", target)
+                own = {"base": base, "retrained": controls.get(base), "name": f"{entry.get('task')}/{name}"}
+                aim = {"target": {**entry.get("target", {}), **more}}
+                instances.append({**table.get("common", {}), **shared.get(base, {}), **entry, **aim, **own})
     if unused := sorted(shared.keys() - {entry["base"] for entry in instances}):
         raise ValueError(f"bases.{unused[0]} is the base of no instance")
     return instances

@@ -95,6 +95,7 @@ task = "darkening"
 family = "album"
 base = "digits-album"
 judge = "digits-judge"
+encoder = "digits-encoder-a"
 guide = "digits-guide"
 target = { attribute = "category" }
 samples = 300

@@ -21,12 +21,14 @@ samples = 100
 [bases.a-flow]
 family = "flow"
 judge = "a-judge"
+encoder = "a-encoder"
 guide = "a-guide"
 gpu_seconds = { "a card" = 250 }
 
 [bases.a-gan]
 family = "gan"
 judge = "a-judge"
+encoder = "a-encoder"
 guide = "a-guide"
 samples = 50
 
@@ -70,6 +72,15 @@ def test_an_entry_makes_an_instance_on_each_base(load):
     assert (eights.family, eights.samples, eights.share, eights.retrained) == ("flow", 100, 0.01, "a-flow-without-8")
     assert (more.family, more.samples, more.judge, more.retrained) == ("gan", 50, "a-judge", None)
     assert (one.samples, one.base) == (70, "a-gan")  # an instance's own field before its base's
+
+
+def test_an_entry_makes_an_instance_for_each_target(load):
+    targets = 'target = { attribute = "category" }\ntargets = { 1 = { values = [1] }, pair = { values = [1, 7] } }'
+    made = load(TRACK.replace('target = { attribute = "category", values = [1] }', targets)).instances[2:]
+    assert {one.name: one.target["values"] for one in made} == {
+        "category_redaction/a-gan-1": [1], "category_redaction/a-gan-pair": [1, 7],
+    }  # fmt: skip
+    assert {one.target["attribute"] for one in made} == {"category"}
 
 
 def test_rank_and_gpu_budget_are_said_in_words(load):
