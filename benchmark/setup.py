@@ -15,7 +15,14 @@ from retouch.benchmark.tracks import Instance, Track
 from retouch.benchmark.weights import Weights
 
 METRICS = "2"  # version of the metrics and of the scale's form; a change makes older records stale
-WEIGHTS = ("base", "judge", "guide", "retrained")  # fields of an instance that name weights
+WEIGHTS = (
+    "base",
+    "judge",
+    "encoder",
+    "second_encoder",
+    "guide",
+    "retrained",
+)  # fields of an instance
 HELD_OUT = 3000  # held-out images of data sets that are drawn
 
 
@@ -24,8 +31,8 @@ class Setup:
     """An instance with its task, weights and anchors. Made by `tasks.look_up`, then only read.
 
     Attributes:
-        task: the module of its task; base, judge: checked weights; guide, retrained: the same, None where the instance
-            names none or a submission's access does not reveal it.
+        task: the module of its task; base, judge, encoder: checked weights; second_encoder, guide, retrained: the same,
+            None where the instance names none, or where a submission's access does not reveal it.
         anchors: what the track's scale holds of it; empty before the scale is measured.
     """
 
@@ -34,6 +41,8 @@ class Setup:
     task: ModuleType
     base: Weights
     judge: Weights
+    encoder: Weights
+    second_encoder: Weights | None
     guide: Weights | None
     retrained: Weights | None
     anchors: dict[str, Any]
@@ -42,6 +51,11 @@ class Setup:
     def target(self) -> dict[str, Any]:
         """What must change; its form is the task's."""
         return self.instance.target
+
+    @property
+    def encoders(self) -> list[Weights]:
+        """Those in whose spaces images are compared, that of quality first."""
+        return [encoder for encoder in (self.encoder, self.second_encoder) if encoder]
 
     @property
     def shape(self) -> tuple[int, int, int]:

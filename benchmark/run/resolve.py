@@ -13,6 +13,8 @@ from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.cache import cache_folder, json_key
 from retouch.benchmark.tasks import look_up
 
+SCORING = ("judge", "encoder", "second_encoder", "scale")  # what decides the scores of answers, not the answers
+
 
 @dataclass(frozen=True)
 class Resolved:
@@ -52,7 +54,7 @@ def resolve(run: Run) -> Resolved:
 
 
 def _key(run: Run, identity: dict[str, str]) -> str:
-    material = {name: value for name, value in identity.items() if name not in ("judge", "scale")}
+    material = {name: value for name, value in identity.items() if name not in SCORING}
     extras = [run.evaluation] * bool(run.evaluation) + ["sandboxed"] * run.sandboxed
     edit = [run.submission.entry, run.submission.access, run.params]
     return json_key([material, edit, run.seed, run.device, *extras])

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from retouch.benchmark.question import Question
+from retouch.benchmark.run.look import judge
 from retouch.benchmark.run.resolve import Resolved
-from retouch.benchmark.run.score import judge
 from retouch.benchmark.submission import NEEDS
 from retouch.benchmark.support.files import write_json
 

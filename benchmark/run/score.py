@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
-import torch
 
 from retouch import metrics
-from retouch.benchmark import joint, judges, trunks
-from retouch.benchmark.judges import Judge, Verdict
+from retouch.benchmark import joint
+from retouch.benchmark.judges import Verdict
 from retouch.benchmark.records import Measured, Scaled, harmonic
+from retouch.benchmark.run import look
+from retouch.benchmark.run.look import judge
 from retouch.benchmark.run.scale import DIGITS, on_scale, relative_quality
 from retouch.benchmark.setup import Setup
-from retouch.benchmark.support.cache import cache_folder, code_key, content_key, remembered
 from retouch.benchmark.tasks.view import View
-
-_lock = Lock()
 
 
 @dataclass(frozen=True)
@@ -42,42 +37,6 @@ class Scores:
     def score(self) -> float | None:
         """Harmonic mean of goal and quality."""
         return None if self.goal is None or self.quality is None else harmonic(self.goal.value, self.quality.value)
-
-
-@cache
-def _judge(folder: Path, sha256: str) -> Judge:
-    return Judge.load(folder)
-
-
-def judge(setup: Setup) -> Judge:
-    """The instance's judge, loaded once."""
-    with _lock:
-        return _judge(setup.judge.folder, setup.judge.sha256)
-
-
-def reference(setup: Setup) -> tuple[metrics.Reference, Verdict]:
-    """Features of the held-out images as they should be, with what the judge says of them; computed once.
-
-    Instances with the same held-out images and judge, as the three families have, share them.
-    """
-    looking, key = judge(setup), (setup.base.sha256, setup.judge.sha256, setup.instance.model_dump_json())
-    with _lock:
-        if key not in _references:
-            images = setup.task.reference(setup).images
-            content = content_key(f"{setup.judge.sha256} {code_key(judges, trunks)} {torch.__version__}", images)
-            if content not in _references:
-                _references[content] = _look(looking, images, cache_folder() / "references" / f"{content}.npz")
-            _references[key] = _references[content]
-        return _references[key]
-
-
-_references: dict[Any, tuple[metrics.Reference, Verdict]] = {}
-
-
-def _look(looking: Judge, images: np.ndarray, file: Path) -> tuple[metrics.Reference, Verdict]:
-    """The judge's view of the images, through the cache."""
-    verdict = Verdict.of(remembered(file, lambda: looking.look(images).arrays()))
-    return metrics.Reference(verdict.features), verdict
 
 
 def score(setup: Setup, answers: dict[str, np.ndarray]) -> Scores:
@@ -110,9 +69,10 @@ def measure(
     setup: Setup, answers: dict[str, np.ndarray], base_counts: dict[str, list[int]]
 ) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """All raw metrics of a run, and the details that the board pictures."""
-    looking, (held_out, real) = judge(setup), reference(setup)
+    looking, (held_out, real, _) = judge(setup), look.held_out(setup)
     verdict = looking.look(answers["samples"])
-    view = View(verdict, looking, base_counts or counts(setup, verdict), answers, held_out, real)
+    spaces = look.spaces(setup, answers["samples"])
+    view = View(verdict, looking, base_counts or counts(setup, verdict), answers, held_out, real, spaces)
     estimates, details = setup.task.measure(setup, view)
     weight = setup.task.keep(setup, view)
     estimates |= quality_metrics(verdict.features, weight, held_out, diversity=setup.task.GOAL.startswith("vendi"))
@@ -163,7 +123,7 @@ def quality_unit(setup: Setup) -> float:
     About what dropping one of ten digits costs in FD (7.6 of 148). A ratio of FDs alone would be all noise for a base
     that cannot be told from real images, whose own FD is 0 within its error.
     """
-    _mean, covariance = reference(setup)[0].moments.mean_and_covariance()
+    _mean, covariance = look.held_out(setup).judged.moments.mean_and_covariance()
     return 0.05 * float(np.trace(covariance))
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from retouch.benchmark import joint
+from retouch.benchmark.run.look import judge
 from retouch.benchmark.run.resolve import Resolved
-from retouch.benchmark.run.score import judge
 from retouch.benchmark.support.files import write_atomically
 from retouch.benchmark.support.pictures import sheet
 

@@ -148,7 +148,7 @@ def _check_picture(record: Record, file: Path, error: AddFinding) -> None:
 def _check_provenance(audit: Audit, record: Record, error: AddFinding) -> bool:
     """Whether the record was made with today's versions and hashes."""
     revealed = [name for name in ("guide", "retrained") if NEEDS[name] in record.access]
-    needed = {"base", "judge", "scale", "instance", "method", *revealed, *["data"] * bool(record.metrics)}
+    needed = {"base", "judge", "encoder", "scale", "instance", "method", *revealed, *["data"] * bool(record.metrics)}
     absent = needed - record.provenance.sha256.keys() | {"track", "metrics"} - record.provenance.versions.keys()
     if absent:
         error(f"provenance lacks {', '.join(sorted(absent))}", "records are written by `retouch run` alone")

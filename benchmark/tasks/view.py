@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Space:
+    """Images in the space of a label-free encoder, in which the judge has no part.
+
+    Attributes:
+        name: the encoder's; features: of the samples, float32 (N, F); reference: of the held-out images.
+    """
+
+    name: str
+    features: np.ndarray
+    reference: metrics.Reference
+
+
+@dataclass(frozen=True)
 class View:
     """Generated images as the judge sees them; an attribute may be one or several (see `retouch.benchmark.joint`).
 
@@ -23,6 +36,7 @@ class View:
         verdict: of the N samples; judge: with its card; base: counts of each attribute's classes among the base's
             samples, from the track's scale; answers: all arrays that the worker wrote.
         reference: features of the held-out images that the output should be like; real: the judge's verdict on them.
+        spaces: samples and held-out images in the encoder's space, and in the second's.
     """
 
     verdict: Verdict
@@ -31,6 +45,12 @@ class View:
     answers: dict[str, np.ndarray] = field(default_factory=dict)
     reference: metrics.Reference | None = None
     real: Verdict | None = None
+    spaces: tuple[Space, ...] = ()
+
+    @property
+    def features(self) -> np.ndarray:
+        """Features of the samples in the encoder's space, float32 (N, F)."""
+        return self.spaces[0].features
 
     def labels(self, attribute: Attribute) -> np.ndarray:
         """The judge's class of each image, int64 (N,)."""

@@ -16,6 +16,7 @@ import torch
 
 from retouch import metrics
 from retouch.benchmark import tracks
+from retouch.benchmark.run import look
 from retouch.benchmark.run import score as scoring
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.files import write_json
@@ -35,7 +36,7 @@ def anchor(
     for seed in SEEDS:
         samples = generator.sample(setup.instance.samples, torch.Generator().manual_seed(seed)).numpy()
         measured.append(scoring.measure(setup, {"samples": samples}, base_counts)[0])
-        counts = scoring.counts(setup, scoring.judge(setup).look(samples))
+        counts = scoring.counts(setup, look.judge(setup).look(samples))
         total = {head: np.add(total.get(head, 0), more).tolist() for head, more in counts.items()}
     return {name: _mean([estimates[name] for estimates in measured]) for name in (setup.task.GOAL, "fd")}, total
 

@@ -8,7 +8,7 @@ import torch
 from toy_runs import setup
 
 from retouch.benchmark import tracks, weights
-from retouch.benchmark.run import score
+from retouch.benchmark.run import look, score
 from retouch.benchmark.setup import Setup
 
 TRACK = tracks.load("tiny")
@@ -51,15 +51,28 @@ def test_the_controls_score_zero_and_one(task):
 
 def test_cached_references_are_those_that_were_computed(cache, monkeypatch):
     instance = setup(ONE_A_TASK["identity_removal"].name)
-    monkeypatch.setattr(score, "_references", {})
-    computed, seen = score.reference(instance)
-    assert score.reference(setup("identity_removal/faces-flow"))[0] is computed  # the same held-out images
-    monkeypatch.setattr(score, "_references", {})
-    monkeypatch.setattr(score.Judge, "look", None)  # what is read back needs no judge
-    read, again = score.reference(instance)
-    assert (read.features == computed.features).all() and (again.identities == seen.identities).all()
+    monkeypatch.setattr(look, "_references", {})
+    first = look.held_out(instance)
+    assert look.held_out(setup("identity_removal/faces-flow")) is first  # the same held-out images
+    monkeypatch.setattr(look, "_references", {})
+    monkeypatch.setattr(look.Judge, "look", None)  # what is read back needs neither judge nor encoder
+    monkeypatch.setattr(look.Encoder, "features", None)
+    second = look.held_out(instance)
+    assert all((a.features == b.features).all() for a, b in zip(first.spaces, second.spaces, strict=True))
+    seen, again = first.verdict, second.verdict
+    assert (again.features == seen.features).all() and (again.identities == seen.identities).all()
     assert seen.labels.keys() == again.labels.keys()
     assert all((again.labels[name] == seen.labels[name]).all() for name in seen.labels)
+
+
+def test_a_space_holds_samples_and_held_out_images():
+    instance = setup(ONE_A_TASK["category_redaction"].name)
+    samples = oracle(instance)[:10]
+    first, second = look.spaces(instance, samples)
+    assert (first.name, second.name) == ("digits-encoder-a", "digits-encoder-b")
+    held_out = instance.task.reference(instance).images
+    assert first.features == pytest.approx(look.features(instance.encoder, samples, again=True), abs=1e-6)
+    assert first.reference.features == pytest.approx(look.features(instance.encoder, held_out), abs=1e-6)
 
 
 @pytest.mark.parametrize("task", ONE_A_TASK)

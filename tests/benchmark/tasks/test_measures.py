@@ -11,7 +11,7 @@ from toy_runs import setup
 from retouch import metrics
 from retouch.benchmark import spec, tasks, tracks
 from retouch.benchmark.judges import Judge, Verdict
-from retouch.benchmark.run import score
+from retouch.benchmark.run import look, score
 from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal
 from retouch.benchmark.tasks.view import View
 
@@ -109,7 +109,7 @@ def test_the_editing_curve_tells_an_editor_from_none():
     without = images.images[images.labels["glasses"] == 0][: task.EDITS]
     same = np.stack([without] * task.VALUES)
     other = np.concatenate([same[:1], np.stack([with_glasses] * (task.VALUES - 1))])
-    judge = score.judge(instance)
+    judge = look.judge(instance)
     found = [task.editing_curve(View(None, judge, {}, {"edits": one}), "glasses") for one in (same, other)]
     assert found[0][0]["edit_reach"].value == 0 and "edited_identity" not in found[0][0]
     assert found[0][1]["identity"][0] == pytest.approx(1, abs=1e-4) and found[0][1]["identity"][-1] is None
@@ -125,7 +125,7 @@ def test_a_pair_of_attributes_is_judged_by_cells_of_a_table():
     task = retouch.load("tiny/attribute_rebalancing/faces-gan-pair")
     images, labels = task.labelled
     truth = 2 * labels["glasses"] + labels["smile"]
-    view = View(score.judge(instance).look(images.numpy()), score.judge(instance))
+    view = View(look.judge(instance).look(images.numpy()), look.judge(instance))
     assert (view.labels(["glasses", "smile"]) == truth.numpy()).mean() > 0.99
     confusion = view.confusion(["glasses", "smile"])
     assert confusion.shape == (4, 4) and np.trace(confusion) > 0.99 * confusion.sum()

@@ -1,0 +1,97 @@
+"""What judges and encoders see of images: networks are loaded once, and look at images that stay the same once."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from retouch import metrics
+from retouch.benchmark import encoders, judges, trunks
+from retouch.benchmark.encoders import Encoder
+from retouch.benchmark.judges import Judge, Verdict
+from retouch.benchmark.setup import Setup
+from retouch.benchmark.support.cache import cache_folder, code_key, content_key, remembered
+from retouch.benchmark.tasks.view import Space
+from retouch.benchmark.weights import Weights
+
+_lock = Lock()
+_references: dict[Any, Any] = {}
+
+
+class HeldOut(NamedTuple):
+    """The held-out images as the output should be: the judge's features and verdict, and features of each encoder."""
+
+    judged: metrics.Reference
+    verdict: Verdict
+    spaces: tuple[metrics.Reference, ...]
+
+
+@cache
+def _judge(folder: Path, sha256: str) -> Judge:
+    return Judge.load(folder)
+
+
+@cache
+def _encoder(folder: Path, sha256: str) -> Encoder:
+    return Encoder.read(folder)
+
+
+def judge(setup: Setup) -> Judge:
+    """The instance's judge, loaded once."""
+    with _lock:
+        return _judge(setup.judge.folder, setup.judge.sha256)
+
+
+def features(encoder: Weights, images: np.ndarray, again: bool = False) -> np.ndarray:
+    """Features float32 (N, F) of uint8 images (N, C, H, W) in an encoder's space.
+
+    again: the same images are asked about again, as training and held-out images are; the features are then cached.
+    """
+    with _lock:
+        network = _encoder(encoder.folder, encoder.sha256)
+    if not again:
+        return network.features(images)
+    key = content_key(f"{encoder.sha256} {code_key(encoders, trunks)} {torch.__version__}", images)
+    file = cache_folder() / "features" / f"{key}.npz"
+    return remembered(file, lambda: {"features": network.features(images)})["features"]
+
+
+def spaces(setup: Setup, samples: np.ndarray) -> tuple[Space, ...]:
+    """Samples beside held-out images in the space of each of the instance's encoders."""
+    pairs = zip(setup.encoders, held_out(setup).spaces, strict=True)
+    return tuple(Space(encoder.name, features(encoder, samples), reference) for encoder, reference in pairs)
+
+
+def held_out(setup: Setup) -> HeldOut:
+    """What judge and encoders see of the held-out images as they should be; computed once.
+
+    Instances with the same held-out images and networks, as the three families have, share it.
+    """
+    networks = [setup.judge.sha256, *(encoder.sha256 for encoder in setup.encoders)]
+    key = (setup.base.sha256, *networks, setup.instance.model_dump_json())
+    with _lock:
+        if key in _references:
+            return _references[key]
+    looking = judge(setup)
+    images = setup.task.reference(setup).images
+    content = content_key(" ".join(networks), images)
+    rows = [features(encoder, images, again=True) for encoder in setup.encoders]
+    with _lock:
+        if content not in _references:
+            verdict = _verdict(setup.judge, looking, images)
+            own = metrics.Reference(verdict.features)
+            _references[content] = HeldOut(own, verdict, tuple(metrics.Reference(row) for row in rows))
+        _references[key] = _references[content]
+        return _references[key]
+
+
+def _verdict(weights: Weights, looking: Judge, images: np.ndarray) -> Verdict:
+    """The judge's verdict on images that stay the same, through the cache."""
+    key = content_key(f"{weights.sha256} {code_key(judges, trunks)} {torch.__version__}", images)
+    file = cache_folder() / "references" / f"{key}.npz"
+    return Verdict.of(remembered(file, lambda: looking.look(images).arrays()))
