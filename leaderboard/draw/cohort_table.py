@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from retouch.leaderboard.draw.thumbnails import thumbnails
 from retouch.leaderboard.look import numbers, words
 from retouch.leaderboard.look.markup import DASH, esc, lacking, link, pair, scrolled, single, symbol
 from retouch.leaderboard.look.numbers import number, percent, rank, scaled, short
@@ -22,21 +23,24 @@ IMAGES = '<span class="chip" title="its images alone were scored; nobody here ra
 
 
 def table(rows: pd.DataFrame, records: Records, marks: Mapping[str, Mark], raw: Sequence[str] = (), *,
-          loud: Sequence[str] = (), unfold: bool = False) -> str:  # fmt: skip
+          loud: Sequence[str] = (), unfold: bool = False, pictures: bool = True) -> str:  # fmt: skip
     """The table of `rank.tables.cohort` rows with ties.
 
     Args:
         raw: raw numbers to show in the place of goal and quality; columns `NAME`, `NAME.low`, `NAME.high` of the rows.
         loud: submissions to set off from the others; unfold: show all operating points at once.
+        pictures: with a latent before and after, where a run has left one.
     """
     if rows.empty:
         return ""
     task, family = str(rows["task"].iloc[0]), str(rows["family"].iloc[0])
     spans = {name: _span(rows, name) for name in raw}
     retrained = _retrained(rows)
+    images = thumbnails(records, rows) if pictures else {}
     bodies = []
     for name, part in rows.groupby("submission", observed=True, sort=False):
-        lines = [_line(row, records, marks[str(name)], spans, retrained, len(part)) for row in part.to_dict("records")]
+        lines = [_line(row, records, marks[str(name)], spans, retrained, len(part), images)
+                 for row in part.to_dict("records")]  # fmt: skip
         look = "rt-control" if part["control"].iloc[0] else "rt-loud" if name in loud else ""
         bodies.append(f'<tbody class="{look}{" open" * unfold}">{"".join(lines)}</tbody>')
     caption = f"<caption>{esc(words.task_title(task))}, {esc(words.family_title(family))}</caption>"
@@ -69,8 +73,8 @@ def _head(raw: Sequence[str], task: str) -> str:
     pictures = "" if raw else '<th scope="col"><span class="hide">goal and quality drawn</span></th>'
     cells = "".join(f'<th scope="col" class="n">{_sort(title, meaning)}</th>' for title, meaning in columns)
     needs = '<th scope="col" class="needs">needs</th>'
-    return (f'<thead><tr><th scope="col">{_sort("method", "")}</th><th scope="col" class="n">{ranks}</th>{pictures}'
-            f"{cells}{needs}</tr></thead>")  # fmt: skip
+    names = f'<th scope="col">{_sort("method", "")}</th><th scope="col">before, after</th>'
+    return f'<thead><tr>{names}<th scope="col" class="n">{ranks}</th>{pictures}{cells}{needs}</tr></thead>'
 
 
 def _sort(title: str, meaning: str) -> str:
@@ -78,7 +82,7 @@ def _sort(title: str, meaning: str) -> str:
 
 
 def _line(row: Row, records: Records, mark: Mark, spans: Mapping[str, tuple[float, float]], retrained: float,
-          points: int) -> str:  # fmt: skip
+          points: int, images: Mapping[tuple[str, str], str]) -> str:  # fmt: skip
     """A row: a submission's best point, or another of its points, folded away."""
     query = {"track": row["track"], "task": row["task"], "family": row["family"], "method": str(row["submission"])}
     values = [_number(row, name, spans[name], query) for name in spans] if spans else [_scaled(row, retrained, query)]
@@ -88,6 +92,7 @@ def _line(row: Row, records: Records, mark: Mark, spans: Mapping[str, tuple[floa
     look = "" if row["lead"] else ' class="rt-point"'
     return (
         f"<tr{look}>{_name(row, records, mark, points)}"
+        f"<td>{images.get((str(row['submission']), str(row['point'])), '')}</td>"
         f'<td class="rank{first}" data-v="{_key(row["place"])}">{place}</td>{"".join(values)}'
         f'<td class="n" data-v="{_key(share)}">{percent(share)}</td>'
         f'<td class="n" data-v="{_key(sampling)}">{number(sampling)}{"" if math.isnan(sampling) else "×"}</td>'

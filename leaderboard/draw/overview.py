@@ -39,7 +39,7 @@ def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str],
 
 
 def selection(view: View, rows: pd.DataFrame, marks: Mapping[str, Mark], *, loud: Collection[str] = (),
-              unfold: bool = True) -> str:  # fmt: skip
+              unfold: bool = True, pictures: bool = True) -> str:  # fmt: skip
     """Some rows of the board, task by task and family by family, with the ranks that they have among all."""
     shown = tables.add_ties(view.scores).loc[rows.index]
     parts = []
@@ -50,5 +50,9 @@ def selection(view: View, rows: pd.DataFrame, marks: Mapping[str, Mark], *, loud
                 if len(cohort):
                     title = f"{words.task_title(task)}, {words.family_title(family)}"
                     parts.append(f'<div class="rt"><h3>{esc(title)}</h3></div>')
-                    parts.append(cohort_table.table(cohort, view.records, marks, loud=list(loud), unfold=unfold))
+                    parts.append(
+                        cohort_table.table(
+                            cohort, view.records, marks, loud=list(loud), unfold=unfold, pictures=pictures
+                        )
+                    )
     return "".join(parts)

@@ -1,10 +1,13 @@
 """A task and its instances as HTML: question, data, base, the judge's error, the smallest difference."""
 
-from collections.abc import Mapping
+import base64
+from collections.abc import Mapping, Sequence
 from functools import cache
+from io import BytesIO
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from retouch.benchmark import data, joint, weights
 from retouch.leaderboard.draw import sheets
@@ -48,7 +51,20 @@ def training_images(base: str) -> tuple[str, ...]:
     except Exception:  # a data set that is not here, in whichever way its loader says so: the page stands without it
         return ()
     rows = np.random.default_rng(0).permutation(len(images))[:PICTURES]
-    return tuple(sheets.addresses(images[rows]))
+    return tuple(_address(image) for image in images[rows])
+
+
+def _address(image: np.ndarray) -> str:
+    """A uint8 image (C, H, W) as a data address."""
+    out = BytesIO()
+    Image.fromarray(np.repeat(image, 3 // len(image), 0).transpose(1, 2, 0)).save(out, "PNG")
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def _strip(addresses: Sequence[str]) -> str:
+    """Training images in one line that wraps."""
+    images = (f'<img src="{a}" alt="training image {i}">' for i, a in enumerate(addresses, 1))
+    return f'<div class="rt strip">{"".join(images)}</div>'
 
 
 def instance(view: View, track: str, name: str) -> str:
@@ -62,7 +78,7 @@ def instance(view: View, track: str, name: str) -> str:
     images, samples = training_images(spec.base), _samples(view, track, name)
     parts = []
     if images:
-        parts.append('<div class="rt dim">Training data of the base</div>' + sheets.strip(images, "training image"))
+        parts.append('<div class="rt dim">Training data of the base</div>' + _strip(images))
     if samples:
         parts.append('<div class="rt dim">The base’s own images</div>' + samples)
     pairs = [("target", esc(words.target(spec.target))),

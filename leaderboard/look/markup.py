@@ -1,10 +1,8 @@
 """The board's own HTML: every text from a record or a manifest goes through `esc`, so that no name becomes markup."""
 
-import base64
 import html
 import math
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from urllib.parse import urlencode
 
 from retouch.leaderboard.look import numbers
@@ -112,13 +110,13 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numeric: Sequen
     """A plain table of cells that are HTML already; `numeric` columns are right-aligned."""
 
     def cell(tag: str, i: int, content: str) -> str:
-        return f"<{tag}{' class=n' if i in numeric else ''}>{content}</{tag}>"
+        return f"<{tag}{' class=n' if i in numeric else ''}>{content}</{tag[:2]}>"
 
-    top = "".join(cell("th", i, text) for i, text in enumerate(head))
+    top = "".join(cell("th scope=col", i, text) for i, text in enumerate(head))
     body = "".join(
-        "<tr>" + "".join(cell("th" if i == 0 else "td", i, c) for i, c in enumerate(row)) + "</tr>" for row in rows
+        "<tr>" + "".join(cell("td" if i else "th scope=row", i, c) for i, c in enumerate(row)) + "</tr>" for row in rows
     )
-    says = f"<caption class=dim>{esc(caption)}</caption>" if caption else ""
+    says = f"<caption>{esc(caption)}</caption>" if caption else ""
     return scrolled(f"<table>{says}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
 
 
@@ -165,16 +163,6 @@ def explain(names: Iterable[str]) -> str:
             ]
         )
     return table(("number", "meaning, and when not to trust it", "direction", "range", "source"), rows)
-
-
-def picture(file: Path) -> str:
-    """A PNG as a data address; empty where it is missing, not a PNG, or too large to be a contact sheet."""
-    try:
-        content = file.read_bytes() if not file.is_symlink() and file.stat().st_size < 2_000_000 else b""
-    except OSError:
-        return ""
-    ok = content.startswith(b"\x89PNG\r\n\x1a\n")
-    return "data:image/png;base64," + base64.b64encode(content).decode() if ok else ""
 
 
 def command(keys: dict[str, object]) -> str:

@@ -115,10 +115,15 @@ def css(dark: bool = False) -> str:
 
 @cache
 def _rules() -> str:
-    return Path(__file__).with_name("board.css").read_text(encoding="utf-8")
+    return text("board.css")
 
 
 @cache
 def script() -> str:
     """The script that sorts and unfolds tables."""
-    return Path(__file__).with_name("board.js").read_text(encoding="utf-8")
+    return text("board.js")
+
+
+def text(name: str) -> str:
+    """A style sheet or script beside this module."""
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

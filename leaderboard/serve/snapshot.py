@@ -21,7 +21,7 @@ body{{background:var(--ground);margin:0}}main{{max-width:86rem;margin:0 auto;pad
 .panels{{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,340px),1fr));gap:1rem}}
 </style></head><body class="rt"><main>{body}</main></body></html>
 """
-LINK = re.compile(r"</?a(?: [^>]*)?>")  # to the app's pages, which are not here
+LINK = re.compile(r'</?a(?: [^>]*)?>|<span class="duo".*?</span>')  # to the app's pages and pictures: not here
 DARK = "@media (prefers-color-scheme:dark){{{}}}"
 
 

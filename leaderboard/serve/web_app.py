@@ -4,7 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
+from retouch.leaderboard.draw import sheets
+from retouch.leaderboard.serve import pictures
 from retouch.leaderboard.serve.first_table import FirstTable
 
-app = st.App(Path(__file__).with_name("app.py"), middleware=[Middleware(FirstTable)])
+app = st.App(
+    Path(__file__).with_name("app.py"),
+    routes=[Route(f"/{sheets.FOLDER}/{{path:path}}", pictures.answer)],
+    middleware=[Middleware(FirstTable)],
+)

@@ -69,7 +69,7 @@ def choose(view: View, runs: pd.DataFrame) -> dict[str, Any]:
 def one_run(view: View, row: dict[str, Any], look: theme.Look) -> None:
     """A run's pictures, numbers, command and record."""
     record = view.records.record(row)
-    image = sheets.html(view.records, row, record.details if record else {})
+    image = sheets.html(view.records, row)
     if image:
         st.html('<div class="rt dim">Same latents above and below; under each image the judge’s verdict, marked where '
                 "it changed.</div>" + image)  # fmt: skip

@@ -124,3 +124,18 @@ def text(label: str, name: str, *, placeholder: str = "", width: Width = "stretc
     value = st.text_input(label, key=name, placeholder=placeholder, max_chars=80, width=width)
     _write(name, value or None)
     return value
+
+
+def kept(label: str, name: str, options: Sequence[str]) -> list[str]:
+    """What the address names without a control for it, as long as it is one of `options`.
+
+    Raises:
+        Unknown: the address that was opened names something else.
+    """
+    value = st.query_params.get(name)
+    if value is None:
+        return []
+    if value not in options and st.session_state.get(FRESH, True):
+        raise Unknown(f"There is no {label.lower()} called “{value[:80]}” here.")
+    _write(name, value if value in options else None)
+    return [value] if value in options else []

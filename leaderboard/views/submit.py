@@ -87,7 +87,7 @@ def place(view: View, dropped: upload.Dropped, look: theme.Look) -> None:
     rows = mine.scores[keys.isin(cohorts["task"] + "/" + cohorts["family"])]
     title = f"{', '.join(names)} among the others on {track}"
     st.html(f'<div class="rt"><h2>{markup.esc(title)}</h2></div>' + markup.key())
-    st.html(overview.selection(mine, rows, shell.marks(mine, look), loud=names, unfold=False))
+    st.html(overview.selection(mine, rows, shell.marks(mine, look), loud=names, unfold=False, pictures=False))
 
 
 shell.run(page, "Submit", "From nothing to a row on the board in three steps and a pull request.", always=True)

@@ -1,11 +1,9 @@
 """A task: what is asked and revealed, the data, the base, the judge's error, every run, and what the table resolves."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
-from retouch.leaderboard.draw import task_card
+from retouch.leaderboard.draw import runs_table, task_card
 from retouch.leaderboard.draw.seeds import seeds
 from retouch.leaderboard.look import markup, numbers, theme, words
 from retouch.leaderboard.rank import scores, tables
@@ -78,29 +76,10 @@ def every_run(view: View, track: str, task: str, family: str, runs: pd.DataFrame
     pages = -(-len(shown) // PAGE)
     number = int(state.choice(f"Page of {pages}", "page", [str(i + 1) for i in range(pages)])) if pages > 1 else 1
     shown = shown.iloc[PAGE * (number - 1) : PAGE * number]
-    head = ["method", "point", "instance", "seed", "goal", "quality", *map(numbers.short, raw), "cost", "record"]
-    lines = [line(view, track, row, raw) for row in shown.to_dict("records")]
-    st.html(markup.table(head, lines, numeric=range(3, 7 + len(raw))))
+    st.html(runs_table.table(view, track, shown, raw))
     shell.downloads(f"retouch-{task}-{family}", shown)
     with st.expander("What these numbers mean"):
         st.html(markup.explain(["goal", "quality", "share", *raw]))
-
-
-def line(view: View, track: str, row: dict[str, Any], raw: list[str]) -> list[str]:
-    """The cells of a run."""
-    status = "stale" if row["stale"] else str(row["status"])
-    chip = f'<span class="chip bad" title="{markup.esc(row["reason"])}">{markup.esc(words.status(status))}</span>'
-    keys = {"name": row["submission"], "track": track, "instance": row["instance"], "point": row["point"],
-            "seed": str(row["seed"])}  # fmt: skip
-    method = {key: keys[key] for key in ("name", "track", "instance", "point")}
-    return [
-        markup.link("method", view.records.title(str(row["submission"])), **method),
-        markup.esc(row["point"]), markup.esc(row["instance"]), str(row["seed"]),
-        numbers.number(row["goal"]) if status in scores.COUNTED else chip, numbers.number(row["quality"]),
-        *[numbers.number(row[name], 3) for name in raw],
-        numbers.percent(row["share"]),
-        markup.link("method", "open", hint="picture, numbers, record and command", **keys),
-    ]  # fmt: skip
 
 
 shell.run(page, "Task")

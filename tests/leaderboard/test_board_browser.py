@@ -11,30 +11,29 @@ import pytest
 from invented import MARKUP
 
 PATIENCE = 90_000  # milliseconds: how slow a loaded machine may be before it counts as broken
+DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-ADDRESSES = {
-    "overview": "",
-    "raw": "?raw=1",
-    "tradeoffs": "tradeoffs?task=category_redaction",
-    "task": "task?task=category_redaction",
-    "method": "method?name=taming_flows",
-    "compare": "compare",
-    "chooser": "chooser",
-    "submit": "submit",
-    "questions": "questions",
+PAGES = {  # address -> the window's title; a submission whose title is markup is on each but the last two
+    "?task=attribute_rebalancing": "Leaderboard",
+    "?raw=1&task=attribute_rebalancing&family=gan": "Leaderboard",
+    "tradeoffs?task=attribute_rebalancing": "Trade-offs",
+    "task?task=attribute_rebalancing&family=gan": "Attribute rebalancing",
+    "wall?task=attribute_rebalancing&instance=attribute_rebalancing/faces-gan": "Wall",
+    "method?name=self_conditioned_gan": MARKUP,
+    "compare?with=self_conditioned_gan/default,rejection/default": "Compare",
+    "chooser?task=attribute_rebalancing&family=gan": "Chooser",
+    "submit": "Submit",
+    "questions": "Questions",
 }
 
 
 class Visit:
-    """A page of the board, with every error that it logged."""
+    """A page of the board in the browser's one context, with every error that it logged."""
 
-    def __init__(self, browser: Any, server: str, **options: Any) -> None:
-        self.server, self.context = (
-            server,
-            browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **options}),
-        )
-        self.page, self.errors = self.context.new_page(), []
+    def __init__(self, context: Any, server: str, scheme: str = "light") -> None:
+        self.server, self.page, self.errors = server, context.new_page(), []
         self.page.set_default_timeout(PATIENCE)
+        self.page.emulate_media(color_scheme=scheme)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on(
             "console", lambda m: self.errors.append(m.text) if m.type == "error" and "404" not in m.text else None
@@ -52,8 +51,9 @@ class Visit:
     def open(self, address: str) -> "Visit":
         """Open an address and wait until the page stands."""
         self.page.goto(f"{self.server}/{address}")
-        self.page.wait_for_selector(".rt h1")
-        return self.settle()
+        self.page.wait_for_selector("#root .rt h1")
+        self.page.wait_for_selector(DONE)
+        return self
 
     def settle(self) -> "Visit":
         """Wait until nothing runs."""
@@ -78,50 +78,52 @@ class Visit:
         assert self.errors == []
 
 
+@pytest.fixture(scope="module")
+def context(browser: Any) -> Iterator[Any]:
+    """A desk whose browser has seen the scripts before."""
+    desk = browser.new_context(viewport=DESK)
+    yield desk
+    desk.close()
+
+
 @pytest.fixture
-def visit(browser: Any, server: str) -> Iterator[Visit]:
-    """A fresh visitor at a desk."""
-    found = Visit(browser, server)
-    yield found
-    found.context.close()
+def visit(context: Any, server: str) -> Iterator[Visit]:
+    """A fresh page at a desk, by day."""
+    fresh = Visit(context, server)
+    yield fresh
+    fresh.page.close()
 
 
 def ink(of: Visit) -> int:
     """How bright the text is, 0 to 765."""
-    colour = of.page.eval_on_selector(".rt", "e => getComputedStyle(e).color")
+    colour = of.page.eval_on_selector("#root .rt", "e => getComputedStyle(e).color")
     return sum(int(c) for c in colour[4:-1].split(","))
 
 
-@pytest.mark.parametrize("name", ADDRESSES)
-def test_page_opens_without_an_error_in_the_dark(browser: Any, server: str, name: str) -> None:
-    found = Visit(browser, server, color_scheme="dark").open(ADDRESSES[name])
-    found.check()
-    assert ink(found) > 500
-    found.context.close()
-
-
-@pytest.mark.parametrize("name", ADDRESSES)
-def test_phone_has_no_sideways_scroll_and_no_error(browser: Any, server: str, name: str) -> None:
-    found = Visit(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).open(
-        ADDRESSES[name]
-    )
-    found.page.wait_for_timeout(300)
-    wide = found.page.evaluate("""() => [document.documentElement, document.querySelector('[data-testid="stMain"]')]
+@pytest.mark.parametrize("address", PAGES)
+def test_page_is_dark_titled_safe_and_fits_a_phone(context: Any, server: str, address: str) -> None:
+    dark = Visit(context, server, "dark").open(address)
+    assert ink(dark) > 500
+    dark.page.wait_for_function("title => document.title === title", arg=f"{PAGES[address]} · Retouch")
+    dark.page.set_viewport_size(PHONE)
+    dark.page.wait_for_timeout(200)
+    wide = dark.page.evaluate("""() => [document.documentElement, document.querySelector('[data-testid="stMain"]')]
         .map(e => e.scrollWidth - e.clientWidth)""")
-    assert max(wide) <= 1 and ink(found) < 300
-    found.check()
-    found.context.close()
+    assert max(wide) <= 1
+    assert dark.page.locator('img[src="x"], a[href="https://example.org"], .rt strong, .rt .katex').count() == 0
+    assert (MARKUP in dark.page.inner_text("#root")) == (address not in ("submit", "questions"))
+    dark.check()
+    dark.page.close()
 
 
 def test_the_first_table_is_the_one_that_stays(visit: Visit, browser: Any, server: str) -> None:
-    plain = Visit(browser, server, java_script_enabled=False)
-    plain.page.goto(server)
-    first = plain.page.locator(".cohort").all_inner_texts()
-    assert len(first) > 1 and plain.page.locator('img[src="x"]').count() == 0
-    visit.open("")
-    visit.page.locator("#rt-first").wait_for(state="detached", timeout=30_000)
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(server)
+    first = plain.locator(".cohort").all_inner_texts()
+    assert len(first) > 1 and plain.locator('img[src="x"]').count() == 0
+    visit.open("").page.locator("#rt-first").wait_for(state="detached", timeout=30_000)
     visit.page.locator("#root .cohort").first.wait_for(timeout=30_000)
-    assert visit.page.locator("#root .cohort").all_inner_texts() == first
+    assert visit.page.locator("#root .cohort").all_inner_texts() == first and ink(visit) < 300
     visit.check()
     plain.context.close()
 
@@ -133,17 +135,17 @@ def press(visit: Visit, *names: str) -> None:
         visit.settle()
 
 
-def test_a_filter_narrows_and_its_address_opens_the_same(visit: Visit, browser: Any, server: str) -> None:
+def test_a_filter_narrows_and_its_address_opens_the_same(visit: Visit, context: Any, server: str) -> None:
     before = visit.open("").rows()
     press(visit, "GANs")
     visit.page.get_by_text("Raw values").click()
     visit.page.wait_for_selector(".cohort >> text=Identity share")
     after, address = visit.settle().rows(), visit.page.url
     assert 0 < len(after) < len(before) and "family=gan" in address and "raw=1" in address
-    again = Visit(browser, server).open(address.removeprefix(server + "/"))
+    again = Visit(context, server).open(address.removeprefix(server + "/"))
     assert again.rows() == after
     assert again.page.inner_text(".cohort") == visit.page.inner_text(".cohort")
-    again.context.close()
+    again.page.close()
     visit.check()
 
 
@@ -177,65 +179,72 @@ def test_an_unknown_permalink_says_so_and_keeps_its_address(visit: Visit) -> Non
     visit.check()
 
 
-def test_windows_have_titles(visit: Visit) -> None:
-    for address, title in (("", "Leaderboard · Retouch"), ("compare", "Compare · Retouch"),
-                           ("method?name=rejection", "Rejection by the guide · Retouch"),
-                           ("task?task=output_diversity", "Output diversity · Retouch")):  # fmt: skip
-        visit.open(address)
-        visit.page.wait_for_function("title => document.title === title", arg=title)
+@pytest.fixture(scope="module")
+def flows(context: Any, server: str) -> Iterator[Visit]:
+    """A table that several tests look at, one after the other."""
+    page = Visit(context, server).open("?family=flow&task=category_redaction")
+    yield page
+    page.page.close()
 
 
-def test_a_column_sorts_with_controls_last(visit: Visit) -> None:
-    visit.open("?family=gan&task=category_redaction")
-    before = visit.rows()
-    for order in (1, -1):
-        visit.page.locator(".cohort button.sort", has_text="quality").click()
-        cells = visit.page.locator(".cohort tbody:not(.rt-control) tr:first-child td:nth-child(5)").all_inner_texts()
-        values = [float(text.strip("*")) for text in cells if text.strip("*–")]
-        assert len(values) > 2 and values == sorted(values, reverse=order < 0)
-        assert sorted(visit.rows()) == sorted(before) and visit.rows()[-2:] == before[-2:]
-    assert visit.page.locator("th[aria-sort=descending]").inner_text().startswith("quality")
-    visit.check()
-
-
-def test_a_row_unfolds_into_its_points_by_keyboard(visit: Visit) -> None:
-    visit.open("?family=flow&task=category_redaction")
-    points = visit.page.locator(".cohort tr.rt-point", has_text="delta-")
-    assert points.count() == 2 and not points.first.is_visible()
-    button = visit.page.locator("tbody", has_text="Taming").locator("button.fold")
-    button.focus()
-    visit.page.keyboard.press("Enter")
-    assert points.first.is_visible() and button.get_attribute("aria-expanded") == "true"
-    visit.page.keyboard.press("Enter")
-    assert not points.first.is_visible()
-    visit.check()
-
-
-def test_the_head_of_a_table_stays_in_sight(visit: Visit) -> None:
-    visit.open("?task=category_redaction")
-    visit.page.locator(".cohort tbody").nth(7).scroll_into_view_if_needed()
-    visit.page.mouse.move(600, 500)
-    visit.page.mouse.wheel(0, 500)
-    visit.page.wait_for_timeout(300)
-    tops = visit.page.evaluate(
-        "[...document.querySelectorAll('.cohort thead th:first-child')].map(e => e.getBoundingClientRect().top)"
-    )
-    assert min(abs(top - 60) for top in tops) < 3
-
-
-def test_a_download_is_the_table_shown(visit: Visit, tmp_path: Path) -> None:
-    visit.open("?family=flow&task=category_redaction")
-    shown = visit.page.locator(".cohort tbody tr")
+def test_a_download_is_the_table_shown(flows: Visit) -> None:
+    shown = flows.page.locator(".cohort tbody tr")
     cells = [shown.nth(i).locator("td.n").all_text_contents() for i in range(shown.count())]
     for name, read in (("CSV", pd.read_csv), ("Parquet", pd.read_parquet)):
-        with visit.page.expect_download() as download:
-            visit.page.get_by_role("button", name=name).click()
+        with flows.page.expect_download() as download:
+            flows.page.get_by_role("button", name=name).click()
         table = read(io.BytesIO(Path(download.value.path()).read_bytes()))
         assert len(table) == len(cells)
         for row, texts in zip(table.to_dict("records"), cells, strict=True):
             wanted = ["–" if pd.isna(row[axis]) else f"{row[axis]:.2f}" for axis in ("goal", "quality")]
             assert [text.strip("*") for text in texts[:2]] == wanted or pd.isna(row["goal"])
-    visit.check()
+    flows.check()
+
+
+def test_a_column_sorts_with_controls_last(flows: Visit) -> None:
+    before = flows.rows()
+    for order in (1, -1):
+        flows.page.locator(".cohort button.sort", has_text="quality").click()
+        cells = flows.page.locator(".cohort tbody:not(.rt-control) tr:first-child td:nth-child(6)").all_inner_texts()
+        values = [float(text.strip("*")) for text in cells if text.strip("*–")]
+        assert len(values) > 2 and values == sorted(values, reverse=order < 0)
+        assert sorted(flows.rows()) == sorted(before) and flows.rows()[-2:] == before[-2:]
+    assert flows.page.locator("th[aria-sort=descending]").inner_text().startswith("quality")
+    flows.check()
+
+
+def test_the_head_of_a_table_stays_in_sight(flows: Visit) -> None:
+    flows.page.set_viewport_size({**DESK, "height": 500})
+    flows.page.locator(".cohort tbody").last.scroll_into_view_if_needed()
+    flows.page.mouse.move(600, 300)
+    flows.page.mouse.wheel(0, 200)
+    flows.page.wait_for_timeout(200)
+    head, body = (flows.page.locator(f".cohort {part}").first.bounding_box()["y"] for part in ("thead th", "tbody"))
+    assert abs(head - 60) < 3 and body < 60
+    flows.page.set_viewport_size(DESK)
+
+
+def test_a_row_unfolds_into_its_points_by_keyboard(flows: Visit) -> None:
+    points = flows.page.locator(".cohort tr.rt-point", has_text="delta-")
+    assert points.count() == 2 and not points.first.is_visible()
+    button = flows.page.locator("tbody", has_text="Taming").locator("button.fold")
+    button.focus()
+    flows.page.keyboard.press("Enter")
+    assert points.first.is_visible() and button.get_attribute("aria-expanded") == "true"
+    flows.page.keyboard.press("Enter")
+    assert not points.first.is_visible()
+    flows.check()
+
+
+def test_keyboard_reaches_the_table(flows: Visit) -> None:
+    flows.page.locator("body").press("Home")
+    flows.page.evaluate("document.activeElement.blur()")
+    for _ in range(80):
+        flows.page.keyboard.press("Tab")
+        if flows.page.evaluate("document.activeElement.matches('.cohort th a')"):
+            break
+    flows.page.keyboard.press("Enter")
+    flows.page.wait_for_url("**/method?**")
 
 
 def test_a_number_leads_to_its_records(visit: Visit) -> None:
@@ -248,14 +257,23 @@ def test_a_number_leads_to_its_records(visit: Visit) -> None:
     visit.check()
 
 
-def test_pictures_load_with_verdicts(visit: Visit) -> None:
-    visit.open("method?name=taming_flows&instance=category_redaction/digits-flow&point=delta-4&seed=0")
-    assert visit.page.locator(".sheet img").count() == 20
-    assert visit.page.evaluate(
-        "[...document.querySelectorAll('.sheet img')].every(i => i.complete && i.naturalWidth > 0)"
-    )
-    assert visit.page.locator(".sheet figure.bad").count() > 0
-    visit.check()
+LOADED = """async () => {
+  const address = getComputedStyle(document.querySelector(".pic")).backgroundImage.slice(5, -2);
+  const image = new Image(); image.src = address; await image.decode(); return [address, image.naturalWidth];
+}"""
+
+
+def test_a_number_leads_to_pictures_with_verdicts(visit: Visit) -> None:
+    visit.open("?task=category_redaction&family=gan").page.locator(".cohort .duo").first.click()
+    visit.page.wait_for_selector("table.wall")
+    address, width = visit.page.evaluate(LOADED)
+    assert "/pictures/" in address and width > 500
+    rows = visit.page.locator("table.wall tbody tr")
+    assert rows.count() > 4 and rows.nth(2).get_attribute("class") == "rt-loud"
+    visit.page.locator("table.wall tr.rt-loud th a").click()
+    visit.page.wait_for_selector("text=One run: before and after")
+    assert visit.page.locator(".sheet .pic").count() == 20 and visit.page.locator(".sheet figure.bad").count() > 0
+    visit.settle().check()
 
 
 def test_hovering_a_point_shows_its_contact_sheet(visit: Visit) -> None:
@@ -276,17 +294,6 @@ def test_hovering_a_point_shows_its_contact_sheet(visit: Visit) -> None:
     visit.check()
 
 
-def test_names_never_become_markup(visit: Visit) -> None:
-    for address in ("tradeoffs?task=attribute_rebalancing&family=gan", "method?name=self_conditioned_gan",
-                    "compare?with=self_conditioned_gan/default,rejection/default"):  # fmt: skip
-        visit.open(address)
-        visit.page.wait_for_timeout(300)
-        assert visit.page.locator('img[src="x"]').count() == 0 and visit.page.title() != "1"
-        assert visit.page.locator('a[href="https://example.org"], .rt strong, .rt .katex').count() == 0
-    assert MARKUP in visit.open("?task=attribute_rebalancing").page.inner_text("#root")
-    visit.check()
-
-
 def test_a_dropped_zip_is_placed_among_the_others(visit: Visit, folder: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     shutil.copytree(folder / "rejection", mine / "rejection")
@@ -297,23 +304,13 @@ def test_a_dropped_zip_is_placed_among_the_others(visit: Visit, folder: Path, tm
     visit.settle().check()
 
 
-def test_keyboard_reaches_the_table(visit: Visit) -> None:
-    visit.open("?family=flow&task=category_redaction")
-    for _ in range(80):
-        visit.page.keyboard.press("Tab")
-        if visit.page.evaluate("document.activeElement.matches('.cohort a')"):
-            break
-    visit.page.keyboard.press("Enter")
-    visit.page.wait_for_url("**/method?**")
-
-
-def test_static_page_draws_in_both_modes(browser: Any, view: Any, tmp_path: Path) -> None:
+def test_static_page_draws_in_both_modes(context: Any, view: Any, tmp_path: Path) -> None:
     from retouch.leaderboard.serve import snapshot
 
     file = snapshot.write(view, tmp_path)
     for scheme in ("light", "dark"):
-        found = Visit(browser, "", color_scheme=scheme)
-        found.page.goto(file.as_uri())
-        found.page.wait_for_selector(".panel .scatterlayer")
-        assert found.page.locator(".panel .main-svg").count() > 0 and found.errors == []
-        found.context.close()
+        visit = Visit(context, "", scheme)
+        visit.page.goto(file.as_uri())
+        visit.page.wait_for_selector(".panel .scatterlayer")
+        assert visit.page.locator(".panel .main-svg").count() > 0 and visit.errors == []
+        visit.page.close()

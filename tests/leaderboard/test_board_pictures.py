@@ -14,7 +14,7 @@ from invented import MARKUP
 from PIL import Image
 
 from retouch.benchmark import records
-from retouch.leaderboard.draw import overview, portraits, sheets
+from retouch.leaderboard.draw import overview, portraits, sheets, wall
 from retouch.leaderboard.draw.scale import scale
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import labels, markup, numbers, submission_text, theme, words
@@ -146,10 +146,9 @@ def test_every_mark_is_its_own() -> None:
      {"identity_curve": {"change": [1], "identity": [1e300]}},
      {"shares": {"values": [0.5], "names": [{"a": 1}]}}],
 )  # fmt: skip
-def test_details_of_any_form_stand(details: dict[str, object], tmp_path: Path, view: board.View) -> None:
+def test_details_of_any_form_stand(details: dict[str, object]) -> None:
     portraits.shares(details), portraits.identity_curve(details)
-    row = view.runs.iloc[0].to_dict() | {"submission": "nobody"}
-    assert sheets.html(view.records, row, details) == ""
+    assert sheets.layout_of(details) is None
 
 
 def test_identity_curve_leaves_empty_bins_out() -> None:
@@ -188,31 +187,44 @@ def test_tasks_speak_for_themselves_and_unknown_ones_are_named() -> None:
     assert words.task_title("super_resolution") == "Super resolution" and words.question("super_resolution") == ""
 
 
-def test_sheet_is_cut_into_its_images(view: board.View) -> None:
-    runs = view.runs[
-        (view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")
-    ]
-    row = runs.iloc[0].to_dict()
-    record = view.records.record(row)
-    text = sheets.html(view.records, row, record.details)
-    before, after = record.details["sheet"]["verdicts"]
-    changed = sum(a != b for a, b in zip(before, after, strict=True))
-    assert text.count("<img") == 20 and text.count('class="bad"') == changed > 0
-    tiles = sheets.cut(view.records.sheet(row), 10, 2)
-    assert len(tiles) == 2 and len(tiles[0]) == 10
+def run_of(view: board.View, name: str, instance: str) -> dict[str, object]:
+    """The keys of a submission's first run on an instance."""
+    runs = view.runs[(view.runs["submission"] == name) & (view.runs["instance"] == instance)]
+    return runs.iloc[0].to_dict()
+
+
+def test_a_sheet_shows_its_images_and_verdicts(view: board.View) -> None:
+    row = run_of(view, "rejection", "category_redaction/digits-gan")
+    found, text = sheets.sheet(view.records, row), sheets.html(view.records, row)
+    before, after = view.records.record(row).details["sheet"]["verdicts"]
+    changed = [a != b for a, b in zip(before, after, strict=True)]
+    assert text.count('class="pic"') == 20 and text.count('class="bad"') == sum(changed) > 0
+    assert text.count("url(") == 1 and (view.records.root / found.address.removeprefix("pictures/")).is_file()
+    assert [found.changed(1, c) for c in range(10)] == changed
+    assert found.telling([before[3]]) == before.index(before[3]) and found.telling() == changed.index(True)
 
 
 def test_a_picture_that_is_none_is_not_shown(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"<svg onload=alert(1)>")
-    assert markup.picture(tmp_path / "a.png") == "" and markup.picture(tmp_path / "none.png") == ""
-    assert sheets.cut(tmp_path / "a.png", 2, 2) is None
-    Image.fromarray(np.zeros((10, 99), np.uint8)).save(tmp_path / "b.png")
-    assert sheets.cut(tmp_path / "b.png", 2, 2) is None
-    square = Image.fromarray(np.zeros((9, 9), np.uint8))
+    (tmp_path / "a.png").write_bytes(b"<svg onload=alert(1)>                         ")
+    square = Image.fromarray(np.zeros((9, 12), np.uint8))
     square.save(tmp_path / "c.png")
-    square.save(tmp_path / "d.png", format="BMP")  # no other decoder is tried
+    square.save(tmp_path / "d.png", format="BMP")
     (tmp_path / "e.png").symlink_to(tmp_path / "c.png")
-    assert [bool(sheets.cut(tmp_path / name, 2, 2)) for name in ("c.png", "d.png", "e.png")] == [True, False, False]
+    Image.fromarray(np.zeros((1, 9999), np.uint8)).save(tmp_path / "f.png")
+    sizes = [sheets.size(tmp_path / f"{name}.png") for name in "abcdef"]
+    assert sizes == [None, None, (12, 9), None, None, None]
+
+
+def test_a_wall_begins_with_base_retrained_and_who_is_sought(view: board.View) -> None:
+    instance = "category_redaction/digits-gan"
+    text = wall.wall(view, "tiny", instance, 0, loud=[("data_redaction", "weak")])
+    heads = [part.split("</th>")[0] for part in text.split('<th scope="row">')[1:]]
+    assert heads[0].startswith("Base") and "Retrained" in heads[1] and "weak" in heads[2]
+    assert len(heads) == 2 + len({"rejection", "finetune_retain", "gradient_ascent", "data_redaction"}) + 1
+    assert text.count('class="pic"') >= 10 * len(heads) and "<b>Category redaction</b>: category: 8" in text
+    two = wall.wall(view, "tiny", instance, 0, only=[("rejection", "default")])
+    assert two.count('<th scope="row">') == 3
+    assert "No run" in wall.wall(view, "tiny", instance, 99)
 
 
 def test_every_number_of_the_shipped_records_is_explained() -> None:
