@@ -105,6 +105,7 @@ def _run_missing(args: argparse.Namespace) -> int:
     if args.plan:
         failed = show.show_plan(runs, missing)
     else:
+        plan.check_data(missing)
         failed = show.run_with_display(runs, missing, args.workers or _workers(args.device), args.again)
     return failed or min(unread, 1)
 

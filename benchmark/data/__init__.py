@@ -6,6 +6,8 @@ import numpy as np
 
 from retouch.benchmark.data.images import Images
 
+FROM_FILES = ("mnist", "fashion_mnist")  # data sets that do not ship
+
 
 def load(spec: dict[str, Any], split: str) -> Images:
     """Load a split of a data set.
@@ -32,6 +34,16 @@ def load(spec: dict[str, Any], split: str) -> Images:
     else:
         raise ValueError(f"there is no data set {name!r}; there are digits, faces, mnist and fashion_mnist")
     return read(split, **arguments)
+
+
+def check(spec: dict[str, Any]) -> None:
+    """Nothing, if a data set that is read from files can be read.
+
+    Raises:
+        FileNotFoundError: files that are missing or damaged, with the remedy.
+    """
+    if spec["name"] in FROM_FILES:
+        load(spec, "heldout")
 
 
 def _faces(spec: dict[str, Any], split: str) -> Images:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retouch.benchmark import records, submission, weights
+from retouch.benchmark import data, records, submission, weights
 from retouch.benchmark.records import Cost
 from retouch.benchmark.submission import Submission
 from retouch.benchmark.tracks import Instance, Track
@@ -107,6 +107,17 @@ def fits(manifest: Submission, instance: Instance) -> bool:
 def families(runs: Iterable[Run]) -> set[str]:
     """The families of the generators that workers without a sandbox will load."""
     return {run.instance.family for run in runs if not run.sandboxed}
+
+
+def check_data(runs: Iterable[Run]) -> None:
+    """Nothing, if the data of all bases are at hand; a base that is missing or damaged is left to its run's record.
+
+    Raises:
+        FileNotFoundError: files that a data set lacks, with the remedy.
+    """
+    for name in sorted({run.instance.base for run in runs}):
+        with contextlib.suppress(weights.WeightsError):
+            data.check(weights.find(name).recipe["data"])
 
 
 def estimate(run: Run) -> dict[str, float]:

@@ -39,6 +39,17 @@ def test_plan_lists_and_starts_nothing(submissions, capsys):
     assert not (submissions / "m/records").exists()
 
 
+def test_a_track_without_its_data_is_planned_but_not_run(submissions, tmp_path, monkeypatch, capsys):
+    write(submissions, "m", "def edit(g, task, budget):\n    return g\n", task="category_redaction")
+    monkeypatch.setenv("RETOUCH_DATA", str(tmp_path))
+    command = ["run", "m", "--track", "small", "--instance", "category_redaction/mnist-gan-8", "--seed", "0"]
+    assert main([*command, "--plan"]) == 0
+    assert "1 of 1 runs are missing" in capsys.readouterr().out
+    assert main(command) == 2
+    assert "point RETOUCH_DATA to a folder with MNIST/raw" in capsys.readouterr().err
+    assert not (submissions / "m/records").exists()
+
+
 def test_tasks_lists_every_instance_of_a_track(capsys):
     for arguments in ([], ["tiny"]):
         assert main(["tasks", *arguments]) == 0
