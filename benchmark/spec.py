@@ -130,10 +130,12 @@ class Gan(Generator, Protocol):
 
 @runtime_checkable
 class Diffusion(Generator, Protocol):
-    """A network that predicts noise. z: x_T (N, C, H, W); `module(x_t, t).sample` is its prediction, as in diffusers.
+    """A network that predicts noise. z: x_T (N, C, H, W); `module(x_t, t).sample` is the noise in x_t, as in diffusers.
+
+    Whatever a base's own network predicts, and whatever draws its images, this holds for methods.
 
     Attributes:
-        scheduler: the noise schedule, a diffusers scheduler.
+        scheduler: the noise schedule, a DDIM scheduler of diffusers with prediction type "epsilon".
     """
 
     @property
