@@ -6,14 +6,14 @@ import numpy as np
 
 from retouch.benchmark.data.images import Images
 
-FROM_FILES = ("mnist", "fashion_mnist")  # data sets that do not ship
+FROM_FILES = ("mnist", "fashion_mnist", "celeba", "celeba_faces", "cifar10")  # data sets that do not ship
 
 
 def load(spec: dict[str, Any], split: str) -> Images:
     """Load a split of a data set.
 
     Args:
-        spec: {"name": "digits" | "faces" | "mnist" | "fashion_mnist", ...}; the rest are that data set's arguments.
+        spec: {"name": "digits" | "faces" | one of FROM_FILES, ...}; the rest are that data set's arguments.
         split: "train", "guide", "judge", "heldout", ...: each data set documents its own.
 
     Raises:
@@ -31,8 +31,16 @@ def load(spec: dict[str, Any], split: str) -> Images:
         from retouch.benchmark.data.mnist import mnist
 
         read = partial(mnist, name)
+    elif name in ("celeba", "celeba_faces"):
+        from functools import partial
+
+        from retouch.benchmark.data.celeba import celeba
+
+        read = partial(celeba, name)
+    elif name == "cifar10":
+        from retouch.benchmark.data.cifar10 import cifar10 as read
     else:
-        raise ValueError(f"there is no data set {name!r}; there are digits, faces, mnist and fashion_mnist")
+        raise ValueError(f"there is no data set {name!r}; there are digits, faces, {', '.join(FROM_FILES)}")
     return read(split, **arguments)
 
 

@@ -10,8 +10,8 @@ HELD_OUT = 6000  # images that a measurement looks at
 
 
 def drawn(spec: dict[str, Any], split: str, n: int, **more: Any) -> Images:
-    """At most n images of a split; rendered faces are drawn, n of them, other data have what they have."""
-    return data.load({**spec, "n": n, **more}, split) if "n" in spec else data.load({**spec, **more}, split)[:n]
+    """At most n images of a split; rendered faces are drawn, n of them, as `more` says; others have what they have."""
+    return data.load({**spec, "n": n, **more}, split) if "n" in spec else data.load(spec, split)[:n]
 
 
 def rounded(estimate: metrics.Estimate, digits: int = 4) -> dict[str, float]:

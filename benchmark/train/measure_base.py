@@ -105,7 +105,7 @@ def _identities(judge: Judge, similarity: np.ndarray, truth: np.ndarray) -> dict
     people = len(measured["accepts"])
     accepted = similarity[:, :people] >= measured["threshold"]
     shares = [metrics.identity_share(accepted[:, p], np.array(measured["accepts"][p])) for p in range(people)]
-    return _by_class(np.bincount(truth, minlength=people) / len(truth), shares)
+    return _by_class(np.bincount(truth, minlength=people)[:people] / len(truth), shares)
 
 
 def _by_class(data_shares: np.ndarray, shares: Iterable[metrics.Estimate]) -> dict[str, list[float]]:

@@ -30,7 +30,9 @@ def measure_judge(judge: Judge, plan: dict[str, Any]) -> dict[str, Any]:
         found["balanced_accuracy"][head] = rounded(metrics.balanced_accuracy(table), 5)
         found["auc"][head] = rounded(lowest_auc(judge.probs(view, head), truth), 5)
     if view.identities is not None:
-        found |= _verification(view, held.labels["identity"], len(held.names["identity"]), judge, plan)
+        who = held.labels["identity"]
+        known = min(len(held.names["identity"]), view.similarity.shape[1])  # of real people, held-out ones are unknown
+        found |= _verification(view, who, 1 + int(who[who < known].max()), judge, plan)
     return found
 
 
@@ -61,7 +63,7 @@ def _verification(view: Verdict, who: np.ndarray, people: int, judge: Judge, pla
         "true_accepts": round(float(accepted[same].mean()), 5),
         "false_accepts": round(float(accepted[~same].mean()), 6),
         "false_accepts_strangers": round(float((strangers.similarity[:, :people] >= limit).mean()), 6),
-        "nearest_is_right": round(float((similarity.argmax(1) == who).mean()), 5),
+        "nearest_is_right": round(float((similarity.argmax(1) == who)[who < people].mean()), 5),
         "accepts": [
             confusion(same[:, p].astype(int), accepted[:, p].astype(int), 2, 2).tolist() for p in range(people)
         ],

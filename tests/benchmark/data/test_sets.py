@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from retouch.benchmark import data
-from retouch.benchmark.data import mnist
+from retouch.benchmark.data import cifar10, mnist
 from retouch.benchmark.data.digits import SPLITS, digits
 
 
@@ -87,3 +87,21 @@ def test_real_packed_files_are_unpacked_into_the_cache(cache, name):
     images, labels = sorted((cache / "data").glob("*/raw/t10k-*-ubyte"))
     assert images.read_bytes()[:8] == struct.pack(">2i", 2051, 10_000)
     assert labels.read_bytes()[:8] == struct.pack(">2i", 2049, 10_000)
+
+
+def test_cifar_is_split_without_overlap(monkeypatch, tmp_path):
+    monkeypatch.setenv("RETOUCH_DATA", str(tmp_path))
+    monkeypatch.setattr(cifar10, "SPLITS", {"train": (0, 6), "guide": (6, 10), "judge": (0, 5), "heldout": (5, 10)})
+    (tmp_path / "cifar10_subset").mkdir()
+    for number, file in enumerate(cifar10.FILES.values()):
+        images = np.zeros((10, 3, 32, 32), np.uint8) + np.arange(10, dtype=np.uint8)[:, None, None, None] + 10 * number
+        names = [f"kind {k}" for k in range(10)]
+        np.savez(tmp_path / "cifar10_subset" / file, images=images, labels=np.arange(10), class_names=names)
+    parts = [data.load({"name": "cifar10"}, split).images for split in ("train", "guide", "judge", "heldout")]
+    assert np.concatenate(parts)[:, 0, 0, 0].tolist() == list(range(20))
+    some = data.load({"name": "cifar10", "without": [7], "n": 2}, "heldout")
+    assert some.labels["category"].tolist() == [5, 6] and some.names["category"][7] == "kind 7"
+    (tmp_path / "cifar10_subset" / cifar10.FILES["train"]).write_bytes(b"cut")
+    cifar10._read.cache_clear()
+    with pytest.raises(ValueError, match="damaged"):
+        data.load({"name": "cifar10"}, "train")
