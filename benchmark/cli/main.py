@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from retouch.benchmark.cli import submitting
 from retouch.benchmark.support.places import submissions_folder
 
 if TYPE_CHECKING:
+    from retouch.benchmark.run.grid import Engine
+    from retouch.benchmark.run.plan import Run
     from retouch.benchmark.tracks import Track
 
 
@@ -65,6 +68,12 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, ...")
     parser.add_argument("--workers", type=_positive, help="runs at a time; default: one a core, or one on a GPU")
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="ray: on a cluster, docs/cluster.md"
+    )
+    parser.add_argument("--address", default="auto", help="with --engine ray: the cluster's HOST:PORT; default: auto")
+    parser.add_argument("--max-hours", type=float, default=math.inf, metavar="H", help="no run begins after H hours")
+    parser.add_argument("--price", type=float, metavar="P", help="with --plan: of an hour of a worker, or of a GPU")
     parser.add_argument("--sandbox", action="store_true", help="lock each worker up with bubblewrap: docs/isolation.md")
     parser.add_argument("--again", action="store_true", help="run also what has a valid record")
     parser.add_argument(
@@ -79,18 +88,19 @@ def _run_missing(args: argparse.Namespace) -> int:
     from retouch.benchmark import submission, tracks
     from retouch.benchmark.cli import show
     from retouch.benchmark.run import plan
-    from retouch.benchmark.run.resolve import current_record
+    from retouch.benchmark.run.resume import missing
     from retouch.benchmark.support import machine
     from retouch.benchmark.worker import sandbox
 
     track = tracks.load(args.track)
+    device = args.device if args.engine == "ray" else machine.usable(args.device)
     paths = [submission.find(name, submissions_folder()) for name in args.names]
     folders, unread = _readable([submission.at_hand(path) for path in paths])
     if not folders:
         return 2
     _check_tasks(args.task or [], track)
     runs = plan.plan(folders, track, tasks=args.task, instances=args.instance, seeds=args.seed,
-                     points=args.point, tuning=args.tuning, device=machine.usable(args.device),
+                     points=args.point, tuning=args.tuning, device=device,
                      sandboxed=args.sandbox)  # fmt: skip
     if not runs:
         raise ValueError(
@@ -101,13 +111,27 @@ def _run_missing(args: argparse.Namespace) -> int:
         raise ValueError(f"{', '.join(names)}: made elsewhere, nothing to run; `retouch score IMAGES` scores them")
     if args.sandbox:
         sandbox.name()  # raises where bubblewrap is missing, before anything runs
-    missing = [run for run in runs if args.again or current_record(run) is None]
+    left = runs if args.again else missing(runs)
     if args.plan:
-        failed = show.show_plan(runs, missing)
+        failed = show.show_plan(runs, left, args.price)
     else:
-        plan.check_data(missing)
-        failed = show.run_with_display(runs, missing, args.workers or _workers(args.device), args.again)
+        if args.engine == "local":  # on a cluster, other machines have the data
+            plan.check_data(left)
+        failed = show.run_with_display(runs, left, _engine(args, left), again=args.again, hours=args.max_hours)
     return failed or min(unread, 1)
+
+
+def _engine(args: argparse.Namespace, runs: list[Run]) -> Engine:
+    """What carries the runs: this machine, or a cluster."""
+    from retouch.benchmark.run import plan
+
+    if args.engine == "ray":
+        from retouch.benchmark.run import cluster
+
+        return cluster.cluster(args.address, plan.families(runs))
+    from retouch.benchmark.run import grid
+
+    return grid.local(args.workers or _workers(args.device))
 
 
 def _positive(text: str) -> int:
@@ -147,11 +171,12 @@ def _workers(device: str) -> int:
 
 def _status(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("status", help="what runs, what is done, what failed; from another shell")
+    parser.add_argument("--address", default="", help="of a cluster: what runs there")
 
     def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark.cli import show
 
-        show.show_status()
+        show.show_status(args.address)
 
     parser.set_defaults(verb=verb)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -16,7 +17,10 @@ from retouch.benchmark.support.console import console
 
 if TYPE_CHECKING:
     from retouch.benchmark.records import Record, Scaled
+    from retouch.benchmark.run.grid import Engine
     from retouch.benchmark.run.plan import Run
+
+LISTED = 500  # runs that a table lists, at most
 
 
 def show_tasks(name: str | None) -> None:
@@ -42,28 +46,39 @@ def _show_track(track: tracks.Track) -> None:
     console.print(table)
 
 
-def show_plan(runs: list[Run], missing: list[Run]) -> int:
-    """List the missing runs with the minutes, memory and disk that each would take; always 0, the exit code."""
-    from retouch.benchmark.run.plan import estimate
+def show_plan(runs: list[Run], missing: list[Run], price: float | None = None) -> int:
+    """List the missing runs with the minutes, memory and disk that each would take; always 0, the exit code.
+
+    price: of an hour of a worker, or of a whole GPU where runs take one.
+    """
+    from retouch.benchmark.run.plan import estimates
 
     table = Table(title=f"{len(missing)} of {len(runs)} runs are missing", title_justify="left")
     for column in ("run", "minutes", "on a GPU, at most", "MB of memory, at most", "MB on disk"):
         table.add_column(column, justify="left" if column == "run" else "right")
-    total = {"minutes": 0.0, "memory": 0.0, "disk": 0.0}
-    for run in missing:
-        costs = estimate(run)
-        total = {name: total[name] + costs[name] for name in total}
-        minutes, gpu = f"{costs['minutes']:.1f}", run.instance.gpu_budget
-        table.add_row(run.label, minutes, gpu, f"{costs['memory']:.0f}", f"{costs['disk']:.1f}")
+    costs = estimates(missing)
+    for run, cost in list(zip(missing, costs, strict=True))[:LISTED]:
+        gpu, memory = run.instance.gpu_budget, f"{cost['memory']:.0f}"
+        table.add_row(run.label, f"{cost['minutes']:.1f}", gpu, memory, f"{cost['disk']:.1f}")
+    if len(missing) > LISTED:
+        table.add_row(f"and {len(missing) - LISTED:,} more", "", "", "", "")
+    minutes, gpu_minutes, disk = (sum(cost[name] for cost in costs) for name in ("minutes", "gpu_minutes", "disk"))
     table.add_section()
-    table.add_row("all, one after the other", f"{total['minutes']:.1f}", "", "", f"{total['disk']:.1f}")
+    table.add_row("all, one after the other", f"{minutes:.1f}", "", "", f"{disk:.1f}")
     console.print(table)
+    money = "" if price is None else f", {price * (gpu_minutes or minutes) / 60:,.2f} at {price:g} an hour"
+    console.print(f"{minutes / 60:.1f} hours of a worker, {gpu_minutes / 60:.1f} of a GPU{money}")
     console.print("minutes: as earlier records of the same submission and instance say; without one, the whole budget")
     return 0
 
 
-def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: bool = False) -> int:
-    """Run the missing runs under one progress display, then print all results; the exit code, 1 if a run failed."""
+def run_with_display(
+    runs: list[Run], missing: list[Run], engine: Engine, *, again: bool = False, hours: float = math.inf
+) -> int:
+    """Run the missing runs under one progress display, then print all results; the exit code, 1 if a run failed.
+
+    After `hours` no run begins; 1, too, where runs are left.
+    """
     from retouch.benchmark.run.plan import families
     from retouch.benchmark.worker import fork
 
@@ -73,23 +88,26 @@ def run_with_display(runs: list[Run], missing: list[Run], workers: int, again: b
     for run in missing if again else ():
         with contextlib.suppress(ValueError):  # a run that cannot start leaves a record that says why
             resolve(run).answers_file.unlink(missing_ok=True)
-    new = _watch(missing, workers)
-    fresh = {record.label: record for record in new}
-    latest = [fresh.get(run.label) or current_record(run) or _record_on_disk(run) for run in runs]
-    show_records([record for record in latest if record])
+    new = _watch(missing, engine, hours)
+    if len(runs) <= LISTED:
+        fresh = {record.label: record for record in new}
+        latest = [fresh.get(run.label) or current_record(run) or _record_on_disk(run) for run in runs]
+        show_records([record for record in latest if record])
     costs = [record.cost for record in new if record.cost]
     if costs:
         work = sum(c.work_seconds for c in costs)
         harness = sum(c.harness_seconds for c in costs)
         console.print(f"{work:.0f} s in edits and samples, {harness:.0f} s in the harness itself")
-    return int(any(record.status == "failed" for record in new))
+    if left := len(missing) - len(new):
+        console.print(f"stopped after {hours:g} hours, {left} runs left: the same command goes on")
+    return int(left > 0 or any(record.status == "failed" for record in new))
 
 
-def _watch(missing: list[Run], workers: int) -> list[Record]:
+def _watch(missing: list[Run], engine: Engine, hours: float) -> list[Record]:
     """Work through the runs under one progress display; print what is not ok, or all into a log."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from retouch.benchmark.run.grid import grid
+    from retouch.benchmark.run.grid import Events, grid
     from retouch.benchmark.run.resolve import resolve
     from retouch.benchmark.run.status import Status
 
@@ -97,25 +115,28 @@ def _watch(missing: list[Run], workers: int) -> list[Record]:
     status, records, bars = Status(missing), [], {}
     runs = {run.label: run for run in missing}
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
-        total = bar.add_task(f"{len(missing)} runs, {workers} at a time", total=len(missing))
+        total = bar.add_task(f"{len(missing)} runs", total=len(missing))
 
         def on_start(run: Run) -> None:
             status.started(run)
-            bars[run.label] = bar.add_task(f"  {run.label}", total=None)
+            if run.label not in bars:  # a run that a cluster has lost begins again
+                bars[run.label] = bar.add_task(f"  {run.label}", total=None)
 
         def on_progress(run: Run, step: int, of: int) -> None:
             bar.update(bars[run.label], completed=step, total=of)
 
-        for record in grid(missing, workers, on_start, on_progress):
+        for record in grid(missing, engine, Events(on_start, on_progress, status.state), hours):
             records.append(record)
             status.finished(record)
             bar.advance(total)
-            bar.remove_task(bars.pop(record.label))
+            if record.label in bars:
+                bar.remove_task(bars.pop(record.label))
             if not console.is_terminal or record.status != "ok":
                 line = f"{bar.tasks[0].elapsed:6.1f} s  {record.status}: {record.label} {record.reason}"
                 console.print(line, markup=False)
             with contextlib.suppress(ValueError):  # a run that could not start has printed nothing
                 _show_output(record, resolve(runs[record.label]).log_file)
+    status.close()
     return records
 
 
@@ -172,31 +193,38 @@ def _interval(scaled: Scaled | None) -> str:
     return "–" if scaled is None else f"{scaled.value:.2f} [{scaled.low:.2f}, {scaled.high:.2f}]".replace("[", r"\[")
 
 
-def show_status() -> None:
-    """Print the state of the last five grids of this machine, under way or ended."""
+def show_status(address: str = "") -> None:
+    """Print the state of the last five grids of this machine, or of those that a cluster runs now."""
     from retouch.benchmark.support.cache import cache_folder
 
-    files = sorted((cache_folder() / "status").glob("*.json"), key=lambda f: f.stat().st_mtime)
-    if not files:
-        console.print("nothing has run yet; `retouch run NAME` starts a grid")
-    for file in files[-5:]:
-        state = json.loads(file.read_text())
-        alive = _alive(state["pid"])
-        statuses = state["done"]
-        bad = [label for label, status in statuses.items() if status != "ok"]
-        left = len(state["waiting"]) + len(state["running"])
-        phase = (
-            "under way" if alive and left else "ended" if not left else "stopped; the same command goes on from here"
-        )
-        minutes = (time.time() - state["began"]) / 60
-        console.print(
-            f"process {state['pid']}, {phase}, began {minutes:.0f} min ago: "
-            f"{len(statuses)} done, {len(bad)} not ok, {left} left"
-        )
-        for label, began in state["running"].items() if alive else ():
-            console.print(f"  runs since {time.time() - began:.0f} s: {label}", markup=False)
-        for label in bad:
-            console.print(f"  {statuses[label]}: {label}", markup=False)
+    if address:
+        from retouch.benchmark.run import cluster
+
+        states, dashboard = cluster.states(address)
+        if dashboard:
+            console.print(f"its machines and tasks: http://{dashboard}")
+    else:
+        files = sorted((cache_folder() / "status").glob("*.json"), key=lambda f: f.stat().st_mtime)
+        states = [json.loads(file.read_text()) for file in files[-5:]]
+    if not states:
+        console.print("nothing has run yet; `retouch run NAME` starts a grid" if not address else "no grid runs there")
+    for state in states:
+        _show_state(state, alive=bool(address) or _alive(state["pid"]))
+
+
+def _show_state(state: dict[str, Any], alive: bool) -> None:
+    """Print how a grid stands, what it runs and what did not go well."""
+    done, bad = sum(state["done"].values()), sum(n for status, n in state["done"].items() if status != "ok")
+    left, minutes = state["total"] - done, (time.time() - state["began"]) / 60
+    phase = "under way" if alive and left else "ended" if not left else "stopped; the same command goes on from here"
+    console.print(
+        f"process {state['pid']} on {state['host']}, {phase}, began {minutes:.0f} min ago: "
+        f"{done} done, {bad} not ok, {left} left, {state['hours']:.1f} hours of work"
+    )
+    for label, began in state["running"].items() if alive else ():
+        console.print(f"  runs since {time.time() - began:.0f} s: {label}", markup=False)
+    for label, status in state["bad"].items():
+        console.print(f"  {status}: {label}", markup=False)
 
 
 def _alive(pid: int) -> bool:

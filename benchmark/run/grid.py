@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from retouch.benchmark import records
 from retouch.benchmark.question import Question
 from retouch.benchmark.records import Record
 from retouch.benchmark.run import edit, reveal
 from retouch.benchmark.run.answers import Answers, cached, keep_answers, keep_log
-from retouch.benchmark.run.plan import Run, estimate, families
+from retouch.benchmark.run.plan import Run, families, longest_first
 from retouch.benchmark.run.record import failed, scored
 from retouch.benchmark.run.resolve import Resolved, resolve
+from retouch.benchmark.run.resume import share
 from retouch.benchmark.support import machine
 from retouch.benchmark.worker import fork
 from retouch.benchmark.worker.process import RunFailed
@@ -26,33 +31,57 @@ def _nothing(*_: object) -> None:
     pass
 
 
-def grid(
-    runs: list[Run], workers: int = 1, on_start: Callable[[Run], None] = _nothing, on_progress: Progress = _nothing
-) -> Iterator[Record]:
-    """Work through the runs, `workers` at a time; yields each record when it is written.
+@dataclass(frozen=True)
+class Events:
+    """What to call as a run begins, as its edit takes a step, and for how the whole grid stands."""
 
-    The longest come first, so that no worker is left with a long run while the others have nothing to do.
+    start: Callable[[Run], None] = _nothing
+    progress: Progress = _nothing
+    state: Callable[[], dict[str, Any]] = dict
+
+
+Engine = Callable[[Iterator[Run], Events], Iterator[Record]]  # takes runs as it has room; a record once it is written
+
+
+def local(workers: int) -> Engine:
+    """The engine of one machine: `workers` runs at a time, each edit in a process of its own."""
+
+    def engine(runs: Iterator[Run], events: Events) -> Iterator[Record]:
+        with ThreadPoolExecutor(workers) as pool:
+
+            def submitted(most: int) -> set[Future[Record]]:
+                return {pool.submit(execute, run, events) for run in islice(runs, most)}
+
+            pending = submitted(workers)
+            while pending:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                pending |= submitted(len(done))
+                yield from (future.result() for future in done)
+
+    return engine
+
+
+def grid(
+    runs: list[Run], engine: Engine | None = None, events: Events = Events(), hours: float = math.inf
+) -> Iterator[Record]:
+    """Work through the runs; yields each record when it is written.
+
+    The longest come first, so that no worker is left with a long run while the others have nothing to do. After `hours`
+    no run begins, and those under way are finished. Default engine: one run at a time on this machine.
     """
     fork.start(families(runs))
-    with ThreadPoolExecutor(workers) as pool:
-        longest = sorted(runs, key=_minutes, reverse=True)
-        pending = [pool.submit(execute, run, on_start, on_progress) for run in longest]
-        try:
-            for future in as_completed(pending):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    end = time.monotonic() + 3600 * hours
+    due = (run for run in longest_first(runs) if time.monotonic() < end)
+    yield from (engine or local(1))(due, events)
 
 
-def execute(
-    run: Run, on_start: Callable[[Run], None] = _nothing, on_progress: Progress = _nothing, again: bool = False
-) -> Record:
+def execute(run: Run, events: Events = Events(), again: bool = False) -> Record:
     """Execute a run and write its record beside its contact sheet; a failure's record states the reason.
 
     A run that cannot start, because a file of the package or of the submission is missing or damaged, replaces no
     earlier record. `again`: ignore the cached answers of an earlier run.
     """
-    on_start(run)
+    events.start(run)
     began = time.perf_counter()
     try:
         resolved = resolve(run)
@@ -63,7 +92,7 @@ def execute(
         return record
     try:
         questions = reveal.questions(resolved)
-        answers = (None if again else cached(resolved)) or _ask(resolved, questions, on_progress)
+        answers = (None if again else cached(resolved)) or _ask(resolved, questions, events.progress)
         record = scored(resolved, answers, questions, began)
     except RunFailed as failure:
         keep_log(resolved, failure.printed)
@@ -71,14 +100,9 @@ def execute(
     except Exception as error:  # whatever the answers did to the scoring: the other runs go on
         record = failed(run, resolved, f"could not be scored: {type(error).__name__}: {error}")
     records.write(run.folder, record)
+    if record.status != "failed":
+        share(resolved)
     return record
-
-
-def _minutes(run: Run) -> float:
-    try:
-        return estimate(run)["minutes"]
-    except ValueError:
-        return 0.0  # its base is damaged: the run will not start, and its record says so
 
 
 def _ask(resolved: Resolved, questions: list[Question], on_progress: Progress) -> Answers:

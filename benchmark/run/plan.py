@@ -120,8 +120,42 @@ def check_data(runs: Iterable[Run]) -> None:
             data.check(weights.find(name).recipe["data"])
 
 
+def longest_first(runs: list[Run]) -> list[Run]:
+    """The runs by their estimated time; the last are those that will not start, since their base is damaged."""
+    by_time = sorted(zip(minutes(runs), range(len(runs)), strict=True), key=lambda pair: (-pair[0], pair[1]))
+    return [runs[i] for _, i in by_time]
+
+
+def minutes(runs: list[Run]) -> list[float]:
+    """The estimated minutes of each run; 0 for one that will not start."""
+    by_cell = {cell: _minutes(run) for cell, run in _cells(runs).items()}
+    return [by_cell[_cell(run)] for run in runs]
+
+
+def estimates(runs: list[Run]) -> list[dict[str, float]]:
+    """The estimate of each run; runs that differ only by their seed share one."""
+    by_cell = {cell: estimate(run) for cell, run in _cells(runs).items()}
+    return [by_cell[_cell(run)] for run in runs]
+
+
+def _cell(run: Run) -> tuple[Path, str, str, str]:
+    return run.folder, run.track.name, run.instance.name, run.point
+
+
+def _cells(runs: list[Run]) -> dict[tuple[Path, str, str, str], Run]:
+    """One run of each cell."""
+    return {_cell(run): run for run in reversed(runs)}
+
+
+def _minutes(run: Run) -> float:
+    try:
+        return estimate(run)["minutes"]
+    except ValueError:
+        return 0.0
+
+
 def estimate(run: Run) -> dict[str, float]:
-    """Minutes, MB of memory (at most) and MB on disk (samples kept in the cache).
+    """Minutes, GPU minutes, MB of memory (at most) and MB on disk (samples kept in the cache).
 
     Minutes are the mean of the records of other seeds or versions, where there are any; else at most what the budget
     and the base's sampling took on the machine that trained the base.
@@ -131,11 +165,19 @@ def estimate(run: Run) -> dict[str, float]:
     edit = min(base.card["seconds"] * run.instance.share, run.track.max_minutes * 60)
     sampling = base.card.get("measured", {}).get("seconds_per_image", 0.0) * run.instance.samples
     before = [cost.work_seconds + cost.harness_seconds for cost in _costs(run)]
+    minutes = (sum(before) / len(before) if before else edit + sampling) / 60
     return {
-        "minutes": (sum(before) / len(before) if before else edit + sampling) / 60,
+        "minutes": minutes,
+        "gpu_minutes": minutes * gpu_share(run),
         "memory": run.track.max_memory_mb,
         "disk": run.instance.samples * pixels / 2**20,
     }
+
+
+def gpu_share(run: Run) -> float:
+    """The part of a GPU that a run takes: `gpu_share` in its base's card, else a whole one; 0 on a processor."""
+    on_gpu = run.device.startswith("cuda")
+    return float(weights.find(run.instance.base).card.get("gpu_share", 1.0)) if on_gpu else 0.0
 
 
 def _costs(run: Run) -> list[Cost]:

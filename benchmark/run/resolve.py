@@ -9,7 +9,7 @@ from retouch.benchmark import records, versions
 from retouch.benchmark.records import UNSANDBOXED, Record
 from retouch.benchmark.run.method import method_sha256
 from retouch.benchmark.run.plan import Run
-from retouch.benchmark.setup import Setup
+from retouch.benchmark.setup import Setup, current_versions
 from retouch.benchmark.support.cache import cache_folder, json_key
 from retouch.benchmark.tasks import look_up
 
@@ -40,6 +40,12 @@ class Resolved:
         """Where the end of what the method printed is kept."""
         return self.answers_file.with_suffix(".log")
 
+    @property
+    def record_name(self) -> str:
+        """Name of its record in the store: a hash of all that decides the record."""
+        run = self.run
+        return json_key([self.identity, current_versions(run.track, run.instance), self.key, run.name, run.point])
+
 
 def resolve(run: Run) -> Resolved:
     """Look up and hash everything that decides a run's result.
@@ -49,7 +55,11 @@ def resolve(run: Run) -> Resolved:
     """
     method = method_sha256(run.folder, run.submission.entry)
     setup = look_up(run.track, run.instance, run.submission.access)
-    identity = setup.hashes() | {"method": method}
+    return resolved(run, setup, setup.hashes() | {"method": method})
+
+
+def resolved(run: Run, setup: Setup, identity: dict[str, str]) -> Resolved:
+    """A run with what another of the same submission and instance has looked up."""
     return Resolved(run, setup, identity, _key(run, identity))
 
 
@@ -63,10 +73,15 @@ def _key(run: Run, identity: dict[str, str]) -> str:
 def current_record(run: Run) -> Record | None:
     """The record at hand if it is valid and current; failed runs count as missing, so that they are tried again."""
     try:
-        record, identity = records.read(run.record_path), resolve(run).identity
+        return current(resolve(run), records.read(run.record_path))
     except (OSError, ValueError):
         return None
+
+
+def current(resolved: Resolved, record: Record) -> Record | None:
+    """The record unchanged if the run would give it again, else None."""
+    run = resolved.run
     same = (record.method, record.access, record.params) == (run.submission.entry, run.submission.access, run.params)
-    current = record.provenance.sha256.items() >= identity.items() and not versions.moved(record)
+    fresh = record.provenance.sha256.items() >= resolved.identity.items() and not versions.moved(record)
     locked = not run.sandboxed or record.provenance.sandbox != UNSANDBOXED
-    return record if same and current and locked and record.status != "failed" else None
+    return record if same and fresh and locked and record.status != "failed" else None

@@ -52,9 +52,9 @@ def test_equal_runs_are_identical_and_the_seed_matters(submissions, cache):
 def test_scores_do_not_depend_on_workers(submissions, monkeypatch):
     write(submissions, "m", entry="retouch.methods.rejection:edit", access=["classifier"])
     runs = plan.plan([submissions / "m"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0, 1])
-    apart = [frozen(record) for record in sorted(grid.grid(runs, 1), key=lambda r: r.seed)]
+    apart = [frozen(record) for record in sorted(grid.grid(runs), key=lambda r: r.seed)]
     monkeypatch.setenv("RETOUCH_CACHE", str(submissions / "other"))
-    together = [frozen(record) for record in sorted(grid.grid(runs, 2), key=lambda r: r.seed)]
+    together = [frozen(record) for record in sorted(grid.grid(runs, grid.local(2)), key=lambda r: r.seed)]
     assert apart == together
 
 

@@ -1,0 +1,123 @@
+"""Grids on a cluster of several nodes on this machine: the records of the local engine, whatever is lost on the way."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from operator import attrgetter
+
+import pytest
+from toy_runs import INSTANCE, TRAINS, write
+
+from retouch.benchmark import records, tracks
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.run import cluster, grid, plan
+from retouch.benchmark.run.grid import Events
+from retouch.benchmark.run.status import Status
+
+os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray then stays on 127.0.0.1, on every system
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def nodes(shared_cache):
+    """A cluster of two nodes: that of the driver, which has no processor, and one with one."""
+    from ray.cluster_utils import Cluster
+
+    here = {"node_ip_address": "127.0.0.1"}
+    quick = {"include_dashboard": False, "_system_config": {"worker_niceness": 0, "health_check_period_ms": 500}}
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **quick, **here})
+    nodes.workers = [nodes.add_node(num_cpus=1, memory=16 << 30, **here)]
+    yield nodes
+    ray.shutdown()
+    nodes.shutdown()
+
+
+def frozen(record):
+    """What two equal runs share: all but the time and what it took."""
+    table = json.loads(record.model_dump_json(by_alias=True))
+    table["provenance"].pop("time")
+    table.pop("cost")
+    return table
+
+
+def test_a_cluster_gives_the_records_of_one_machine(nodes, submissions, capsys):
+    folders = [write(submissions, name, TRAINS) for name in ("a", "b")]
+    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
+    status = Status(runs)
+    made = grid.grid(runs, cluster.cluster(nodes.address, {"gan"}), Events(status.started, state=status.state))
+    far = [next(made)]
+    assert main(["status", "--address", nodes.address]) == 0
+    assert re.search("under way.* 0 done, 0 not ok, 2 left.*\n  runs since", capsys.readouterr().out)
+    far = {record.submission: record for record in [*far, *made]}
+    asked = ["run", "a", "b", "--instance", INSTANCE, "--seed", "0"]
+    assert main([*asked, "--engine", "ray", "--plan"]) == 0 and "0 of 2 runs are missing" in capsys.readouterr().out
+    assert main([*asked, "--again"]) == 0
+    near = {record.submission: record for record in records.read_all(submissions)[0]}
+    assert far.keys() == near.keys() == {"a", "b"}
+    for name in near:
+        assert frozen(far[name]) == frozen(near[name])
+
+
+SLEEPS = "import time\ndef edit(generator, task, budget):\n    time.sleep(4)\n    return generator\n"
+POISON = """
+import os, signal, psutil
+def edit(generator, task, budget):
+    for process in psutil.Process().parents():
+        if "ray::" in process.name() or "ray::" in " ".join(process.cmdline()):
+            os.kill(process.pid, signal.SIGKILL)
+    return generator
+"""
+
+
+@pytest.mark.slow
+def test_a_lost_node_costs_no_run(nodes, submissions):
+    folders = [write(submissions, name, SLEEPS) for name in ("a", "b")]
+    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
+    nodes.workers.append(nodes.add_node(num_cpus=1, memory=16 << 30, node_ip_address="127.0.0.1"))
+    begun = []
+
+    def on_start(run):
+        begun.append(run.label)
+        if len(begun) == 2:
+            nodes.remove_node(nodes.workers.pop(0), allow_graceful=False)
+
+    made = list(grid.grid(runs, cluster.cluster(nodes.address, {"gan"}), Events(on_start)))
+    assert [record.status for record in made] == ["ok", "ok"] and len(begun) == 3 and len(set(begun)) == 2
+    near = [grid.execute(run, again=True) for run in runs]
+    key = attrgetter("submission")
+    assert list(map(frozen, sorted(made, key=key))) == list(map(frozen, sorted(near, key=key)))
+
+
+@pytest.mark.slow
+def test_a_poisoned_run_is_tried_three_times_and_stops_no_other(nodes, submissions):
+    folders = [write(submissions, name, body) for name, body in (("bad", POISON), ("good", TRAINS))]
+    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
+    begun = []
+    made = grid.grid(runs, cluster.cluster(nodes.address, {"gan"}), Events(lambda run: begun.append(run.name)))
+    statuses = {record.submission: (record.status, record.reason) for record in made}
+    assert statuses["good"][0] == "ok" and statuses["bad"][0] == "failed" and begun.count("bad") == 3
+    assert statuses["bad"][1].startswith("lost 3 times: ")
+
+
+@pytest.mark.slow
+def test_a_killed_driver_is_resumed_by_the_same_command(nodes, submissions, monkeypatch):
+    write(submissions, "m", SLEEPS)
+    monkeypatch.setenv("RETOUCH_STORE", str(submissions.parent / "store"))
+    verb = ["run", "m", "--instance", INSTANCE, "--engine", "ray", "--address", nodes.address]
+    command = [sys.executable, "-m", "retouch.benchmark.cli.main", *verb]
+    first = subprocess.Popen(command, cwd=submissions.parent, stdout=subprocess.DEVNULL)
+    folder, until = submissions / f"m/records/tiny/{INSTANCE}", time.monotonic() + 120
+    while not list(folder.glob("*.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+    stamps = {file.stem: records.read(file).provenance.time for file in folder.glob("*.json")}
+    assert 1 <= len(stamps) < 3
+    shutil.rmtree(folder)  # another machine has none of them
+    subprocess.run(command, cwd=submissions.parent, check=True, stdout=subprocess.DEVNULL)
+    made = {file.stem: records.read(file) for file in folder.glob("*.json")}
+    assert len(made) == 3 and all(made[name].provenance.time == stamp for name, stamp in stamps.items())
