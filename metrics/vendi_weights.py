@@ -35,12 +35,12 @@ class Optimum:
 
 def optimal_vendi_weights(features: np.ndarray, tolerance: float = 0.01, steps: int = 2000) -> Optimum:
     """Weights whose Vendi score (order 1) is within `tolerance` of the best possible, certified; (n, d) features."""
-    if not tolerance > 0 or steps < 1:
-        raise ValueError(f"tolerance, steps: found {tolerance}, {steps}, wanted a number above 0 and a step at least")
+    if not tolerance > 0:
+        raise ValueError(f"tolerance: found {tolerance}, wanted a number above 0")
     x = normalised(features)
     p = best = np.full(len(x), 1 / len(x))
     score, bound, slope, power, taken = -np.inf, np.inf, np.zeros(len(x)), 1.0, 0
-    while taken < steps:
+    while True:
         taken += 1
         values, vectors = np.linalg.eigh(second_moment(x, p))
         reached, gain = log_vendi(values, 1), _surprise(x, values, vectors)
@@ -51,7 +51,7 @@ def optimal_vendi_weights(features: np.ndarray, tolerance: float = 0.01, steps: 
             power = max(1.0, power / 4)
         else:
             break  # only rounding is left
-        if bound - score <= np.log1p(tolerance):
+        if bound - score <= np.log1p(tolerance) or taken >= steps:
             break
         p = best * np.exp(power * (slope - slope.max()))
         p /= p.sum()

@@ -8,7 +8,7 @@ elsewhere, twice at most. Where tasks run, in which order and when there is room
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -62,12 +62,15 @@ def connect(address: str) -> tuple[Any, str]:
     return ray, context.dashboard_url
 
 
-def cluster(address: str, families: set[str]) -> Engine:
-    """The engine of the cluster at `address`, for runs of generators of these families."""
+def cluster(address: str, families: set[str], work: Callable[..., tuple[str, bytes | None]] | None = None) -> Engine:
+    """The engine of the cluster at `address`, for runs of generators of these families.
+
+    work: the task; default: to execute the run.
+    """
 
     def engine(runs: Iterator[Run], events: Events) -> Iterator[Record]:
         ray, _ = connect(address)
-        grid = _Grid(ray, events, families)
+        grid = _Grid(ray, events, families, work or _work)
         pending: dict[Any, Attempt] = {}
         while True:
             room = max(1, AHEAD * int(ray.cluster_resources().get("CPU", 1))) - len(pending)
@@ -90,10 +93,10 @@ def cluster(address: str, families: set[str]) -> Engine:
 class _Grid:
     """Tasks of a grid on a cluster: what they share, how they are submitted, and what comes back."""
 
-    def __init__(self, ray: Any, events: Events, families: set[str]) -> None:
+    def __init__(self, ray: Any, events: Events, families: set[str], work: Callable[..., Any]) -> None:
         self.ray, self.events, self.families = ray, events, families
         self.monitor = ray.remote(num_cpus=0)(Monitor).options(name=f"{MONITOR}-{uuid4()}").remote()
-        self.task = ray.remote(max_retries=0, num_returns=1)(_work)
+        self.task = ray.remote(max_retries=0)(work)
         self.shared: dict[Any, Any] = {}  # files of submissions and tracks, in Ray's object store
         self.nodes: dict[str, str] = {}  # where each run began last
         self.runs: dict[str, Run] = {}

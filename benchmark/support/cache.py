@@ -89,6 +89,19 @@ def fetch(file: Path) -> bool:
     return content is not None
 
 
+def fetch_folder(name: str, last: str) -> Path | None:
+    """A folder of the store as a folder of the cache, copied once; None if the store has none.
+
+    last: the file that makes the folder whole, which is copied after all others.
+    """
+    folder = cache_folder() / name
+    if (folder / last).exists():
+        return folder
+    files = {file for file in store.names(name) if ".." not in Path(file).parts}
+    whole = last in files and all(fetch(folder / file) for file in sorted(files, key=lambda file: file == last))
+    return folder if whole else None
+
+
 def _arrays(file: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a file; None if it is missing or damaged (an npz has a checksum for every array)."""
     try:

@@ -44,9 +44,13 @@ def get(name: str) -> bytes | None:
 
 
 def names(folder: str) -> set[str]:
-    """The names of the objects in a folder of the store."""
-    files = _try("listing", folder, lambda system, path: system.ls(path, detail=False, refresh=True))
-    return {file.rsplit("/", 1)[1] for file in files or []}
+    """The names of the objects below a folder of the store, from there on."""
+
+    def find(system: Any, path: str) -> set[str]:
+        system.invalidate_cache()  # others write there
+        return {file.removeprefix(path).lstrip("/") for file in system.find(path)}
+
+    return _try("listing", folder, find) or set()
 
 
 def _try(verb: str, name: str, request: Callable[[Any, str], Result]) -> Result | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retouch.benchmark.support import plugins
+from retouch.benchmark.support.cache import fetch_folder
 from retouch.benchmark.support.files import State, state
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Weights:
 
 
 def find(name: str) -> Weights:
-    """The weights called `name`, of the package or on RETOUCH_PATH.
+    """The weights called `name`: of the package, on RETOUCH_PATH or in the store.
 
     Raises:
         WeightsError: no such weights, with the nearest names; or a damaged folder, see `card`.
@@ -71,6 +72,8 @@ def folder(name: str) -> Path:
     for root in roots:
         if (root / name / "card.json").is_file():
             return root / name
+    if shared := fetch_folder(f"weights/{name}", "card.json"):
+        return shared
     known = sorted(file.parent.name for root in roots for file in root.glob("*/card.json"))
     near = get_close_matches(name, known, n=3) or known
     raise WeightsError(f"no weights {name!r}; did you mean {', '.join(near)}? `retouch pretrain {name}` makes them "

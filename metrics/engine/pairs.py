@@ -12,10 +12,12 @@ Symbols. a: one centre for both sets; u_i = x_i - a; and of each pair or point
 (8)  sum_j b_ij^3 = sum_j t_ij^3 + 3 (e_i sum_j t_ij^2 + sum_j t_ij^2 e_j)
                     + 3 (e_i^2 u_i.P_0 + 2 e_i u_i.P_1 + u_i.P_2) + sum_j (e_i + e_j)^3
 
+(9)  sum_j t_ij^2 = u_i^T M_0 u_i,  sum_j t_ij^2 e_j = u_i^T M_1 u_i,                 M_p = sum_j e_j^p u_j u_j^T / d^2
+
 Tiles of t are computed once, and each metric takes its share of every tile. Of the kernel's sums only the powers t^2
-and t^3 come from tiles; all else is float64 in closed form. Kernel distance is a difference of means of (5) in which
-o^3 cancels; to leave it out spares the difference from drowning where features have a large offset. Of the distances
-(3), float32 finds the candidates and float64 decides.
+and t^3 come from tiles, t^2 only of features so wide that (9) costs more; all else is float64 in closed form. Kernel
+distance is a difference of means of (5) in which o^3 cancels; to leave it out spares the difference from drowning where
+features have a large offset. Of the distances (3), float32 finds the candidates and float64 decides.
 The tie rule: a point on the surface of a ball is inside (<=, as in Kynkäänniemi et al. 2019 and torch-fidelity; prdc
 has <).
 """
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TILE = 1000
+NARROW = 128  # up to this width (9) is faster than tiles
 SPARE = 2  # candidates beyond k + 1, in case float32 has swapped near-ties
 HITS = 64  # more candidates than this in one row of a tile: sort the tile
 
@@ -72,11 +75,14 @@ class Side:
         self.offset = float(centre @ centre) * scale + 1  # o of (4)
         self.half, self.level = np.empty(self.n), np.empty(self.n)  # h and e of (2)
         self.powers = np.zeros((self.d, 3))  # P_0, P_1, P_2 of (6)
+        self.seconds = np.zeros((2, self.d, self.d)) if self.d <= NARROW else None  # M_0, M_1 of (9)
         for rows in self.slices():
             u = points[rows] - centre
             self.half[rows] = np.einsum("ij,ij->i", u, u) * scale / 2
             self.level[rows] = u @ centre * scale
             self.powers += u.T @ np.vander(self.level[rows], 3, increasing=True) * scale
+            if self.seconds is not None:
+                self.seconds += np.stack([u.T @ u, (u * self.level[rows, None]).T @ u]) * scale**2
 
     @staticmethod
     def of(points: np.ndarray | Side, centre: np.ndarray, device: str) -> Side:
@@ -107,9 +113,19 @@ class Side:
         )
         return linear, square, cube
 
+    def square_sums(self, other: Side, own: bool) -> np.ndarray | None:
+        """(9) over the other side's points, or all but itself: float64 (2, n); None for wide features."""
+        if other.seconds is None:
+            return None
+        sums = np.empty((2, self.n))
+        for rows in self.slices():
+            u = self.points[rows] - self.centre
+            sums[:, rows] = np.einsum("pij,ij->pi", u @ other.seconds, u)
+        return sums - (2 * self.half) ** 2 * np.stack([np.ones(self.n), self.level]) if own else sums
+
 
 class KernelSums:
-    """Row sums of t^2, t^2 e_j and t^3, added up over the tiles."""
+    """Row sums of t^2, t^2 e_j and t^3, added up over the tiles; of t^3 alone where (9) has the others."""
 
     def __init__(self, side: Side) -> None:
         self.side, self.total = side, np.zeros((side.n, 3))
@@ -118,13 +134,17 @@ class KernelSums:
         """Add a tile's t^2 and t^3 to the sums of its rows (axis 1) or of its columns (axis 0)."""
         import torch
 
-        level = torch.from_numpy(other_level).to(square.device, square.dtype)
-        sums = square.sum(axis), (square if axis == 1 else square.T).mv(level), cube.sum(axis)
-        self.total[rows] += torch.stack(sums, 1).cpu().numpy()
+        self.total[rows, 2] += cube.sum(axis).cpu().numpy()
+        if self.side.seconds is None:
+            level = torch.from_numpy(other_level).to(square.device, square.dtype)
+            sums = square.sum(axis), (square if axis == 1 else square.T).mv(level)
+            self.total[rows, :2] += torch.stack(sums, 1).cpu().numpy()
 
     def means(self, other: Side, own: bool) -> np.ndarray:
         """Mean of (5) of each point with the other side's points; `own`: with all points but itself."""
         e, o, (square, weighted, cube) = self.side.level, self.side.offset, self.total.T
+        if (closed := self.side.square_sums(other, own)) is not None:
+            square, weighted = closed
         b1, b2, b3 = self.side.closed_sums(other)
         b2 = b2 + square
         b3 = b3 + 3 * (e * square + weighted) + cube

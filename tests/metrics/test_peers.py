@@ -9,6 +9,7 @@ import torch
 
 from retouch import metrics
 from retouch.metrics import neighbours, vendi_score
+from retouch.metrics.engine import pairs
 from retouch.metrics.engine.pairs import cross_pass, own_pass
 from retouch.metrics.kernel import kernel
 
@@ -111,6 +112,16 @@ def test_kd_at_any_offset(offset):
         float(own[0] + own[1] - 2 * less_constant(u, v).mean()), rel=1e-5, abs=1e-6 * estimate.se
     )
     assert estimate.low < estimate.value < estimate.high
+
+
+def test_closed_squares_are_those_of_the_tiles(monkeypatch):
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(1 + shift, 1, (90, 7)).astype(np.float32) for shift in (0, 0.3))
+    closed = metrics.kd(x, y)
+    monkeypatch.setattr(pairs, "NARROW", 0)
+    tiles = metrics.kd(x, y)
+    for end in ("value", "low", "high"):
+        assert getattr(closed, end) == pytest.approx(getattr(tiles, end), rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)

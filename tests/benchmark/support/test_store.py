@@ -1,5 +1,6 @@
 """The store behind the cache, in a folder and in a bucket whose server errs, stalls and loses connections."""
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from retouch.benchmark import weights
 from retouch.benchmark.support import store
 from retouch.benchmark.support.cache import cache_folder, keep, kept
 
@@ -95,6 +97,18 @@ def test_a_damaged_object_counts_as_missing(cache, tmp_path, monkeypatch):
         assert forgotten(file) is None
     keep(file, ARRAYS)
     assert same(forgotten(file))
+
+
+def test_a_base_in_the_store_is_copied_once_and_whole(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("RETOUCH_STORE", str(tmp_path / "shared"))
+    far = shutil.copytree(weights.folder("digits-gan"), tmp_path / "shared/weights/lab-gan")
+    (far / "card.json").rename(far / "late.json")
+    with pytest.raises(weights.WeightsError, match="no weights 'lab-gan'"):
+        weights.find("lab-gan")
+    (far / "late.json").rename(far / "card.json")
+    assert weights.find("lab-gan").sha256 == weights.find("digits-gan").sha256
+    shutil.rmtree(far)
+    assert weights.find("lab-gan").folder == cache_folder() / "weights/lab-gan"
 
 
 @pytest.mark.parametrize("fault", ["error", "cut", 0.3])
