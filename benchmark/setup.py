@@ -23,6 +23,7 @@ WEIGHTS = (
     "guide",
     "retrained",
 )  # fields of an instance
+WORDS = {"core", "unranked", "source", "licence", "gpu_memory_mb", "gpu_seconds"}  # fields that move no score
 HELD_OUT = 3000  # held-out images of data sets that are drawn
 
 
@@ -89,7 +90,7 @@ class Setup:
     def hashes(self) -> dict[str, str]:
         """The hashes that a new record names, except those of the data, the method and its answers."""
         parts = {name: getattr(self, name) for name in WEIGHTS}
-        terms = self.instance.model_dump(mode="json", exclude={"core", "gpu_seconds"})  # these move no score
+        terms = self.instance.model_dump(mode="json", exclude=WORDS)
         return {
             **{name: network.sha256 for name, network in parts.items() if network},
             "scale": json_key(self.anchors or None),

@@ -60,8 +60,8 @@ def line(name: str) -> str:
 
 
 def scaled() -> list[str]:
-    """The tracks that have scores: those with a scale."""
-    return [name for name in tracks.names() if tracks.scale_file(name).exists()]
+    """The tracks that have scores: those with a scale that ships."""
+    return [name for name in tracks.names() if tracks.load(name).ships and tracks.scale_file(name).exists()]
 
 
 def section(changes: str) -> str:

@@ -183,7 +183,8 @@ def _status(verbs: argparse._SubParsersAction) -> None:
 
 def _pretrain(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("pretrain", help="train a base, control, judge or guide by its recipe; resumes")
-    parser.add_argument("base", help="a table of a track's recipes.toml")
+    parser.add_argument("base", nargs="?", help="a table of a track's recipes.toml")
+    parser.add_argument("--track", help="all that this track has recipes for and no weights of, judges first")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, help="default: that of the weights that ship, else 0")
     parser.add_argument("--steps", type=_positive, help="another number of steps than the recipe's, for trials")
@@ -192,14 +193,22 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace weights that ship with the package")
 
     def verb(args: argparse.Namespace) -> None:
+        from retouch.benchmark import tracks
         from retouch.benchmark.support import machine
-        from retouch.benchmark.train.pretrain import pretrain
+        from retouch.benchmark.train.pretrain import missing, pretrain
 
-        folder = pretrain(
-            args.base, device=machine.usable(args.device), seed=args.seed, folder=args.into, steps=args.steps,
-            overwrite=args.overwrite,
-        )  # fmt: skip
-        print(f"weights and card are in {folder}")
+        if bool(args.base) == bool(args.track) or (args.track and args.into):
+            raise ValueError(
+                "`retouch pretrain` takes one recipe's name, or --track, without --into, for all of a track"
+            )
+        if args.track:
+            tracks.load(args.track)  # raises for an unknown track, and names the known ones
+        for name in [args.base] if args.base else missing(args.track):
+            folder = pretrain(
+                name, device=machine.usable(args.device), seed=args.seed, folder=args.into, steps=args.steps,
+                overwrite=args.overwrite,
+            )  # fmt: skip
+            print(f"weights and card are in {folder}", flush=True)
 
     parser.set_defaults(verb=verb)
 

@@ -59,17 +59,43 @@ def show_plan(runs: list[Run], missing: list[Run], price: float | None = None) -
     costs = estimates(missing)
     for run, cost in list(zip(missing, costs, strict=True))[:LISTED]:
         gpu, memory = run.instance.gpu_budget, f"{cost['memory']:.0f}"
-        table.add_row(run.label, f"{cost['minutes']:.1f}", gpu, memory, f"{cost['disk']:.1f}")
+        table.add_row(run.label, _known(cost["minutes"]), gpu, memory, _known(cost["disk"]))
     if len(missing) > LISTED:
         table.add_row(f"and {len(missing) - LISTED:,} more", "", "", "", "")
     minutes, gpu_minutes, disk = (sum(cost[name] for cost in costs) for name in ("minutes", "gpu_minutes", "disk"))
     table.add_section()
-    table.add_row("all, one after the other", f"{minutes:.1f}", "", "", f"{disk:.1f}")
+    table.add_row("all, one after the other", _known(minutes), "", "", _known(disk))
     console.print(table)
-    money = "" if price is None else f", {price * (gpu_minutes or minutes) / 60:,.2f} at {price:g} an hour"
-    console.print(f"{minutes / 60:.1f} hours of a worker, {gpu_minutes / 60:.1f} of a GPU{money}")
+    money = (
+        ""
+        if price is None or math.isnan(minutes)
+        else f", {price * (gpu_minutes or minutes) / 60:,.2f} at {price:g} an hour"
+    )
+    console.print(f"{_known(minutes / 60)} hours of a worker, {_known(gpu_minutes / 60)} of a GPU{money}")
     console.print("minutes: as earlier records of the same submission and instance say; without one, the whole budget")
+    for line in sorted({_base_line(run.instance) for run in missing} - {""}):
+        console.print(line, markup=False, highlight=False)
     return 0
+
+
+def _known(value: float) -> str:
+    return "?" if math.isnan(value) else f"{value:.1f}"
+
+
+def _base_line(instance: tracks.Instance) -> str:
+    """Of a base from outside: its source, licence and memory, and whether it is at hand; "" for one that ships."""
+    from retouch.benchmark import weights
+
+    try:
+        weights.folder(instance.base)
+        lacks = ""
+    except weights.WeightsError:
+        how = f"base add {instance.source}" if instance.source else f"pretrain {instance.base}"
+        lacks = f"not at hand: `retouch {how}`"
+    memory = f"{instance.gpu_memory_mb:,} MB" if instance.gpu_memory_mb else "not measured"
+    outside = [instance.source, f"licence {instance.licence}", f"GPU memory {memory}"] if instance.source else []
+    parts = [*outside, *filter(None, [lacks])]
+    return f"{instance.base}: {'; '.join(parts)}" if parts else ""
 
 
 def run_with_display(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,19 +149,22 @@ def _cells(runs: list[Run]) -> dict[tuple[Path, str, str, str], Run]:
 
 
 def _minutes(run: Run) -> float:
-    try:
-        return estimate(run)["minutes"]
-    except ValueError:
-        return 0.0
+    minutes = estimate(run)["minutes"]
+    return 0.0 if math.isnan(minutes) else minutes
 
 
 def estimate(run: Run) -> dict[str, float]:
     """Minutes, GPU minutes, MB of memory (at most) and MB on disk (samples kept in the cache).
 
+    NaN where the base is not at hand.
+
     Minutes are the mean of the records of other seeds or versions, where there are any; else at most what the budget
     and the base's sampling took on the machine that trained the base.
     """
-    base = weights.find(run.instance.base)
+    try:
+        base = weights.find(run.instance.base)
+    except weights.WeightsError:
+        return {"minutes": math.nan, "gpu_minutes": math.nan, "memory": run.track.max_memory_mb, "disk": math.nan}
     pixels = base.config["channels"] * base.config["size"] ** 2
     edit = min(base.card["seconds"] * run.instance.share, run.track.max_minutes * 60)
     sampling = base.card.get("measured", {}).get("seconds_per_image", 0.0) * run.instance.samples

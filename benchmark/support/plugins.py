@@ -30,6 +30,14 @@ def folders(kind: str) -> list[Path]:
     return [root / kind for root in roots if (root / kind).is_dir()]
 
 
+def home() -> Path:
+    """Where weights that must not ship are made: the first folder of RETOUCH_PATH, else `own` in the cache."""
+    from retouch.benchmark.support.cache import cache_folder  # imports NumPy
+
+    first = path().split(os.pathsep)[0]
+    return Path(first) if first else cache_folder() / "own"
+
+
 def modules(kind: str, package: str, own: Iterable[str]) -> dict[str, str]:
     """Every module of a kind by name: the package's own first, then those on RETOUCH_PATH, then entry points.
 

@@ -45,18 +45,22 @@ class Instance(BaseModel):
     samples: int = Field(gt=0, description="images that are generated for the scores")
     share: float = Field(gt=0, description="budget, as a share of the base's pre-training")
     core: bool = Field(True, description="ranked; other instances, of ladders and divisions, inform")
+    unranked: str = Field("", description="why it is not ranked although it is of the core, as in 'one judge'")
     tuning: bool = Field(False, description="for choosing parameters; run only when asked for, not scored on the board")
+    source: str = Field("", description="where a base from outside is published")
+    licence: str = Field("", description="of a base from outside and of its data")
+    gpu_memory_mb: int | None = Field(None, description="of the GPU that an edit was measured to take")
     gpu_seconds: dict[str, float] = Field({}, description="seconds of the base's pre-training on a device, by its name")
 
     @property
     def rank(self) -> str:
-        """Its part in the ranking, in a word: "core", "ladder" or "tuning"."""
-        return "tuning" if self.tuning else "core" if self.core else "ladder"
+        """Its part in the ranking: "core", "ladder", "tuning", or why it has none."""
+        return "tuning" if self.tuning else self.unranked or ("core" if self.core else "ladder")
 
     @property
     def gpu_budget(self) -> str:
         """The budget in GPU seconds on each device on which the base was timed, or "not measured"."""
-        times = [f"{self.share * seconds:.2g} s on {device}" for device, seconds in self.gpu_seconds.items()]
+        times = [f"{self.share * seconds:.3g} s on {device}" for device, seconds in self.gpu_seconds.items()]
         return ", ".join(times) or "not measured"
 
 
@@ -71,6 +75,7 @@ class Track(BaseModel):
     floor: float = Field(ge=0, le=1, description="quality below which a run has no goal")
     max_minutes: float = Field(gt=0, description="cap on one edit, whatever its share")
     max_memory_mb: int = Field(gt=0)
+    ships: bool = Field(True, description="weights and scale come with the package; others are made with `pretrain`")
     instances: list[Instance]
 
     def instance(self, name: str) -> Instance:
@@ -112,6 +117,12 @@ def recipes() -> dict[str, dict[str, Any]]:
     return recipes
 
 
+def recipes_of(track: str) -> list[str]:
+    """The names of a track's recipes, in the order of its file: judges before the bases that they measure."""
+    file = folders()[track] / "recipes.toml"
+    return list(tomllib.loads(file.read_text())) if file.is_file() else []
+
+
 @cache
 def load(name: str) -> Track:
     """The track called `name`; an error lists the known tracks."""
@@ -146,8 +157,8 @@ def _instances(table: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def scale_file(track: str) -> Path:
-    """Where a track's scale lies."""
-    return folders()[track] / "scale.json"
+    """Where a track's scale lies: in its folder, or with the weights that are made here."""
+    return folders()[track] / "scale.json" if load(track).ships else plugins.home() / "scales" / f"{track}.json"
 
 
 @cache

@@ -11,6 +11,7 @@ import torch
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from retouch.benchmark import tracks, weights
+from retouch.benchmark.support import plugins
 from retouch.benchmark.support.cache import json_key
 from retouch.benchmark.support.files import write_atomically, write_json
 from retouch.benchmark.train import checkpoint
@@ -48,8 +49,9 @@ def pretrain(
 
     Args:
         name: a table of a track's recipes.toml; device: a torch device; seed: of weights, batches and noise; by
-            default that of the weights that ship, else 0.
-        folder: where to write; by default the package's own weights folder, if that has none of `name` yet.
+            default that of the weights that ship, else the recipe's, else 0.
+        folder: where to write; by default the package's own weights folder, or `plugins.home()` where the track's
+            weights must not ship; it must have none of `name` yet.
         steps: fewer or more steps than the recipe's, for trials.
         overwrite: replace the weights in the package's folder; the records that stand on them are stale then.
 
@@ -60,12 +62,12 @@ def pretrain(
             cannot be written, a damaged checkpoint.
     """
     plan = recipe(name) | ({"steps": steps} if steps else {})
-    shipped = weights.ROOT / name
+    shipped = place(name)
     known = shipped / "card.json"
     if folder is None and known.exists() and not overwrite:
         raise ValueError(f"{shipped} has weights: --into FOLDER trains elsewhere, --overwrite replaces them")
     if seed is None:  # read as it stands: the weights beside it may be what is missing
-        seed = json.loads(known.read_text())["seed"] if known.exists() else 0
+        seed = json.loads(known.read_text())["seed"] if known.exists() else plan.get("seed", 0)
     folder = folder or shipped
     _check_before(plan, folder)
     torch.manual_seed(seed)
@@ -86,6 +88,17 @@ def pretrain(
     write_json(folder / "card.json", card)
     write_json(folder / "card.json", {**card, "measured": measure(folder, device)})
     return folder
+
+
+def place(name: str) -> Path:
+    """Where the weights of a recipe belong: in the package, unless its track says that they must not ship."""
+    kept = [track for track in tracks.names() if not tracks.load(track).ships and name in tracks.recipes_of(track)]
+    return plugins.home() / "weights" / name if kept else weights.ROOT / name
+
+
+def missing(track: str) -> list[str]:
+    """The recipes of a track whose weights are not made yet, in order."""
+    return [name for name in tracks.recipes_of(track) if not (place(name) / "card.json").exists()]
 
 
 def _train(learner: Any, plan: dict[str, Any], seed: int, folder: Path, name: str) -> float:

@@ -57,7 +57,7 @@ class Weights:
 
 
 def find(name: str) -> Weights:
-    """The weights called `name`: of the package, on RETOUCH_PATH or in the store.
+    """The weights called `name`: of the package, on RETOUCH_PATH, made here (see `plugins.home`) or in the store.
 
     Raises:
         WeightsError: no such weights, with the nearest names; or a damaged folder, see `card`.
@@ -68,7 +68,7 @@ def find(name: str) -> Weights:
 
 def folder(name: str) -> Path:
     """Where the weights called `name` are; an error names the nearest known ones."""
-    roots = [ROOT, *plugins.folders("weights")]
+    roots = [ROOT, *plugins.folders("weights"), plugins.home() / "weights"]
     for root in roots:
         if (root / name / "card.json").is_file():
             return root / name

@@ -29,7 +29,7 @@ def test_people_who_are_no_targets_are_in_one_split_alone():
     assert set(np.unique(IDENTITY[number < people.TARGETS], return_counts=True)[1]) == {25}
 
 
-def test_the_split_of_a_person_is_the_same_in_any_order_of_names():
+def test_the_split_of_a_person_does_not_hang_on_numbers():
     number, split = people.split_table(IDENTITY)
     again, split_again = people.split_table(IDENTITY - 100)
     assert (number == again).all() and (split == split_again).all()

@@ -27,7 +27,8 @@ def test_cards_match_weights_and_recipes(name):
 
 
 def test_all_that_instances_and_cards_name_has_its_weights():
-    instances = [one for track in tracks.names() for one in tracks.load(track).instances]
+    shipped = [track for track in map(tracks.load, tracks.names()) if track.ships]
+    instances = [one for track in shipped for one in track.instances]
     wanted = {getattr(one, part) for one in instances for part in setup.WEIGHTS} - {None}
     for recipe in (card["recipe"] for card in CARDS.values()):
         wanted |= {recipe[part] for part in ("judge", "encoder", "guide") if part in recipe}
