@@ -215,8 +215,10 @@ def read(file: Path) -> Record:
 
 def read_all(root: Path) -> tuple[list[Record], dict[Path, str]]:
     """All records below a folder of submissions, and the files that are none, with the reason."""
+    from retouch.benchmark.support.console import progress  # rich takes a while to import, and few read all
+
     records, rejected = [], {}
-    for file in sorted(root.glob("**/records/**/*.json")):
+    for file in progress(sorted(root.glob("**/records/**/*.json")), "reading records"):
         try:
             record = read(file)
             if file.name != f"{record.point}.{record.seed}.json" or record.submission not in file.parts:

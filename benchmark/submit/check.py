@@ -15,6 +15,7 @@ from retouch.benchmark.run.method import method_sha256
 from retouch.benchmark.submission import Submission
 from retouch.benchmark.submit import check_code, check_record
 from retouch.benchmark.submit.check_record import Audit
+from retouch.benchmark.support.console import progress
 
 MOST_SEEDS = 6  # seeds that a warning lists
 
@@ -92,7 +93,7 @@ def _check_records(audit: Audit, files: list[Path]) -> None:
     root = audit.folder / "records"
     own = [file for file in files if file.is_relative_to(root)]
     pictures = {file for file in own if file.suffix == ".png"}
-    for file in own:
+    for file in progress(own, f"checking {audit.folder.name}"):
         if file.suffix == ".json":
             pictures.discard(file.with_suffix(".png"))
             check_record.check_record(audit, file)

@@ -10,10 +10,10 @@ import time
 from operator import attrgetter
 
 import pytest
-from toy_runs import INSTANCE, TRAINS, write
+from toy_runs import INSTANCE, REPOSITORY, TRAINS, write
 
 from retouch.benchmark import records, tracks
-from retouch.benchmark.cli.main import main
+from retouch.benchmark.cli.main import _parser, main
 from retouch.benchmark.run import cluster, grid, plan
 from retouch.benchmark.run.grid import Events
 from retouch.benchmark.run.status import Status
@@ -60,6 +60,27 @@ def test_a_cluster_gives_the_records_of_one_machine(nodes, submissions, capsys):
     assert far.keys() == near.keys() == {"a", "b"}
     for name in near:
         assert frozen(far[name]) == frozen(near[name])
+
+
+def commands():
+    """The lines of docs/cluster.md that call retouch."""
+    lines = (REPOSITORY / "docs/cluster.md").read_text().splitlines()
+    return [line.split()[1:] for line in lines if line.startswith(" ") and line.split()[:1] == ["retouch"]]
+
+
+def test_the_page_names_options_that_there_are():
+    parsed = [_parser().parse_args(line) for line in commands()]
+    assert {args.engine for args in parsed if hasattr(args, "engine")} == {"local", "ray"} and len(parsed) >= 5
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_page_run(nodes, submissions, capsys):
+    """On this machine's cluster and one instance."""
+    for line in commands():
+        address = [nodes.address if word in ("auto", '"$head:6379"') else word for word in line]
+        few = ["--instance", INSTANCE] if line[0] == "run" else []
+        assert main([*address, *few]) == 0, capsys.readouterr().out
+    assert len(records.read_all(submissions)[0]) == 6
 
 
 SLEEPS = "import time\ndef edit(generator, task, budget):\n    time.sleep(4)\n    return generator\n"
