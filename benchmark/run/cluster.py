@@ -37,9 +37,10 @@ Files = dict[str, bytes]  # by their paths below the submission's folder
 
 @dataclass
 class Attempt:
-    """A run on its way, and the nodes that have lost it."""
+    """A run on its way, how often it was lost, and by which nodes."""
 
     run: Run
+    times: int = 0
     lost: list[str] = field(default_factory=list)
 
 
@@ -77,7 +78,8 @@ def cluster(address: str, families: set[str], work: Callable[..., tuple[str, byt
             pending |= {grid.submit(attempt): attempt for attempt in map(Attempt, islice(runs, max(0, room)))}
             if not pending:
                 return
-            ready, _ = ray.wait(list(pending), num_returns=len(pending), timeout=LOOK)
+            ray.wait(list(pending), timeout=LOOK)  # for the first; then all that are ready
+            ready, _ = ray.wait(list(pending), num_returns=len(pending), timeout=0)
             grid.report()
             for task in ready:
                 attempt = pending.pop(task)
@@ -95,7 +97,11 @@ class _Grid:
 
     def __init__(self, ray: Any, events: Events, families: set[str], work: Callable[..., Any]) -> None:
         self.ray, self.events, self.families = ray, events, families
-        self.monitor = ray.remote(num_cpus=0)(Monitor).options(name=f"{MONITOR}-{uuid4()}").remote()
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        monitor = ray.remote(num_cpus=0, scheduling_strategy=here)(Monitor)  # lost with the driver's machine alone
+        self.monitor = monitor.options(name=f"{MONITOR}-{uuid4()}").remote()
         self.task = ray.remote(max_retries=0)(work)
         self.shared: dict[Any, Any] = {}  # files of submissions and tracks, in Ray's object store
         self.nodes: dict[str, str] = {}  # where each run began last
@@ -105,15 +111,18 @@ class _Grid:
         """Start a run's task, on none of the nodes that have lost it while there is another."""
         run = attempt.run
         self.runs[run.label] = run
-        alive = {node["NodeID"] for node in self.ray.nodes() if node["Alive"]} if attempt.lost else set()
-        others = alive - set(attempt.lost)
-        avoid = {"ray.io/node-id": f"!in({','.join(attempt.lost)})"} if attempt.lost and others else {}
-        task = self.task.options(
-            name=run.label, num_cpus=1, num_gpus=gpu_share(run), memory=run.track.max_memory_mb << 20,
-            label_selector=avoid,
-        )  # fmt: skip
+        memory = run.track.max_memory_mb << 20
+        options: dict[str, Any] = {"num_cpus": 1, "num_gpus": gpu_share(run), "memory": memory}
+        if self._elsewhere(attempt.lost, {"CPU": 1, "GPU": gpu_share(run), "memory": memory}):
+            options["label_selector"] = {"ray.io/node-id": f"!in({','.join(attempt.lost)})"}
         cell = run.point, run.instance.name, run.seed, run.device, run.evaluation, run.sandboxed
-        return task.remote(self._files(run.folder), self._track(run.track), run.name, cell, self.families, self.monitor)
+        shared = self._files(run.folder), self._track(run.track)
+        return self.task.options(name=run.label, **options).remote(*shared, run.name, cell, self.families, self.monitor)
+
+    def _elsewhere(self, lost: list[str], need: dict[str, float]) -> bool:
+        """Whether another node than those has what a run needs."""
+        nodes = [node for node in self.ray.nodes() if node["Alive"] and node["NodeID"] not in lost] if lost else []
+        return any(all(node["Resources"].get(name, 0) >= amount for name, amount in need.items()) for node in nodes)
 
     def _files(self, folder: Path) -> Any:
         if folder not in self.shared:
@@ -129,6 +138,8 @@ class _Grid:
         """Pass on what has begun and how far it is, and tell the monitor how the grid stands."""
         self.monitor.publish.remote(self.events.state())
         for label, *rest in self.ray.get(self.monitor.drain.remote()):
+            if label not in self.runs:
+                continue  # it has ended before its last words came
             if len(rest) == 1:
                 self.nodes[label] = rest[0]
                 self.events.start(self.runs[label])
@@ -141,10 +152,11 @@ class _Grid:
         try:
             content, picture = self.ray.get(task)
         except self.ray.exceptions.RayError as error:
-            attempt.lost.append(self.nodes.pop(run.label, ""))
-            if len(attempt.lost) <= RETRIES:
+            attempt.times += 1
+            attempt.lost += [self.nodes.pop(run.label)] if run.label in self.nodes else []
+            if attempt.times <= RETRIES:
                 return None
-            record = failed(run, None, f"lost {len(attempt.lost)} times: {type(error).__name__}: {error}")
+            record = failed(run, None, f"lost {attempt.times} times: {type(error).__name__}: {error}")
             records.write(run.folder, record)
             return record
         self.runs.pop(run.label)
