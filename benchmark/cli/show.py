@@ -7,6 +7,7 @@ import json
 import math
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,23 +115,28 @@ def run_with_display(
     for run in missing if again else ():
         with contextlib.suppress(ValueError):  # a run that cannot start leaves a record that says why
             resolve(run).answers_file.unlink(missing_ok=True)
-    new = _watch(missing, engine, hours)
+    fresh: dict[str, Record] = {}
+    left, failed, work, harness = len(missing), 0, 0.0, 0.0
+    for record in _watch(missing, engine, hours):
+        left, failed = left - 1, failed + (record.status == "failed")
+        if record.cost:
+            work, harness = work + record.cost.work_seconds, harness + record.cost.harness_seconds
+        if len(runs) <= LISTED:  # a hundred thousand would fill the memory
+            fresh[record.label] = record
     if len(runs) <= LISTED:
-        fresh = {record.label: record for record in new}
         latest = [fresh.get(run.label) or current_record(run) or _record_on_disk(run) for run in runs]
         show_records([record for record in latest if record])
-    costs = [record.cost for record in new if record.cost]
-    if costs:
-        work = sum(c.work_seconds for c in costs)
-        harness = sum(c.harness_seconds for c in costs)
+    else:
+        console.print("`retouch export` writes all records as a table")
+    if work:
         console.print(f"{work:.0f} s in edits and samples, {harness:.0f} s in the harness itself")
-    if left := len(missing) - len(new):
+    if left:
         console.print(f"stopped after {hours:g} hours, {left} runs left: the same command goes on")
-    return int(left > 0 or any(record.status == "failed" for record in new))
+    return int(left > 0 or failed > 0)
 
 
-def _watch(missing: list[Run], engine: Engine, hours: float) -> list[Record]:
-    """Work through the runs under one progress display; print what is not ok, or all into a log."""
+def _watch(missing: list[Run], engine: Engine, hours: float) -> Iterator[Record]:
+    """Work through the runs under one progress display; print what is not ok, or all into a log. Yields each record."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from retouch.benchmark.run.grid import Events, grid
@@ -138,7 +144,7 @@ def _watch(missing: list[Run], engine: Engine, hours: float) -> list[Record]:
     from retouch.benchmark.run.status import Status
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    status, records, bars = Status(missing), [], {}
+    status, bars = Status(missing), {}
     runs = {run.label: run for run in missing}
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         total = bar.add_task(f"{len(missing)} runs", total=len(missing))
@@ -152,7 +158,6 @@ def _watch(missing: list[Run], engine: Engine, hours: float) -> list[Record]:
             bar.update(bars[run.label], completed=step, total=of)
 
         for record in grid(missing, engine, Events(on_start, on_progress, status.state), hours):
-            records.append(record)
             status.finished(record)
             bar.advance(total)
             if record.label in bars:
@@ -162,8 +167,8 @@ def _watch(missing: list[Run], engine: Engine, hours: float) -> list[Record]:
                 console.print(line, markup=False)
             with contextlib.suppress(ValueError):  # a run that could not start has printed nothing
                 _show_output(record, resolve(runs[record.label]).log_file)
+            yield record
     status.close()
-    return records
 
 
 def _show_output(record: Record, log: Path) -> None:
