@@ -29,7 +29,7 @@ from retouch.metrics.engine.pairs import TILE
 
 PEERS = ("torch-fidelity", "clean-fid", "prdc", "vendi-score")
 TABLES = ("peers", "growth", "optima")
-GOALS = {64: 10, 256: 8, 2048: 5}
+GOALS = {64: 20, 256: 14, 2048: 6}
 
 
 def features(n: int, d: int, seed: int) -> np.ndarray:
