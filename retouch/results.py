@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,21 +56,7 @@ def compare(a: str, b: str, *, track: str = "tiny", folder: str | os.PathLike[st
     except ImportError as error:
         raise ValueError(f"compare needs {error.name}: pip install 'retouch-bench[board]'") from None
     runs = load.read_folder(Path(folder) if folder else submissions_folder()).runs
-    one, other = (_row(runs, name) for name in (a, b))
+    one, other = (paired.row(runs, name) for name in (a, b))
     tasks = sorted(runs["task"].astype(str).unique())
     axes = ("goal", "quality")
     return pd.concat([paired.pairs(runs, track, one, other, axis, tasks) for axis in axes], ignore_index=True)
-
-
-def _row(runs: pd.DataFrame, name: str) -> tuple[str, str]:
-    """Submission and operating point of a name; a ValueError names those there are."""
-    submission, _, point = name.partition(":")
-    known = runs[["submission", "point"]].astype(str).drop_duplicates()
-    names = sorted(known["submission"].unique())
-    if submission not in names:
-        near = get_close_matches(submission, names, n=3) or names
-        raise ValueError(f"no records of {submission!r}; did you mean {', '.join(near)}?")
-    points = sorted(known.loc[known["submission"] == submission, "point"])
-    if (point or "default") not in points:
-        raise ValueError(f"{submission} has no records of point {point or 'default'!r}; it has {', '.join(points)}")
-    return submission, point or "default"

@@ -50,8 +50,9 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "leaderboard/look": "metrics joint data generators tasks rank",
     "leaderboard/draw": "records joint data weights tasks look read rank",
     "leaderboard/views": "records support look read rank draw",
-    "leaderboard/serve": "support look read rank draw views",
-    "leaderboard/tools": "metrics records tasks read rank serve",
+    "leaderboard/site": "support look read rank draw",
+    "leaderboard/serve": "support look read rank draw views site",
+    "leaderboard/tools": "metrics records tasks read rank look draw serve",
     "retouch": "support laws submit notebook read rank",
 }
 APART = {  # package: what none of its modules may import from outside either

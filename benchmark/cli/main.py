@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retouch.benchmark.cli import submitting
+from retouch.benchmark.cli import reading, submitting
 from retouch.benchmark.support.places import submissions_folder
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="retouch", description=__doc__.split(":")[0] + " of Retouch, a benchmark for "
                                      "changing what a trained image generator produces.")  # fmt: skip
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_tasks, submitting.new, _run, _status, *submitting.REST, _export, _board, _pretrain, _measure):
+    for add in (_tasks, submitting.new, _run, _status, *submitting.REST, *reading.VERBS, _pretrain, _measure):
         add(verbs)
     return parser
 
@@ -228,37 +228,6 @@ def _measure(verbs: argparse._SubParsersAction) -> None:
             folder = Path(name) if (Path(name) / "card.json").is_file() else weights.folder(name)
             remeasure(folder, device)
             print(f"{folder / 'card.json'} is up to date", flush=True)
-
-    parser.set_defaults(verb=verb)
-
-
-def _export(verbs: argparse._SubParsersAction) -> None:
-    parser = verbs.add_parser("export", help="all records as one Parquet and one CSV")
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("."), help="where to write; default: here")
-
-    def verb(args: argparse.Namespace) -> None:
-        from retouch.benchmark.submit.export import export
-
-        for file in export(submissions_folder(), args.folder):
-            print(file)
-
-    parser.set_defaults(verb=verb)
-
-
-def _board(verbs: argparse._SubParsersAction) -> None:
-    parser = verbs.add_parser("board", help="open the leaderboard on the records at hand")
-    parser.add_argument("folder", nargs="?", type=Path, help="submissions, or a Parquet file of records")
-    parser.add_argument("--port", type=int)
-    parser.add_argument("--static", type=Path, metavar="DIR", help="write a plain HTML snapshot instead")
-
-    def verb(args: argparse.Namespace) -> int:
-        from importlib import import_module
-
-        try:  # by name, since imports go from the board to the benchmark and never back
-            launch = import_module("retouch.leaderboard.serve.launch").launch
-        except ImportError as error:
-            raise ValueError(f"the leaderboard needs {error.name}: pip install 'retouch-bench[board]'") from None
-        return launch(args.folder or submissions_folder(), port=args.port, static=args.static)
 
     parser.set_defaults(verb=verb)
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from retouch.benchmark import joint
 from retouch.benchmark.run.look import judge
+from retouch.benchmark.run.plan import Run
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.support.files import write_atomically
 from retouch.benchmark.support.pictures import sheet
 
-COLUMNS = 10
-SIDE = 72  # pixels of a picture on the sheet, about
+MANY, FEW = 40, 8  # latents on the sheet of the first seed's first point, which stands for the rest, and on any other
+SIDE, WIDEST = 72, 4000  # pixels of a picture on the sheet, about, and of a sheet
 
 
 def contact_sheet(resolved: Resolved, rows: dict[str, np.ndarray]) -> tuple[dict[str, Any], str]:
@@ -23,12 +24,20 @@ def contact_sheet(resolved: Resolved, rows: dict[str, np.ndarray]) -> tuple[dict
     Returns:
         what the judge says of each picture, for the record's details; sha256 of the file.
     """
-    pictures = np.concatenate([images[:COLUMNS] for images in rows.values()])
-    zoom = max(1, SIDE // pictures.shape[-1])
-    png = sheet(pictures, COLUMNS, zoom)
+    side = next(iter(rows.values())).shape[-1]
+    zoom = max(1, SIDE // side)
+    columns = min(_columns(resolved.run, zoom * side), *map(len, rows.values()))
+    pictures = np.concatenate([images[:columns] for images in rows.values()])
+    png = sheet(pictures, columns, zoom)
     write_atomically(resolved.run.record_path.with_suffix(".png"), png)
     attribute, looking = resolved.setup.target["attribute"], judge(resolved.setup)
     labels = joint.cells(looking.look(pictures).labels, attribute, looking.sizes).tolist()
-    verdicts = [labels[start : start + COLUMNS] for start in range(0, len(labels), COLUMNS)]
-    details = {"columns": COLUMNS, "rows": list(rows), "attribute": joint.key(attribute), "verdicts": verdicts}
+    verdicts = [labels[start : start + columns] for start in range(0, len(labels), columns)]
+    details = {"columns": columns, "rows": list(rows), "attribute": joint.key(attribute), "verdicts": verdicts}
     return {"sheet": details}, hashlib.sha256(png).hexdigest()
+
+
+def _columns(run: Run, side: int) -> int:
+    """How many latents a run's sheet shows, `side` pixels each."""
+    first = run.seed == run.track.seeds[0] and run.point == run.submission.points[0].name
+    return MANY if first and MANY * side <= WIDEST else FEW

@@ -23,11 +23,13 @@ IMAGES = '<span class="chip" title="its images alone were scored; nobody here ra
 
 
 def table(rows: pd.DataFrame, records: Records, marks: Mapping[str, Mark], raw: Sequence[str] = (), *,
-          loud: Sequence[str] = (), unfold: bool = False, pictures: bool = True) -> str:  # fmt: skip
+          more: Sequence[str] = (), loud: Sequence[str] = (), unfold: bool = False,
+          pictures: bool = True) -> str:  # fmt: skip
     """The table of `rank.tables.cohort` rows with ties.
 
     Args:
         raw: raw numbers to show in the place of goal and quality; columns `NAME`, `NAME.low`, `NAME.high` of the rows.
+        more: numbers in columns of their own, after those that every table has.
         loud: submissions to set off from the others; unfold: show all operating points at once.
         pictures: with a latent before and after, where a run has left one.
     """
@@ -39,12 +41,12 @@ def table(rows: pd.DataFrame, records: Records, marks: Mapping[str, Mark], raw: 
     images = thumbnails(records, rows) if pictures else {}
     bodies = []
     for name, part in rows.groupby("submission", observed=True, sort=False):
-        lines = [_line(row, records, marks[str(name)], spans, retrained, len(part), images)
+        lines = [_line(row, records, marks[str(name)], spans, retrained, len(part), images, more)
                  for row in part.to_dict("records")]  # fmt: skip
         look = "rt-control" if part["control"].iloc[0] else "rt-loud" if name in loud else ""
         bodies.append(f'<tbody class="{look}{" open" * unfold}">{"".join(lines)}</tbody>')
     caption = f"<caption>{esc(words.task_title(task))}, {esc(words.family_title(family))}</caption>"
-    return scrolled(f'<table class="cohort">{caption}{_head(raw, task)}{"".join(bodies)}</table>')
+    return scrolled(f'<table class="cohort">{caption}{_head(raw, more, task)}{"".join(bodies)}</table>')
 
 
 def _retrained(rows: pd.DataFrame) -> float:
@@ -60,7 +62,7 @@ def _span(rows: pd.DataFrame, name: str) -> tuple[float, float]:
     return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
 
 
-def _head(raw: Sequence[str], task: str) -> str:
+def _head(raw: Sequence[str], more: Sequence[str], task: str) -> str:
     """The header line; a button in each cell sorts by its column."""
     if raw:
         columns = [(short(name), numbers.entry(name).meaning) for name in raw]
@@ -69,6 +71,7 @@ def _head(raw: Sequence[str], task: str) -> str:
                    ("quality", numbers.entry("quality").meaning)]  # fmt: skip
     columns += [("cost", numbers.entry("share").meaning),
                 ("sampling", numbers.entry("sampling_relative").meaning)]  # fmt: skip
+    columns += [(short(name), numbers.entry(name).meaning) for name in more]
     ranks = _sort("rank", "Among submissions of this family that ran everything, each by its best point; by the score.")
     pictures = "" if raw else '<th scope="col"><span class="hide">goal and quality drawn</span></th>'
     cells = "".join(f'<th scope="col" class="n">{_sort(title, meaning)}</th>' for title, meaning in columns)
@@ -82,7 +85,7 @@ def _sort(title: str, meaning: str) -> str:
 
 
 def _line(row: Row, records: Records, mark: Mark, spans: Mapping[str, tuple[float, float]], retrained: float,
-          points: int, images: Mapping[tuple[str, str], str]) -> str:  # fmt: skip
+          points: int, images: Mapping[tuple[str, str], str], more: Sequence[str]) -> str:  # fmt: skip
     """A row: a submission's best point, or another of its points, folded away."""
     query = {"track": row["track"], "task": row["task"], "family": row["family"], "method": str(row["submission"])}
     values = [_number(row, name, spans[name], query) for name in spans] if spans else [_scaled(row, retrained, query)]
@@ -96,8 +99,14 @@ def _line(row: Row, records: Records, mark: Mark, spans: Mapping[str, tuple[floa
         f'<td class="rank{first}" data-v="{_key(row["place"])}">{place}</td>{"".join(values)}'
         f'<td class="n" data-v="{_key(share)}">{percent(share)}</td>'
         f'<td class="n" data-v="{_key(sampling)}">{number(sampling)}{"" if math.isnan(sampling) else "×"}</td>'
+        f"{''.join(_plain(float(row.get(name, math.nan))) for name in more)}"
         f'<td class="needs dim">{_needs(row, records)}</td></tr>'
     )
+
+
+def _plain(value: float) -> str:
+    """A number without its interval."""
+    return f'<td class="n" data-v="{_key(value)}">{number(value, 3)}</td>'
 
 
 def _needs(row: Row, records: Records) -> str:

@@ -13,16 +13,17 @@ from retouch.leaderboard.rank.board import View
 
 
 def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str], marks: Mapping[str, Mark],
-             raw: Sequence[str] = ()) -> str:  # fmt: skip
+             raw: Sequence[str] = (), more: Sequence[str] = ()) -> str:  # fmt: skip
     """A task's tables as HTML, one a family.
 
     Args:
         rows: the scores that filters have left in; ranks and sentences are of all rows, filters change neither.
-        raw: raw numbers in the place of goal and quality.
+        raw: raw numbers in the place of goal and quality; more: further columns, raw numbers or costs.
     """
     every, shown = tables.add_ties(view.scores), tables.add_ties(view.scores).loc[rows.index]
-    if raw:
-        numbers = tables.points(view.runs, shown, raw)
+    lacking = [name for name in (*raw, *more) if name not in shown]
+    if lacking:
+        numbers = tables.points(view.runs, shown, lacking)
         shown = shown.merge(numbers, on=[*scores.COHORT, *scores.ROW], how="left")
     parts = []
     for family in families:
@@ -33,7 +34,7 @@ def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str],
         parts.append(
             f'<section class="rt"><h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>'
             f'<p class="say">{esc(sentences.leader(whole, view.titles()))}</p></section>'
-            + cohort_table.table(cohort, view.records, marks, raw)
+            + cohort_table.table(cohort, view.records, marks, raw, more=more)
         )
     return "".join(parts)
 

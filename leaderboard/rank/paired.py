@@ -1,6 +1,7 @@
 """Paired differences between two rows: the same instances, the same seeds."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import pandas as pd
@@ -13,18 +14,22 @@ Row = tuple[str, str]  # submission, operating point
 PROBLEM = ["task", "family", "instance"]
 
 
-def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequence[str]) -> pd.DataFrame:
+def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequence[str], *,
+          level: float = 0.95) -> pd.DataFrame:  # fmt: skip
     """a - b on each instance, over the seeds with which the runs of both count; a single seed has no interval.
 
     Columns: task, family, instance, axis, value, low, high, seeds.
     """
+    runs = runs[["track", *PROBLEM, "seed", "submission", "point", "status", "stale", "tuning", axis]]
     mask = (runs["track"] == track) & runs["task"].isin(list(tasks)) & (_is(runs, a) | _is(runs, b))
     here = tables.counted(runs[mask & runs[axis].notna()]).astype({name: str for name in PROBLEM})
-    ours, theirs = (here[_is(here, row)].set_index([*PROBLEM, "seed"])[axis].sort_index() for row in (a, b))
-    both = pd.concat([ours, theirs], axis=1, join="inner", keys=["a", "b"])
+    cells = [here.loc[_is(here, row), [*PROBLEM, "seed", axis]] for row in (a, b)]
+    both = cells[0].merge(cells[1], on=[*PROBLEM, "seed"], suffixes=(".a", ".b")).sort_values([*PROBLEM, "seed"])
     rows = []
     for key, part in sorted(both.groupby(PROBLEM), key=lambda group: (_place(group[0][0]), *group[0])):
-        gap = metrics.paired_difference(part["a"].to_numpy()[None], part["b"].to_numpy()[None])
+        gap = metrics.paired_difference(
+            part[f"{axis}.a"].to_numpy()[None], part[f"{axis}.b"].to_numpy()[None], level=level
+        )
         low, high = (gap.low, gap.high) if np.isfinite(gap.low) else (np.nan, np.nan)
         rows.append([*key, axis, gap.value, low, high, len(part)])
     return pd.DataFrame(rows, columns=[*PROBLEM, "axis", "value", "low", "high", "seeds"])
@@ -42,3 +47,21 @@ def _is(runs: pd.DataFrame, row: Row) -> "pd.Series[bool]":
 def clear(differences: pd.DataFrame) -> tuple[int, int, int]:
     """On how many instances a is higher, b is higher, and how many there are; higher: the interval leaves out 0."""
     return int((differences["low"] > 0).sum()), int((differences["high"] < 0).sum()), len(differences)
+
+
+def row(runs: pd.DataFrame, name: str) -> Row:
+    """Submission and operating point of "NAME" or "NAME:POINT".
+
+    Raises:
+        ValueError: no records of it, with those there are.
+    """
+    submission, _, point = name.partition(":")
+    known = runs[["submission", "point"]].astype(str).drop_duplicates()
+    names = sorted(known["submission"].unique())
+    if submission not in names:
+        near = get_close_matches(submission, names, n=3) or names
+        raise ValueError(f"no records of {submission!r}; did you mean {', '.join(near)}?")
+    points = sorted(known.loc[known["submission"] == submission, "point"])
+    if (point or "default") not in points:
+        raise ValueError(f"{submission} has no records of point {point or 'default'!r}; it has {', '.join(points)}")
+    return submission, point or "default"

@@ -70,13 +70,30 @@ def cohort(table: pd.DataFrame, task: str, family: str) -> pd.DataFrame:
 
 def flat(rows: pd.DataFrame, runs: pd.DataFrame, raw: Sequence[str] = ()) -> pd.DataFrame:
     """Scores as a download: unrounded, in reading order, with the raw numbers that are shown."""
-    if raw:
-        rows = rows.merge(points(runs, rows, raw), on=[*scores.COHORT, *scores.ROW], how="left")
+    lacking = [name for name in raw if name not in rows]
+    if lacking:
+        rows = rows.merge(points(runs, rows, lacking), on=[*scores.COHORT, *scores.ROW], how="left")
     parts = [cohort(rows, task, family) for task, family in rows[["task", "family"]].drop_duplicates().to_numpy()]
-    columns = [*scores.COHORT, *scores.ROW, "lead", "place", "rank", *frame.with_ends(*frame.SCALED), "score",
-               *frame.with_ends(*raw), "share", "sampling_relative", "runs", "expected", "problems", "verified",
-               "samples_only", "control"]  # fmt: skip
-    table = pd.concat(parts)[columns].reset_index(drop=True)
+    asked = [name for name in frame.with_ends(*raw) if name in rows]
+    columns = [
+        *scores.COHORT,
+        *scores.ROW,
+        "lead",
+        "place",
+        "rank",
+        *frame.with_ends(*frame.SCALED),
+        "score",
+        *asked,
+        "share",
+        "sampling_relative",
+        "runs",
+        "expected",
+        "problems",
+        "verified",
+        "samples_only",
+        "control",
+    ]
+    table = pd.concat(parts)[list(dict.fromkeys(columns))].reset_index(drop=True)
     return table.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
 
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from retouch.leaderboard.rank import board
-from retouch.leaderboard.serve import snapshot
 from retouch.leaderboard.serve.server import progress
+from retouch.leaderboard.site.write import write
 
 COLOURS = {  # Streamlit's own controls in the board's ink
     "theme.light.primaryColor": "#0072B2", "theme.dark.primaryColor": "#4FA9E0",
@@ -43,16 +43,16 @@ def command(folder: Path, port: int | None = None, headless: bool | None = None)
     return [sys.executable, "-m", "retouch.leaderboard.serve.server", str(folder.resolve()), *flags(port, headless)]
 
 
-def launch(folder: Path, *, port: int | None = None, static: Path | None = None) -> int:
-    """Serve the records below `folder` (or in one Parquet) until interrupted; or write them as plain HTML to `static`.
+def launch(folder: Path, *, port: int | None = None, static: Path | None = None, url: str = "") -> int:
+    """Serve the records below `folder` (or in one Parquet) until interrupted; or write the site to `static`.
 
-    Returns the exit status: 2 where `folder` does not exist.
+    url: where the site will stand. Returns the exit status: 2 where `folder` does not exist.
     """
     if not folder.exists():
         print(f"{folder} does not exist; name a folder of submissions or a Parquet", file=sys.stderr)
         return 2
     if static is not None:
-        print(f"wrote {snapshot.write(board.read(folder, progress), static)}")
+        print(f"wrote {write(board.read(folder, progress), static, url)}")
         return 0
     server = subprocess.Popen(command(folder, port))
     try:

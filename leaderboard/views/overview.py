@@ -1,12 +1,17 @@
 """Overview: a task's tables, one a family; a row a submission, which unfolds into its operating points."""
 
+from functools import partial
+
 import streamlit as st
 
-from retouch.leaderboard.draw import overview
-from retouch.leaderboard.look import markup, theme, words
+from retouch.leaderboard.draw import overview, papers
+from retouch.leaderboard.look import markup, numbers, theme, words
 from retouch.leaderboard.rank import tables
 from retouch.leaderboard.rank.board import View
+from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import shell, state
+
+TEXTS = {"LaTeX": "latex", "Markdown": "md"}
 
 
 def page(view: View, look: theme.Look) -> None:
@@ -16,18 +21,31 @@ def page(view: View, look: theme.Look) -> None:
         task = shell.task(view, track)
         families = shell.families(view, track, task)
         by = shell.filters(track)
-        raw_values = state.switch("Raw values", "raw", help="The measured numbers that papers quote.")
-    raw = [words.primary(task), "fd"] if raw_values else []
+        raw, more = columns(view, track, task)
     rows = tables.keep(view.scores, view.records, by)
     rows = rows[(rows["task"] == task) & rows["family"].isin(families)]
     if rows.empty:
         st.html(markup.empty("Nothing is left under these filters. Take one away to see methods again."))
         return
-    st.html(markup.key(raw_values))
-    st.html(overview.sections(view, rows, task, families, shell.marks(view, look), raw))
-    shell.downloads(f"retouch-{task}", tables.flat(rows, view.runs, raw))
+    st.html(markup.key(bool(raw)))
+    st.html(overview.sections(view, rows, task, families, shell.marks(view, look), raw, more))
+    ranked = tables.add_ties(view.scores).loc[rows.index]
+    texts = {name: partial(papers.table, ranked, view.titles(), form) for name, form in TEXTS.items()}
+    shell.downloads(f"retouch-{task}", tables.flat(rows, view.runs, [*raw, *more]), texts=texts)
     with st.expander("What these numbers mean"):
-        st.html(markup.explain([*(raw or ["goal", "quality"]), "share", "sampling_relative"]))
+        st.html(markup.explain([*(raw or ["goal", "quality"]), "share", "sampling_relative", *more]))
+
+
+def columns(view: View, track: str, task: str) -> tuple[list[str], list[str]]:
+    """Raw numbers in the place of goal and quality, and further columns."""
+    with st.popover("Columns", icon=":material/view_column:"):
+        raw = state.switch("Raw values", "raw", help="The measured numbers that papers quote.")
+        runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task)]
+        names = ["score", "seconds", "gradient_steps", "peak_memory_mb", *frame.metrics_of(runs)]
+        usual = [words.primary(task), "fd"] if raw else []
+        more = state.many("More columns", "columns", [n for n in names if n not in usual], pills=False,
+                          show=lambda name: numbers.entry(name).title)  # fmt: skip
+    return usual, more
 
 
 shell.run(page, *shell.LEAD)

@@ -1,8 +1,9 @@
 """The frame of every page: data, look, address; filters, downloads and figures that pages share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -121,35 +122,24 @@ def marks(view: View, look: theme.Look) -> dict[str, theme.Mark]:
     return theme.marks(view.submissions(), view.records.controls, look)
 
 
-def downloads(name: str, shown: pd.DataFrame, *, figures: bool = False) -> None:
-    """Buttons that give exactly the rows shown; for pages with figures, what the camera in their corner saves."""
+def downloads(name: str, shown: pd.DataFrame, *, figures: bool = False,
+              texts: Mapping[str, Callable[[], str]] = MappingProxyType({})) -> None:  # fmt: skip
+    """Buttons that give exactly the rows shown.
+
+    Args:
+        figures: whether the page has some; then also what the camera in their corner saves.
+        texts: further forms, title -> what makes it.
+    """
+    forms = {"CSV": ("csv", "text/csv", lambda: tables.csv(shown)),
+             "Parquet": ("parquet", "application/vnd.apache.parquet", lambda: shown.to_parquet(index=False)),
+             "JSON": ("json", "application/json", lambda: shown.to_json(orient="records", indent=1))}  # fmt: skip
+    forms |= {title: (title.lower(), "text/plain", make) for title, make in texts.items()}
     with st.container(horizontal=True):
-        st.download_button(
-            "CSV",
-            tables.csv(shown),
-            f"{name}.csv",
-            "text/csv",
-            icon=":material/download:",
-            key=f"csv:{name}",
-            on_click="ignore",
-            type="tertiary",
-        )
-        st.download_button(
-            "Parquet",
-            _parquet(shown),
-            f"{name}.parquet",
-            "application/vnd.apache.parquet",
-            icon=":material/download:",
-            key=f"parquet:{name}",
-            on_click="ignore",
-            type="tertiary",
-        )
+        for label, (end, mime, data) in forms.items():
+            st.download_button(label, data, f"{name}.{end}", mime, icon=":material/download:", key=f"{end}:{name}",
+                               on_click="ignore", type="tertiary")  # fmt: skip
         if figures:
             state.choice("The camera on a figure saves", "figure", FORMATS, segmented=True, show=str.upper)
-
-
-def _parquet(shown: pd.DataFrame) -> Callable[[], bytes]:
-    return lambda: shown.to_parquet(index=False)
 
 
 def chart(figure: Any, key: str, alt: str, **more: Any) -> Any:

@@ -1,6 +1,5 @@
 """Trade-offs: any number against any other, with intervals, sweeps, Pareto front and controls; a panel a family."""
 
-from collections.abc import Iterator
 from functools import lru_cache
 
 import pandas as pd
@@ -46,9 +45,10 @@ def page(view: View, look: theme.Look) -> None:
             event = shell.chart(figure, f"tradeoff-{task}-{family}", says, on_select="rerun", selection_mode="points")
             point = next((p["customdata"] for p in event.selection.points if p.get("customdata")), point)
     key(rows, shell.marks(view, look), view.titles())
-    hover.pictures(pictures(view, rows))
+    addresses = pictures(view, by, task, x, y)
+    hover.pictures(addresses)
     if point is not None:
-        picture(view, rows, *point)
+        picture(view, rows, addresses, *point)
     table(view, rows, x, y)
 
 
@@ -97,32 +97,28 @@ def key(rows: pd.DataFrame, marks: dict[str, theme.Mark], titles: dict[str, str]
     )
 
 
-def runs_of(view: View, rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The runs behind each row, by the key of its point."""
-    for *cohort, name, point in rows[[*scores.COHORT, *scores.ROW]].head(hover.MOST).itertuples(index=False):
-        here = (view.runs["submission"] == name) & (view.runs["point"] == point)
-        for column, value in zip(scores.COHORT, cohort, strict=True):
-            here &= view.runs[column] == value
-        yield f"{name}|{point}|{cohort[2]}", view.runs[here]
+@lru_cache(maxsize=64)
+def pictures(view: View, by: tables.Filter, task: str, x: str, y: str) -> dict[str, str]:
+    """The contact sheet of each point, "submission|point|family" -> address, as far as there are few points."""
+    keys = [*scores.COHORT, *scores.ROW]
+    rows = points(view, by, task, x, y)[keys].head(hover.MOST).astype(str)
+    runs = view.runs[(view.runs["track"] == by.track) & (view.runs["task"] == task)]
+    runs = runs[[*frame.KEYS, "task", "family"]].astype({name: str for name in keys}).merge(rows, on=keys)
+    groups = runs.groupby(["submission", "point", "family"], sort=False)
+    found = {"|".join(key): sheets.first(view.records, part) for key, part in groups}
+    return {key: address for key, address in found.items() if address}
 
 
-def pictures(view: View, rows: pd.DataFrame) -> dict[str, str]:
-    """The contact sheet of each point, as far as there are few."""
-    addresses = {key: sheets.first(view.records, runs) for key, runs in runs_of(view, rows)}
-    return {key: address for key, address in addresses.items() if address}
-
-
-def picture(view: View, rows: pd.DataFrame, name: str, point: str, family: str) -> None:
+def picture(view: View, rows: pd.DataFrame, addresses: dict[str, str], name: str, point: str, family: str) -> None:
     """The contact sheet of the point that was clicked."""
-    mine = rows[(rows["submission"] == name) & (rows["point"] == point) & (rows["family"] == family)]
-    for _, runs in runs_of(view, mine):
-        address, keys = sheets.first(view.records, runs), mine.iloc[0]
-        link = markup.link("method", view.records.title(name), name=name, point=point, track=keys["track"],
-                           task=keys["task"], family=family)  # fmt: skip
-        image = (f'<img class="whole" style="width:640px" src="{address}" alt="base above, edited below">'
-                 if address else '<p class="dim">This run left no picture.</p>')  # fmt: skip
-        st.html(f'<div class="rt"><h2>{link} <span class="dim">{markup.esc(point)} · '
-                f"{markup.esc(words.family_title(family))}</span></h2>{image}</div>")  # fmt: skip
+    keys = rows[(rows["submission"] == name) & (rows["point"] == point) & (rows["family"] == family)].iloc[0]
+    link = markup.link("method", view.records.title(name), name=name, point=point, track=keys["track"],
+                       task=keys["task"], family=family)  # fmt: skip
+    address = addresses.get(f"{name}|{point}|{family}")
+    image = (f'<img class="whole" style="width:640px" src="{address}" alt="base above, edited below">'
+             if address else '<p class="dim">This run left no picture.</p>')  # fmt: skip
+    st.html(f'<div class="rt"><h2>{link} <span class="dim">{markup.esc(point)} · '
+            f"{markup.esc(words.family_title(family))}</span></h2>{image}</div>")  # fmt: skip
 
 
 def table(view: View, rows: pd.DataFrame, x: str, y: str) -> None:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import re
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,7 +19,6 @@ from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import labels, markup, numbers, submission_text, theme, words
 from retouch.leaderboard.rank import board, scores, tables
 from retouch.leaderboard.read import upload
-from retouch.leaderboard.serve import snapshot
 
 TAGS = {"section", "h2", "p", "button", "div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br",
         "code", "caption", "sup"}  # fmt: skip
@@ -283,14 +281,6 @@ def test_dropped_runs_take_the_place_of_their_own(folder: Path, view: board.View
     name = "rejection/records/tiny/category_redaction/digits-gan/default.0.json"
     dropped = upload.read(packed({name: (folder / name).read_bytes()}))
     assert len(upload.place_among(dropped, view.runs)) == len(view.runs)
-
-
-def test_static_page_stands_alone(view: board.View, tmp_path: Path) -> None:
-    page = snapshot.write(view, tmp_path / "site").read_text()
-    assert (tmp_path / "site" / "plotly.min.js").stat().st_size > 1_000_000
-    assert not re.search(r'(?:src|href)="https?://', page) and "<img src=x" not in page
-    assert page.count("class=panel") == len(view.scores.groupby(["task", "family"], observed=True))
-    assert "<a " not in page
 
 
 def test_figures_can_be_imported_without_streamlit() -> None:

@@ -1,0 +1,173 @@
+"""The pages of the site, each from the builders that the app draws with."""
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from retouch.leaderboard.draw import answers, method_card, overview, runs_table, sheets, task_card, wall
+from retouch.leaderboard.draw.tradeoff import tradeoff
+from retouch.leaderboard.look import markup, numbers, theme, words
+from retouch.leaderboard.look.markup import esc
+from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank.board import View
+from retouch.leaderboard.read import frame
+from retouch.leaderboard.read.sweeps import sweeps
+from retouch.leaderboard.site.links import file
+from retouch.leaderboard.site.page import Page
+
+KINDS = {"overview": "Table", "tradeoffs": "Trade-offs", "task": "Task"}  # pages that each task has
+TASK = ("goal", "quality", "share", "sampling_relative")
+
+
+def pages(view: View) -> Iterator[Page]:
+    """Every page but the comparison; the first stands for the site."""
+    marks = theme.marks(view.submissions(), view.records.controls, theme.look())
+    for track in view.tracks():
+        for task in view.tasks(track):
+            yield from _of_task(view, track, task, marks)
+    for name in view.submissions():
+        yield _method(view, name, marks)
+    yield _methods(view, marks)
+    yield _questions(view)
+
+
+def _of_task(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) -> Iterator[Page]:
+    """A task's table, its figures, what it is, and a wall for each of its instances."""
+    walls = _walls(view, track, task)
+    titles = {"overview": words.task_title(task), "tradeoffs": f"{words.task_title(task)}: trade-offs",
+              "task": f"{words.task_title(task)}: the task and every run"}  # fmt: skip
+    bodies = {"overview": _overview, "tradeoffs": _tradeoffs, "task": _task}
+    links = [(name, f"Wall: {instance.split('/')[1]}") for name, instance in walls.items()]
+    siblings = [*((file(kind, track, task), title) for kind, title in KINDS.items()), *links]
+    for kind, body in bodies.items():
+        others = [(file(kind, track, other), words.task_title(other)) for other in view.tasks(track)]
+        yield Page(file(kind, track, task), titles[kind], _siblings(siblings) + body(view, track, task, marks),
+                   tabs=others, find=kind != "tradeoffs")  # fmt: skip
+    for name, instance in walls.items():
+        body = wall.wall(view, track, instance, _seed(view, track, instance), _points(view, track, instance))
+        yield Page(name, f"{words.task_title(task)}: wall of {instance.split('/')[1]}", _siblings(siblings) + body,
+                   find=True, tabs=links)  # fmt: skip
+
+
+def _siblings(files: list[tuple[str, str]]) -> str:
+    links = " · ".join(f'<a href="{esc(name)}">{esc(text)}</a>' for name, text in files)
+    return f'<nav class="dim" aria-label="Of this task">{links}</nav>'
+
+
+def _walls(view: View, track: str, task: str) -> dict[str, str]:
+    """File -> instance, of the task's walls."""
+    runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task) & ~view.runs["tuning"]]
+    return {file("wall", track, name): name for name in sorted(runs["instance"].astype(str).unique())}
+
+
+def _seed(view: View, track: str, instance: str) -> int:
+    return int(view.runs.loc[(view.runs["track"] == track) & (view.runs["instance"] == instance), "seed"].min())
+
+
+def _points(view: View, track: str, instance: str) -> list[wall.Row]:
+    """Every row of an instance, in the board's order: the site has a place for each."""
+    runs = view.runs[(view.runs["track"] == track) & (view.runs["instance"] == instance)]
+    rows = runs[scores.ROW].astype(str).drop_duplicates()
+    leads = wall.order(view, track, instance, runs.astype({name: str for name in scores.ROW}), [], [])
+    place = {name: i for i, (name, _) in reversed(list(enumerate(leads)))}
+    rows = rows[rows["submission"] != "unchanged"]
+    return sorted(rows.itertuples(index=False, name=None), key=lambda row: (place.get(row[0], len(place)), row))
+
+
+def _overview(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) -> str:
+    here = view.scores[view.scores["track"] == track]
+    text = overview.sections(view, here, task, view.families(track, task), marks)
+    return markup.key() + text + _details("What these numbers mean", markup.explain(TASK))
+
+
+def _tradeoffs(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) -> str:
+    """A figure a family, for each pair of numbers that the task's records have."""
+    here = view.scores[(view.scores["track"] == track) & (view.scores["task"] == task)]
+    runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task)]
+    known = {*scores.AXES, *frame.COSTS, *frame.metrics_of(runs)}
+    parts = []
+    for title, (x, y) in words.presets().items():
+        if not x or not {x, y} <= known:
+            continue
+        raw = [name for name in (x, y) if name not in (*scores.AXES, *frame.COSTS)]
+        keys = [*scores.COHORT, *scores.ROW]
+        rows = here.merge(tables.points(view.runs, here, raw), on=keys, how="left") if raw else here
+        panels = [_panel(view, rows, family, (x, y), marks) for family in view.families(track, task)]
+        parts.append(f'<h2>{esc(title)}</h2><div class="panels">{"".join(panels)}</div>')
+    return "".join(parts) + _details(
+        "What these numbers mean", markup.explain(["goal", "quality", words.primary(task)])
+    )
+
+
+def _panel(view: View, over: pd.DataFrame, family: str, pair: tuple[str, str], marks: Mapping[str, theme.Mark]) -> str:
+    """The trade-off of a family, drawn by the page's script."""
+    part = over[(over["family"] == family) & over[pair[0]].notna() & over[pair[1]].notna()]
+    if part.empty:
+        return ""
+    figure = tradeoff(
+        part, *pair, view.records.controls, marks=marks, titles=view.titles(), over=over, panels=3,
+        sweeps=sweeps(view.records.manifests), title=words.family_title(family), height=380,
+    )  # fmt: skip
+    says = f"{words.family_title(family)}: {numbers.title(pair[1])} against {numbers.title(pair[0])}"
+    return f'<div class="panel" role="img" aria-label="{esc(says)}" data-figure="{esc(figure.to_json())}"></div>'
+
+
+def _task(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) -> str:
+    """What is asked and revealed, the instances, what the table resolves, every run."""
+    runs = tables.instances(view.runs, track, task)
+    parts = [task_card.task(task)]
+    for family in view.families(track, task):
+        mine = runs[runs["family"] == family]
+        matrices = (scores.matrix(view.runs, track, task, family, axis) for axis in frame.SCALED)
+        parts.append(f'<h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>' + task_card.resolution(*matrices))
+        for instance in dict.fromkeys(mine["instance"].astype(str)):
+            parts.append(f"<h3>{esc(instance)}</h3>" + task_card.instance(view, track, instance))
+        raw = [words.primary(task)] if words.primary(task) in mine else []
+        parts.append(f"<h3>Every run</h3>{runs_table.table(view, track, mine, raw)}")
+    return "".join(parts)
+
+
+def _methods(view: View, marks: Mapping[str, theme.Mark]) -> Page:
+    """All submissions with a line each."""
+    lines = []
+    for name, title in sorted(view.titles().items(), key=lambda pair: pair[1].lower()):
+        manifest = view.records.manifests.get(name)
+        families = ", ".join(map(words.family_title, manifest.families)) if manifest else markup.DASH
+        lines.append([f"{markup.symbol(marks[name])} {markup.link('method', title, name=name)}",
+                      markup.wrapped(manifest.summary if manifest else ""), esc(families)])  # fmt: skip
+    body = markup.table(("method", "what it does", "families"), lines, caption="All methods")
+    return Page("methods.html", "Methods", body, find=True)
+
+
+def _method(view: View, name: str, marks: Mapping[str, theme.Mark]) -> Page:
+    """A method's card, its results beside the controls', and its pictures on each instance."""
+    own = view.scores[view.scores["submission"] == name]
+    cohorts = pd.MultiIndex.from_frame(own[scores.COHORT].astype(str))
+    rows = view.scores[view.scores["submission"].isin({name} | view.records.controls)]
+    rows = rows[pd.MultiIndex.from_frame(rows[scores.COHORT].astype(str)).isin(cohorts)]
+    parts = [method_card.method(name, view), "<h2>Results, beside the controls</h2>", markup.key(),
+             overview.selection(view, rows, marks), "<h2>Before and after</h2>"]  # fmt: skip
+    runs = view.runs[(view.runs["submission"] == name) & ~view.runs["tuning"]]
+    leads = {(str(r.track), str(r.task), str(r.family)): str(r.point) for r in own[own["lead"]].itertuples()}
+    for (track, instance), part in runs.groupby(["track", "instance"], observed=True):
+        point = leads.get((track, instance.split("/")[0], frame.family(track, instance)))
+        part = part[part["point"] == point].sort_values("seed") if point else part.iloc[:0]
+        images = sheets.html(view.records, part.iloc[0].to_dict()) if len(part) else ""
+        if images:
+            parts.append(f'<h3 id="{esc(instance.replace("/", "."))}">{esc(instance)} <span class="dim">{esc(point)}'
+                         f"</span></h3>{images}<code>{esc(markup.command(part.iloc[0].to_dict()))}</code>")  # fmt: skip
+    manifest = view.records.manifests.get(name)
+    return Page(file("method", name), view.records.title(name), "".join(parts),
+                lead=manifest.summary if manifest and manifest.summary else Page.lead)  # fmt: skip
+
+
+def _questions(view: View) -> Page:
+    raw = frame.metrics_of(view.runs) if len(view.runs) else []
+    parts = [_details(question, f"<p>{esc(text)}</p>") for question, text in answers.ANSWERS]
+    parts += [answers.versions(view), answers.rejected(view.records.rejected), "<h2>Every number</h2>",
+              markup.explain([*numbers.FIELDS, *numbers.COUNTS, *raw])]  # fmt: skip
+    return Page("questions.html", "Questions", "".join(parts))
+
+
+def _details(title: str, body: str) -> str:
+    return f"<details><summary>{esc(title)}</summary>{body}</details>"

@@ -1,0 +1,71 @@
+"""Write the site: every page, what they need, and what programs read; nothing of it needs a network."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import unquote
+
+import plotly
+
+from retouch.benchmark.support.files import write_atomically
+from retouch.leaderboard.draw import sheets
+from retouch.leaderboard.look import theme
+from retouch.leaderboard.look.markup import empty, esc
+from retouch.leaderboard.rank.board import View
+from retouch.leaderboard.site import extras
+from retouch.leaderboard.site.page import Page, html, style
+from retouch.leaderboard.site.pages import pages
+
+PICTURE = re.compile(rf"{sheets.FOLDER}/[\w./%-]+?\.png")
+
+
+def write(view: View, folder: Path, url: str = "") -> Path:
+    """Write the site below `folder`; returns its first page.
+
+    Args:
+        url: where it will stand, for the feed and for previews in other people's posts.
+    """
+    made, url = datetime.now(UTC), url.rstrip("/")
+    written = (
+        [*pages(view), _compare(view)] if len(view.runs) else [Page("index.html", "Retouch", empty("No records yet."))]
+    )
+    texts = {page.file: html(page, made, len(view.runs), url) for page in written}
+    texts["index.html"] = texts[written[0].file]
+    texts |= {"site.css": style(), "board.js": theme.script(), "site.js": theme.text("site.js"), ".nojekyll": ""}
+    texts |= {"results.json": extras.results(view, made), "feed.xml": extras.feed(view, made, url),
+              "cite.bib": extras.bibtex(view, made)}  # fmt: skip
+    if len(view.runs):
+        found = extras.comparisons(view, view.tracks()[0])
+        texts["compare.js"] = f"const comparisons = {json.dumps(found, separators=(',', ':'))};"
+    for name, text in texts.items():
+        write_atomically(folder / name, text.encode())
+    write_atomically(
+        folder / "plotly.min.js", (Path(plotly.__file__).parent / "package_data/plotly.min.js").read_bytes()
+    )
+    _pictures(view, texts.values(), folder)
+    return folder / "index.html"
+
+
+def _pictures(view: View, texts: Iterable[str], folder: Path) -> None:
+    """Copy the contact sheets that the pages show; the first of the first page is the preview."""
+    names = list(dict.fromkeys(name for text in texts for name in PICTURE.findall(text)))
+    for name in names:
+        target = folder / unquote(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(view.records.root / unquote(name).removeprefix(f"{sheets.FOLDER}/"), target)
+    if names:
+        shutil.copyfile(folder / unquote(names[0]), folder / "preview.png")
+
+
+def _compare(view: View) -> Page:
+    """Any two submissions, paired."""
+    rows, titles = extras.compared(view), view.titles()
+    options = [f'<option value="{esc(name)}">{esc(titles[name])}</option>' for name, _ in rows]
+    second = [text.replace("<option", "<option selected", 1) if i == 1 else text for i, text in enumerate(options)]
+    picks = "".join(f'<label>{label} <select aria-label="{label}">{"".join(of)}</select></label>'
+                    for label, of in (("First", options), ("Second", second)))  # fmt: skip
+    lead = "<p>Differences are paired: the same instances, the same seeds. A filled mark leaves out 0.</p>"
+    return Page("compare.html", "Compare", f'{lead}<p class="pick">{picks}</p><div id="pair" aria-live="polite"></div>')
