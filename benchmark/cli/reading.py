@@ -12,12 +12,17 @@ from retouch.benchmark.support.places import submissions_folder
 
 def export(verbs: argparse._SubParsersAction) -> None:
     """`retouch export`."""
-    parser = verbs.add_parser("export", help="all records as one Parquet and one CSV")
+    parser = verbs.add_parser("export", help="all records as one Parquet and one CSV, described in Croissant")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("."), help="where to write; default: here")
+    parser.add_argument("--model-card", metavar="NAME", help="print the results of a submission for its model card")
 
     def verb(args: argparse.Namespace) -> None:
-        from retouch.benchmark.submit.export import export
+        from retouch.benchmark.submit.croissant import model_index
+        from retouch.benchmark.submit.export import export, table
 
+        if args.model_card:
+            print(model_index(table(submissions_folder())[0], args.model_card), end="")
+            return
         for file in export(submissions_folder(), args.folder):
             print(file)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from retouch.benchmark import records, submission, tracks, versions
 from retouch.benchmark.records import Record
+from retouch.benchmark.submit import croissant
 from retouch.benchmark.support.files import write_atomically
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _paper(root: Path, name: str) -> str:
 
 
 def export(root: Path, folder: Path) -> list[Path]:
-    """Write all records below `root` to FOLDER/records.parquet and FOLDER/records.csv; returns the two paths.
+    """Write all records below `root` to FOLDER/records.parquet and .csv, croissant.json beside them; returns the paths.
 
     Raises:
         ValueError: as `table`.
@@ -84,4 +85,4 @@ def export(root: Path, folder: Path) -> list[Path]:
     targets = [folder / "records.parquet", folder / "records.csv"]
     write_atomically(targets[0], frame.to_parquet(index=False))
     write_atomically(targets[1], frame.to_csv(index=False).encode())
-    return targets
+    return [*targets, croissant.write(frame, targets)]

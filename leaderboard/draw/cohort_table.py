@@ -19,7 +19,9 @@ from retouch.leaderboard.read.load import Records
 
 Row = Mapping[str, Any]
 CHECK = '<span class="dim" title="run again by somebody else, within tolerance">✓ verified</span>'
+DISPUTE = '<span class="chip bad" title="a second run came out differently; its page has both">disputed</span>'
 IMAGES = '<span class="chip" title="its images alone were scored; nobody here ran the edit">samples only</span>'
+SIGNS = {"verified": CHECK, "disputed": DISPUTE, "samples_only": IMAGES}
 
 
 def table(rows: pd.DataFrame, records: Records, marks: Mapping[str, Mark], raw: Sequence[str] = (), *,
@@ -128,7 +130,11 @@ def _name(row: Row, records: Records, mark: Mark, points: int) -> str:
     manifest = records.manifests.get(name)
     query = {"name": name, "point": point, "track": row["track"], "task": row["task"], "family": row["family"]}
     text = link("method", records.title(name), hint=manifest.summary if manifest else "", **query)
-    signs = (CHECK if row["verified"] else "") + (IMAGES if row["samples_only"] else "")
+    signs = (
+        (CHECK if row["verified"] else "")
+        + (DISPUTE if row["disputed"] else "")
+        + (IMAGES if row["samples_only"] else "")
+    )
     if not row["lead"]:
         return f'<th scope="row" class="sub">{link("method", point, **query)} {signs}</th>'
     fold = (f'<button type="button" class="fold" aria-expanded="false" title="its other operating points">'

@@ -1,7 +1,11 @@
 """A method and a record as HTML: paper, access, parameters; numbers with intervals, the claim beside the second run."""
 
+import ast
 import json
 from collections.abc import Mapping
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from retouch.benchmark import records
@@ -25,13 +29,40 @@ def method(name: str, view: View) -> str:
         ("licence", esc(manifest.licence) or markup.DASH),
         ("families", esc(", ".join(map(words.family_title, manifest.families)))),
         ("needs", needs(manifest.access)),
-        ("entry", f"<code>{esc(manifest.entry)}</code>"),
+        ("code", f"<code>{esc(_code(view.records.root / name, manifest.entry))}</code>"),
+        ("records", _made(view, name)),
         ("parameters", f"<code>{esc(_line(manifest.params))}</code>"),
         ("operating points", "; ".join(points)),
         ("tuning", esc(manifest.tuning) or "not stated"),
     ]
     summary = f"<p>{esc(manifest.summary)}</p>" if manifest.summary else ""
     return f'<div class="rt">{summary}</div>' + markup.definitions(pairs)
+
+
+def _code(folder: Path, entry: str) -> str:
+    """Where a submission's edit is, as file:line; the entry itself where there is no file of it here."""
+    module, _, function = entry.partition(":")
+    own = folder / f"{module.replace('.', '/')}.py"
+    package = find_spec("retouch.methods") if module.startswith("methods.") else None
+    homes = list(package.submodule_search_locations or []) if package else []
+    files = [own, *(Path(home) / f"{module.removeprefix('methods.').replace('.', '/')}.py" for home in homes)]
+    for file in files:
+        with suppress(OSError, SyntaxError, ValueError):
+            for node in ast.parse(file.read_text(encoding="utf-8")).body:
+                if isinstance(node, ast.FunctionDef) and node.name == function:
+                    home = f"submissions/{folder.name}" if file == own else "methods"
+                    return f"{home}/{file.name}:{node.lineno}"
+    return entry
+
+
+def _made(view: View, name: str) -> str:
+    """How many records, when they were made, and how many of them were confirmed."""
+    runs = view.runs[view.runs["submission"] == name]
+    days = sorted(str(time)[:10] for time in runs["time"].unique() if time)
+    when = f", made {days[0]}" + (f" to {days[-1]}" if days[-1] != days[0] else "") if days else ""
+    counts = runs["claim"].astype(str).value_counts()
+    claims = ", ".join(f"{count} {claim}" for claim, count in counts.items() if claim)
+    return esc(f"{len(runs)}{when}; {claims}")
 
 
 def _line(value: Mapping[str, Any]) -> str:

@@ -24,7 +24,8 @@ def shown(rows: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
         "Goal": _intervals(rows, "goal"), "Quality": _intervals(rows, "quality"),
         "Cost": [percent(value) for value in rows["share"]],
         "Sampling": ["–" if pd.isna(value) else f"{number(value)}×" for value in rows["sampling_relative"]],
-        "Claim": ["✓ verified" if value else "claimed" for value in rows["verified"]],
+        "Claim": ["✓ verified" if v else "disputed" if d else "claimed"
+                  for v, d in zip(rows["verified"], rows["disputed"], strict=True)],
         "Missing": rows["problems"].tolist(),
     })  # fmt: skip
 

@@ -20,7 +20,9 @@ def table(view: View, track: str, runs: pd.DataFrame, raw: Sequence[str] = ()) -
 def _line(view: View, track: str, row: dict[str, Any], raw: Sequence[str]) -> list[str]:
     """The cells of a run."""
     status = "stale" if row["stale"] else str(row["status"])
-    chip = f'<span class="chip bad" title="{markup.esc(row["reason"])}">{markup.esc(words.status(status))}</span>'
+    chip = f'<span class="chip bad">{markup.esc(words.status(status))}</span>'
+    if row["reason"]:
+        chip += f'<br><span class="dim why">{markup.esc(row["reason"])}</span>'
     keys = {"name": row["submission"], "track": track, "instance": row["instance"], "point": row["point"],
             "seed": str(row["seed"])}  # fmt: skip
     method = {key: keys[key] for key in ("name", "track", "instance", "point")}

@@ -71,7 +71,8 @@ def _found(view: View, runs: pd.DataFrame, row: Row) -> tuple[Row, pd.Series, sh
 def _base(picture: sheets.Sheet) -> str:
     """The unchanged base's row."""
     cells = "".join(f"<td>{picture.figure(0, c)}</td>" for c in range(picture.columns))
-    return f'<tr id="unchanged.default" class="rt-control" style="{picture.style()}"><th scope="row">Base, unchanged</th>{cells}</tr>'
+    head = f'<tr id="unchanged.default" class="rt-control" style="{picture.style()}">'
+    return f'{head}<th scope="row">Base, unchanged</th>{cells}</tr>'
 
 
 def _line(view: View, row: Row, run: pd.Series, picture: sheets.Sheet, loud: Collection[Row]) -> str:

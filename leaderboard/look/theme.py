@@ -1,14 +1,16 @@
 """A colour-blind-safe palette with marker shapes, the Plotly template and the style sheet, light and dark."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 import plotly.graph_objects as go
 
 FONT = '"Source Sans", "Source Sans 3", "Helvetica Neue", Arial, sans-serif'
-# Okabe and Ito's eight, without black and yellow, which vanish on one of the two grounds
-LIGHT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#6B6B00")
+# Okabe and Ito's eight, without black and yellow, which vanish on one of the two grounds; 3:1 or more on theirs
+LIGHT = ("#0072B2", "#D55E00", "#009E73", "#C26A98", "#B07A00", "#2F93CC", "#7A5195", "#6B6B00")
 DARK = ("#4FA9E0", "#FF8A4C", "#2CC39A", "#E29BC3", "#F2B83B", "#8CCDF5", "#B294D1", "#BDBD4A")
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "pentagon", "hexagon", "star", "cross", "x")
 
@@ -51,11 +53,23 @@ class Mark:
     shape: str
 
 
-def marks(names: list[str], controls: set[str], of: Look) -> dict[str, Mark]:
-    """A mark for each submission, the same on every page; controls are grey."""
+def marks(names: Sequence[str], controls: set[str], of: Look) -> dict[str, Mark]:
+    """A mark for each submission, by its name, the same on every page; controls are grey.
+
+    Two names that fall on the same mark are told apart in the order of `names`: with the oldest first, a new submission
+    never takes another's mark.
+    """
     table = {name: Mark(of.faint, "x-thin-open" if name == "unchanged" else "star-diamond-open") for name in controls}
-    for i, name in enumerate(sorted(set(names) - controls)):
-        table[name] = Mark(of.series[i % len(of.series)], SHAPES[(i + i // len(of.series)) % len(SHAPES)])
+    own = [name for name in names if name not in controls]
+    every = [(colour, shape) for shape in SHAPES for colour in of.series]
+    taken: set[int] = set()
+    for name in own:
+        start = crc32(name.encode()) % len(every)
+        if len(taken) % len(every) == 0:
+            taken = set()
+        place = next(i % len(every) for i in range(start, start + len(every)) if i % len(every) not in taken)
+        taken.add(place)
+        table[name] = Mark(*every[place])
     return table
 
 

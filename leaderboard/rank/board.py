@@ -52,6 +52,11 @@ class View:
         """The names of all submissions that have records."""
         return [str(name) for name in self.runs["submission"].cat.categories]
 
+    def by_age(self) -> list[str]:
+        """The same names, the one with the oldest record first."""
+        first = self.runs.astype({"submission": str, "time": str}).groupby("submission")["time"].min()
+        return sorted(self.submissions(), key=lambda name: (first.get(name, ""), name))
+
     def titles(self) -> dict[str, str]:
         """Every submission's title."""
         return {name: self.records.title(name) for name in self.submissions()}

@@ -20,7 +20,7 @@ def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequ
 
     Columns: task, family, instance, axis, value, low, high, seeds.
     """
-    runs = runs[["track", *PROBLEM, "seed", "submission", "point", "status", "stale", "tuning", axis]]
+    runs = runs[["track", *PROBLEM, "seed", "submission", "point", "status", "claim", "stale", "tuning", axis]]
     mask = (runs["track"] == track) & runs["task"].isin(list(tasks)) & (_is(runs, a) | _is(runs, b))
     here = tables.counted(runs[mask & runs[axis].notna()]).astype({name: str for name in PROBLEM})
     cells = [here.loc[_is(here, row), [*PROBLEM, "seed", axis]] for row in (a, b)]

@@ -84,7 +84,9 @@ def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], diges
     row = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_frame(group[ROW]))
     cell = _cell(group, expected)
     counts = (
-        (group["status"].isin(COUNTED) & ~group["stale"]).to_numpy() & (cell >= 0) & group["score"].notna().to_numpy()
+        (group["status"].isin(COUNTED) & ~group["stale"] & (group["claim"] != "withdrawn")).to_numpy()
+        & (cell >= 0)
+        & group["score"].notna().to_numpy()
     )
     table = names.assign(**keys, digest=digest, control=names["submission"].isin(controls), expected=len(expected))
     table["runs"] = np.bincount(row[counts], minlength=len(names))
@@ -147,7 +149,7 @@ def _intervals(values: np.ndarray, whole: np.ndarray, shape: tuple[int, int], ru
 
 def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int, expected: int) -> list[str]:
     """Why each row is not complete, in words: "1 failed, 2 missing"; empty where it is."""
-    state = group["status"].where(~group["stale"], "stale")
+    state = group["status"].where(~group["stale"], "stale").where(group["claim"] != "withdrawn", "withdrawn")
     bad = ~state.isin(COUNTED)
     counts = pd.Series(row)[bad.to_numpy()].groupby(state[bad].to_numpy()).value_counts()
     words: list[list[str]] = [[] for _ in range(rows)]
@@ -161,12 +163,13 @@ def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int,
 
 
 def _extras(table: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
-    """Mean costs over all runs; whether all that count are verified, and any is samples only."""
+    """Mean costs over all runs; whether all that count are verified, any is disputed, any is samples only."""
     costs = group.groupby("_row")[list(frame.COSTS)].mean()
     table[list(frame.COSTS)] = costs.reindex(table.index)
     valid = group[counts]
     flags = {
         "verified": (valid["claim"] == "verified", "all"),
+        "disputed": (valid["claim"] == "disputed", "any"),
         "samples_only": (valid["status"] == "samples_only", "any"),
     }
     for name, (flag, how) in flags.items():
@@ -177,7 +180,7 @@ def _extras(table: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.
 def matrix(runs: pd.DataFrame, track: str, task: str, family: str, axis: str) -> dict[tuple[str, str], np.ndarray]:
     """Complete rows of a cohort as (instances, seeds), controls included, for any column of the table of runs."""
     group = runs[(runs["track"] == track) & (runs["task"] == task) & (runs["family"] == family) & ~runs["tuning"]]
-    group = group[group["status"].isin(COUNTED) & ~group["stale"]]
+    group = group[group["status"].isin(COUNTED) & ~group["stale"] & (group["claim"] != "withdrawn")]
     expected = cells(track, task, family, group)
     if not expected or axis not in group:
         return {}

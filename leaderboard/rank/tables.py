@@ -1,6 +1,6 @@
 """Tables as pandas frames: what the pages show and what their downloads hold."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,6 +68,14 @@ def cohort(table: pd.DataFrame, task: str, family: str) -> pd.DataFrame:
     )
 
 
+def beside_controls(table: pd.DataFrame, name: str, controls: Collection[str]) -> pd.DataFrame:
+    """A submission's rows and, in the same cohorts, those of the controls."""
+    cohorts = {name: str for name in scores.COHORT}
+    own = pd.MultiIndex.from_frame(table.loc[table["submission"] == name, scores.COHORT].astype(cohorts))
+    rows = table[table["submission"].isin({name, *controls})]
+    return rows[pd.MultiIndex.from_frame(rows[scores.COHORT].astype(cohorts)).isin(own)]
+
+
 def flat(rows: pd.DataFrame, runs: pd.DataFrame, raw: Sequence[str] = ()) -> pd.DataFrame:
     """Scores as a download: unrounded, in reading order, with the raw numbers that are shown."""
     lacking = [name for name in raw if name not in rows]
@@ -98,8 +106,9 @@ def flat(rows: pd.DataFrame, runs: pd.DataFrame, raw: Sequence[str] = ()) -> pd.
 
 
 def counted(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs that count: ok or samples only, made by today's versions, not for tuning."""
-    return runs[runs["status"].isin(scores.COUNTED) & ~runs["stale"] & ~runs["tuning"]]
+    """The runs that count: ok or samples only, not withdrawn, made by today's versions, not for tuning."""
+    there = runs["status"].isin(scores.COUNTED) & (runs["claim"] != "withdrawn")
+    return runs[there & ~runs["stale"] & ~runs["tuning"]]
 
 
 def column(name: str) -> str:

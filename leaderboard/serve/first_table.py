@@ -1,18 +1,20 @@
-"""The first table, drawn by the server into the page that loads Streamlit, so that nobody waits for its scripts.
+"""What a page shows first, drawn by the server into the page that loads Streamlit, so that nobody waits for scripts.
 
 Streamlit shows nothing until a browser has loaded and started two megabytes of scripts and these have asked for the
-page. The plain address is answered with the same table at once; it goes when Streamlit's own stands in its place.
+page. The table, the wall or the method that the address names comes at once; it goes when Streamlit's own stands.
 """
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import streamlit
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
-from retouch.leaderboard.draw import overview
+from retouch.leaderboard.draw import method_card, overview, wall
 from retouch.leaderboard.look import markup, theme
 from retouch.leaderboard.rank import tables
 from retouch.leaderboard.rank.board import View, shared
@@ -21,49 +23,89 @@ from retouch.leaderboard.views import shell
 INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 STYLE = """#rt-first{position:fixed;inset:0;overflow:auto;background:var(--ground);z-index:1000000}
 #rt-first main{margin:1rem auto 0}#rt-first .rt-controls{height:5.9rem}#rt-first .rt-gap{height:1rem}
-@media (max-width:640px){#rt-first .rt-controls{height:16.4rem}}"""
+@media (max-width:640px){#rt-first .rt-controls{height:9rem}}"""
 SCRIPT = """new MutationObserver((_, watch) => {
-  if (!document.querySelector("#root :is(.cohort, .empty, [data-testid=stException])")) return;
+  if (!document.querySelector("#root :is(.cohort, .wall, .empty, [data-testid=stException])")) return;
   watch.disconnect();
   document.getElementById("rt-first").remove();
 }).observe(document.getElementById("root"), { childList: true, subtree: true });"""
+SPACE, GAP = '<div class="rt-controls"></div>', '<div class="rt-gap"></div>'
+Query = Mapping[str, str]
 
 
 class FirstTable:
-    """ASGI middleware: the plain address without a query gets the table, everything else is Streamlit's."""
+    """ASGI middleware: an address whose page can be drawn at once gets it, everything else is Streamlit's."""
 
     def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self.app = app
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
         """Answer a request."""
-        if scope["type"] == "http" and scope["path"] == "/" and not scope["query_string"]:
+        if scope["type"] == "http" and scope["path"].strip("/") in PAGES:
             view = shared(shell.source()).view
-            await HTMLResponse(page(view), headers={"cache-control": "no-cache"})(scope, receive, send)
+            text = await run_in_threadpool(
+                page, view, scope["path"].strip("/"), scope["query_string"].decode("latin-1")
+            )
+            await HTMLResponse(text, headers={"cache-control": "no-cache"})(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
 
-@lru_cache(maxsize=1)
-def page(view: View) -> str:
-    """Streamlit's page with the first table above it."""
+@lru_cache(maxsize=32)
+def page(view: View, path: str = "", query: str = "") -> str:
+    """Streamlit's page, above it what the address asks for, if the server can draw it."""
     text = INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", "<title>Retouch leaderboard</title>")
-    if len(view.scores) == 0:
+    shown = PAGES[path](view, dict(parse_qsl(query))) if len(view.scores) else ""
+    if not shown:
         return text
     dark = f"@media (prefers-color-scheme:dark){{{theme.variables(True)}}}"
     body = (
         f"<style>{theme.css()}{dark}{STYLE}</style>"
-        f'<div id="rt-first" class="rt"><main class="stMainBlockContainer">{markup.heading(*shell.LEAD)}'
-        f'<div class="rt-controls"></div>{markup.key()}<div class="rt-gap"></div>{first(view)}</main></div>'
+        f'<div id="rt-first" class="rt"><main class="stMainBlockContainer">{shown}</main></div>'
         f"<script>{SCRIPT}</script>"
     )
     return text.replace("</body>", body + "</body>")
 
 
-def first(view: View) -> str:
-    """The overview as it opens: the first task without any filter."""
-    track = view.tracks()[0]
-    task = view.tasks(track)[0]
+def table(view: View, query: Query) -> str:
+    """The overview of a task, all families or one; empty where the address asks for more or for what is not here."""
+    track = query.get("track", view.tracks()[0])
+    task = query.get("task", next(iter(view.tasks(track)), ""))
+    families, family = view.families(track, task), query.get("family", "all")
+    if set(query) - {"track", "task", "family"} or not families or family not in ("all", *families):
+        return ""
     rows = tables.keep(view.scores, view.records, tables.Filter(track))
-    marks = theme.marks(view.submissions(), view.records.controls, theme.look())
-    return overview.sections(view, rows, task, view.families(track, task), marks)
+    marks = theme.marks(view.by_age(), view.records.controls, theme.look())
+    names = families if family == "all" else [family]
+    return (f"{markup.heading(*shell.LEAD)}{SPACE}{markup.key()}{GAP}"
+            f"{overview.sections(view, rows[rows['family'].isin(names)], task, names, marks)}")  # fmt: skip
+
+
+def pictures(view: View, query: Query) -> str:
+    """The wall of an instance; empty where the address names none, or chooses among its rows."""
+    track, instance = query.get("track", view.tracks()[0]), query.get("instance", "")
+    runs = view.runs[(view.runs["track"] == track) & (view.runs["instance"] == instance)]
+    seed = query.get("seed", str(runs["seed"].min()) if len(runs) else "")
+    if "with" in query or not seed.isdecimal() or int(seed) not in set(runs["seed"]):
+        return ""
+    name, _, point = query.get("row", "").partition("/")
+    return (
+        markup.heading("Wall")
+        + SPACE
+        + wall.wall(view, track, instance, int(seed), loud=[(name, point)] if name else [])
+    )
+
+
+def method(view: View, query: Query) -> str:
+    """A method's card and its results; empty for one that is not here."""
+    name, track = query.get("name", ""), query.get("track", view.tracks()[0])
+    rows = tables.beside_controls(view.scores[view.scores["track"] == track], name, view.records.controls)
+    if name not in view.submissions() or rows.empty:
+        return ""
+    marks = theme.marks(view.by_age(), view.records.controls, theme.look())
+    card = method_card.method(name, view)
+    return (f"{SPACE}{markup.heading(markup.esc(view.records.title(name)))}{card}{markup.key()}"
+            f"{overview.selection(view, rows, marks)}")  # fmt: skip
+
+
+PAGES: dict[str, Callable[[View, Query], str]] = {"": table, "overview": table, "wall": pictures, "method": method}

@@ -21,7 +21,7 @@ TASK = ("goal", "quality", "share", "sampling_relative")
 
 def pages(view: View) -> Iterator[Page]:
     """Every page but the comparison; the first stands for the site."""
-    marks = theme.marks(view.submissions(), view.records.controls, theme.look())
+    marks = theme.marks(view.by_age(), view.records.controls, theme.look())
     for track in view.tracks():
         for task in view.tasks(track):
             yield from _of_task(view, track, task, marks)
@@ -142,9 +142,7 @@ def _methods(view: View, marks: Mapping[str, theme.Mark]) -> Page:
 def _method(view: View, name: str, marks: Mapping[str, theme.Mark]) -> Page:
     """A method's card, its results beside the controls', and its pictures on each instance."""
     own = view.scores[view.scores["submission"] == name]
-    cohorts = pd.MultiIndex.from_frame(own[scores.COHORT].astype(str))
-    rows = view.scores[view.scores["submission"].isin({name} | view.records.controls)]
-    rows = rows[pd.MultiIndex.from_frame(rows[scores.COHORT].astype(str)).isin(cohorts)]
+    rows = tables.beside_controls(view.scores, name, view.records.controls)
     parts = [method_card.method(name, view), "<h2>Results, beside the controls</h2>", markup.key(),
              overview.selection(view, rows, marks), "<h2>Before and after</h2>"]  # fmt: skip
     runs = view.runs[(view.runs["submission"] == name) & ~view.runs["tuning"]]

@@ -37,14 +37,10 @@ def page(view: View, look: theme.Look) -> None:
 
 def results(view: View, name: str, track: str, look: theme.Look) -> None:
     """The method's rows and those of the controls, wherever it ran."""
-    here = view.scores[view.scores["track"] == track]
-    own = here[here["submission"] == name]
-    if own.empty:
+    rows = tables.beside_controls(view.scores[view.scores["track"] == track], name, view.records.controls)
+    if rows.empty:
         st.html(markup.empty("No run of this method is scored on this track yet."))
         return
-    cohorts = pd.MultiIndex.from_frame(own[scores.COHORT].astype(str))
-    rows = here[here["submission"].isin({name} | view.records.controls)]
-    rows = rows[pd.MultiIndex.from_frame(rows[scores.COHORT].astype(str)).isin(cohorts)]
     st.html(markup.key())
     st.html(overview.selection(view, rows, shell.marks(view, look)))
     shell.downloads(f"retouch-{name}", tables.flat(rows, view.runs))

@@ -6,10 +6,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from retouch.leaderboard.draw import sheets
+from retouch.leaderboard.draw import profile, sheets
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import markup, numbers, theme, words
-from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank import profiles, scores, tables
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.sweeps import sweeps
@@ -21,6 +21,9 @@ LEAD = ("A change can always be had at the price of the images. Better is always
 KEY = ("Thin lines: 95% intervals; band: the front of their ends. Marker area: cost{largest}. Coloured lines join a "
        "submission’s operating points along its strength; open marks are variants. Grey: controls. Click or tap a "
        "point for its pictures.")  # fmt: skip
+
+PROFILES = ("The share of all the track’s instances on which a method’s score comes within a factor of the best one’s; "
+            "at 1: on how many it is the best. Where it did not run, it counts as far away.")  # fmt: skip
 
 
 def page(view: View, look: theme.Look) -> None:
@@ -50,6 +53,20 @@ def page(view: View, look: theme.Look) -> None:
     if point is not None:
         picture(view, rows, addresses, *point)
     table(view, rows, x, y)
+    if state.switch("Performance profiles", "profiles", help="How often each method comes how near to the best."):
+        draw_profiles(view, track, families, look)
+
+
+def draw_profiles(view: View, track: str, families: list[str], look: theme.Look) -> None:
+    """A profile a family, over the instances of all tasks."""
+    st.html(f'<div class="rt dim">{PROFILES}</div>')
+    for family, column in zip(families, st.columns(len(families), gap="medium"), strict=True):
+        with column:
+            shares = profiles.profiles(view.runs, track, family, view.records.controls)
+            figure = profile.profile(shares, marks=shell.marks(view, look), titles=view.titles(), dark=look.dark,
+                                     title=words.family_title(family))  # fmt: skip
+            says = f"{words.family_title(family)}: share of instances within a factor of the best score"
+            shell.chart(figure, f"profile-{family}", says)
 
 
 def choose(view: View, track: str, task: str) -> tuple[str, str]:

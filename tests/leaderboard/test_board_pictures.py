@@ -40,7 +40,7 @@ class Tags(HTMLParser):
 
 def table(view: board.View, dark: bool = False) -> str:
     """The overview's HTML, all tasks."""
-    marks = theme.marks(view.submissions(), view.records.controls, theme.look(dark))
+    marks = theme.marks(view.by_age(), view.records.controls, theme.look(dark))
     families = view.families("tiny")
     return "".join(overview.sections(view, view.scores, task, families, marks) for task in view.tasks("tiny"))
 
@@ -131,7 +131,24 @@ def test_every_mark_is_its_own() -> None:
     names = [f"m{i}" for i in range(40)]
     found = theme.marks(names, {"unchanged"}, theme.look())
     assert len({(m.colour, m.shape) for m in found.values()}) == 41
+    assert found.items() <= theme.marks([*names, "newer"], {"unchanged"}, theme.look()).items()
+    assert theme.marks(["a", "b"], set(), theme.look())["b"] == theme.marks(["b"], set(), theme.look())["b"]
     assert set(theme.SHAPES) <= set(markup.SYMBOLS)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance by WCAG 2."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_marks_stand_out_three_to_one(dark: bool) -> None:
+    of = theme.look(dark)
+    for colour in (*of.series, of.faint):
+        low, high = sorted((luminance(colour), luminance(of.ground)))
+        assert (high + 0.05) / (low + 0.05) >= 3, colour
 
 
 @pytest.mark.parametrize(

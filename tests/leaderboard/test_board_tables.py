@@ -13,7 +13,8 @@ from retouch import metrics
 from retouch.benchmark.submission import Submission
 from retouch.leaderboard.draw import overview
 from retouch.leaderboard.look import numbers, sentences, theme
-from retouch.leaderboard.rank import board, choose, paired, scores, tables
+from retouch.leaderboard.rank import board, choose, paired, profiles, scores, tables
+from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.sweeps import sweep
 
 
@@ -190,6 +191,17 @@ def test_pareto_front_is_what_nobody_beats(values: list[tuple[int, int]], x_up: 
     best = {(table.x[i], table.y[i]) for i in table.index if not beaten(i)}
     front = tables.pareto(table, "x", "y", x_up, y_up)
     assert set(front[["x", "y"]].itertuples(index=False, name=None)) == best
+
+
+def test_a_profile_counts_instances_near_the_best() -> None:
+    scores_ = {("a", "x"): 0.8, ("a", "y"): 0.3, ("b", "x"): 0.4, ("b", "y"): 0.6, ("c", "x"): 0.8}
+    runs = frame.table([{"submission": n, "point": "default", "track": "t", "instance": f"task/{i}-gan", "seed": 0,
+                         "status": "ok", "score": s} for (n, i), s in scores_.items()])  # fmt: skip
+    found = profiles.profiles(runs, "t", "gan", set()).set_index(["submission", "factor"])["share"]
+    assert [found[name, 1.0] for name in "abc"] == [0.5, 0.5, 0.5]
+    assert [found[name].iloc[-1] for name in "abc"] == [1, 1, 0.5]
+    assert all(found[name].is_monotonic_increasing for name in "abc")
+    assert found["a"][found["a"].index < 2].max() == 0.5
 
 
 def test_csv_has_no_formulas() -> None:
