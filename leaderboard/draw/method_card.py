@@ -41,7 +41,7 @@ def method(name: str, view: View) -> str:
 
 def _code(folder: Path, entry: str) -> str:
     """Where a submission's edit is, as file:line; the entry itself where there is no file of it here."""
-    module, _, function = entry.partition(":")
+    module, _, function = entry.removeprefix("retouch.").partition(":")
     own = folder / f"{module.replace('.', '/')}.py"
     package = find_spec("retouch.methods") if module.startswith("methods.") else None
     homes = list(package.submodule_search_locations or []) if package else []

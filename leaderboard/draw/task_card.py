@@ -137,7 +137,7 @@ def resolution(goal: dict[tuple[str, str], np.ndarray], quality: dict[tuple[str,
     smallest = {"goal": scores.resolves(goal), "quality": scores.resolves(quality)}
     text = " and ".join(f"<b>{value:.2f}</b> in {axis}" for axis, value in smallest.items() if value is not None)
     if not text:
-        return ""
+        return '<p class="rt dim">Too few rows are complete to say which difference would show.</p>'
     return (
         f'<div class="rt"><p class="say">With these instances and seeds, a true difference of {text} is found in four '
         "cases of five. Smaller ones may be there and not show.</p></div>"

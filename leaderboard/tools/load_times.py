@@ -2,7 +2,7 @@
 
 The records are real ones, copied under other names and tracks with perturbed numbers. A real Chromium opens the
 address; the times run from opening it to the first row of the table, which the server draws, and to the controls, which
-Streamlit draws, and from a click on a filter to the changed table.
+Streamlit draws, and from a click on a filter to the changed table; and from opening deep addresses to what they show.
 """
 
 import argparse
@@ -36,6 +36,12 @@ BROWSER = [
     "--disable-sync",
 ]
 ROW = ".cohort tbody td.n"
+LINKS = {  # deep addresses -> what is waited for
+    "?task=category_redaction&family=gan": ROW,
+    "method?name=retrained": ROW,
+    "tradeoffs?task=category_redaction": "path.point",
+    "wall?instance=category_redaction/digits-gan": ".wall, .empty",
+}
 
 
 def perturbed(record: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
@@ -124,6 +130,10 @@ def browse(port: int) -> dict[str, float]:
             page.wait_for_timeout(1500)
             seconds["filter"].append(page.evaluate(CLICK))
             page.context.close()
+        links = {}
+        for address, row in LINKS.items():
+            page, links[f"link to {address.partition('?')[0] or 'a task'}"] = _open(browser, port, address, row)
+            page.context.close()
         browser.close()
     print("   each visit:", {name: [round(v, 2) for v in values] for name, values in seconds.items()})
     return {
@@ -132,6 +142,7 @@ def browse(port: int) -> dict[str, float]:
         "next tables": min(seconds["first table"]),
         "next controls": min(seconds["controls"]),
         "filter": max(seconds["filter"]),
+        **links,
     }
 
 
@@ -196,11 +207,11 @@ def floor() -> float:
             server.wait()
 
 
-def _open(browser: Any, port: int) -> tuple[Any, float]:
+def _open(browser: Any, port: int, address: str = "", row: str = ROW) -> tuple[Any, float]:
     page = browser.new_context(viewport={"width": 1400, "height": 900}).new_page()
     start = time.perf_counter()
-    page.goto(f"http://localhost:{port}/", wait_until="commit")
-    page.wait_for_selector(ROW, timeout=60_000)
+    page.goto(f"http://localhost:{port}/{address}", wait_until="commit")
+    page.wait_for_selector(row, timeout=60_000)
     return page, time.perf_counter() - start
 
 

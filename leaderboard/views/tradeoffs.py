@@ -144,7 +144,8 @@ def table(view: View, rows: pd.DataFrame, x: str, y: str) -> None:
     shown = rows[[c for c in dict.fromkeys(columns) if c in rows]].sort_values(["family", "submission", "point"])
     with st.expander("The numbers as a table"):
         head = ["method", "point", "family", numbers.short(x), numbers.short(y), "cost"]
-        lines = [[markup.esc(view.records.title(r["submission"])), markup.esc(r["point"]),
+        lines = [[markup.link("method", view.records.title(r["submission"]), name=r["submission"], point=r["point"],
+                              task=r["task"], family=r["family"]), markup.esc(r["point"]),
                   markup.esc(words.family_title(r["family"])), numbers.number(r[x], 3), numbers.number(r[y], 3),
                   numbers.percent(r["share"])] for r in shown.head(400).to_dict("records")]  # fmt: skip
         st.html(markup.table(head, lines, numeric=(3, 4, 5)))
