@@ -52,7 +52,7 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "leaderboard/views": "records support look read rank draw",
     "leaderboard/site": "support look read rank draw",
     "leaderboard/serve": "support look read rank draw views site",
-    "leaderboard/tools": "metrics records tasks read rank look draw serve",
+    "leaderboard/tools": "metrics records tasks read rank look draw views serve",
     "retouch": "support laws submit notebook read rank",
 }
 APART = {  # package: what none of its modules may import from outside either

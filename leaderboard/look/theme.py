@@ -1,5 +1,6 @@
 """A colour-blind-safe palette with marker shapes, the Plotly template and the style sheet, light and dark."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -56,19 +57,18 @@ class Mark:
 def marks(names: Sequence[str], controls: set[str], of: Look) -> dict[str, Mark]:
     """A mark for each submission, by its name, the same on every page; controls are grey.
 
-    Two names that fall on the same mark are told apart in the order of `names`: with the oldest first, a new submission
-    never takes another's mark.
+    Names that fall on the same mark, or on a colour that others have, move on in the order of `names`: with the oldest
+    first, a new submission never takes another's mark.
     """
     table = {name: Mark(of.faint, "x-thin-open" if name == "unchanged" else "star-diamond-open") for name in controls}
-    own = [name for name in names if name not in controls]
     every = [(colour, shape) for shape in SHAPES for colour in of.series]
-    taken: set[int] = set()
-    for name in own:
-        start = crc32(name.encode()) % len(every)
-        if len(taken) % len(every) == 0:
-            taken = set()
-        place = next(i % len(every) for i in range(start, start + len(every)) if i % len(every) not in taken)
-        taken.add(place)
+    free, uses = set(range(len(every))), Counter[str]()
+    for name in (name for name in names if name not in controls):
+        free = free or set(range(len(every)))
+        start = crc32(name.encode())
+        place = min(free, key=lambda i: (uses[every[i][0]], (i - start) % len(every)))
+        free.remove(place)
+        uses[every[place][0]] += 1
         table[name] = Mark(*every[place])
     return table
 

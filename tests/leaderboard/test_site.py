@@ -116,7 +116,6 @@ def test_the_site_finds_sorts_and_compares(site: Path, page: Any) -> None:
     assert texts and all("gradients" in text or "classifier" in text for text in texts)
     page.locator("#find").fill("taming")
     assert shown.count() == 1 and page.url.endswith("#find=taming")
-    page.locator(".cohort .duo").nth(0).scroll_into_view_if_needed()
     page.locator(".cohort tbody:not(.hidden) a:has(.duo)").first.click()
     page.wait_for_selector("table.wall tr:target")
     page.goto((site / "compare.html").as_uri() + "#taming_flows|rejection")
