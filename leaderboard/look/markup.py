@@ -169,3 +169,8 @@ def command(keys: dict[str, object]) -> str:
     """The exact command that makes a record again."""
     return (f"retouch run {keys['submission']} --track {keys['track']} --instance {keys['instance']} "
             f"--point {keys['point']} --seed {keys['seed']}")  # fmt: skip
+
+
+def check_command(keys: dict[str, object]) -> str:
+    """The command that runs an instance's cells again and compares; it writes no record."""
+    return f"retouch verify {keys['submission']} --track {keys['track']} --instance {keys['instance']}"

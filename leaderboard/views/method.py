@@ -82,6 +82,8 @@ def one_run(view: View, row: dict[str, Any], look: theme.Look) -> None:
         portrait(record, look)
     st.html('<div class="rt"><h3>The command that makes it again</h3></div>')
     st.code(markup.command(row), language="bash")
+    st.html('<div class="rt dim">And one that runs it again and compares; the record stays as it is:</div>')
+    st.code(markup.check_command(row), language="bash")
     with st.expander(f"The record: {frame.relative(row)}"):
         text, name = (
             record.model_dump_json(indent=1, by_alias=True),

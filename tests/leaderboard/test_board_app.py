@@ -182,6 +182,7 @@ def test_method_page_gives_command_and_record(folder: Path, monkeypatch: pytest.
     assert found.code[0].value == (
         "retouch run taming_flows --track tiny --instance category_redaction/digits-flow --point delta-2 --seed 1"
     )
+    assert found.code[1].value == "retouch verify taming_flows --track tiny --instance category_redaction/digits-flow"
     assert html(found).split('class="sheet"')[-1].count('class="pic"') == 20
 
 
