@@ -30,6 +30,7 @@ from retouch.benchmark.worker import fork
 
 RETRIES = 2  # of a run that was lost, each on a machine that has not lost it yet
 AHEAD = 2  # tasks for each free processor that wait in Ray's queue
+HARNESS = 1500  # MB beside the worker's: of the process that scores, and of the server that workers are forked from
 LOOK = 0.2  # seconds between looks at what has begun
 NAMESPACE, MONITOR = "retouch", "grid"
 Files = dict[str, bytes]  # by their paths below the submission's folder
@@ -111,7 +112,7 @@ class _Grid:
         """Start a run's task, on none of the nodes that have lost it while there is another."""
         run = attempt.run
         self.runs[run.label] = run
-        memory = run.track.max_memory_mb << 20
+        memory = run.track.max_memory_mb + HARNESS << 20
         options: dict[str, Any] = {"num_cpus": 1, "num_gpus": gpu_share(run), "memory": memory}
         if self._elsewhere(attempt.lost, {"CPU": 1, "GPU": gpu_share(run), "memory": memory}):
             options["label_selector"] = {"ray.io/node-id": f"!in({','.join(attempt.lost)})"}

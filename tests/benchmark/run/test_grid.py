@@ -15,7 +15,8 @@ from toy_runs import INSTANCE, KEEPS, TRAINS, planned, record_file, run, write
 
 from retouch.benchmark import records, tracks, weights
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.run import grid, plan
+from retouch.benchmark.run import grid, plan, status
+from retouch.benchmark.run.record import failed
 from retouch.benchmark.run.resolve import resolve
 
 
@@ -212,3 +213,22 @@ def test_a_killed_grid_leaves_whole_records_and_goes_on(submissions, cache):
     after, rejected = records.read_all(submissions)
     assert {record.seed for record in after} == {0, 1, 2} and not rejected
     assert all(records.read(file).provenance.time == stamps[file] for file in done)
+
+
+def test_after_its_hours_no_run_begins(submissions):
+    begun = []
+    runs = [planned(write(submissions, "m", KEEPS), seed=seed) for seed in (0, 1)]
+    assert list(grid.grid(runs, events=grid.Events(lambda run: begun.append(run)), hours=0)) == [] and not begun
+
+
+def test_the_hours_that_are_left_follow_what_runs_took(submissions, monkeypatch):
+    runs = [planned(write(submissions, "m", KEEPS), seed=seed) for seed in range(4)]
+    now, minutes = 1e9, plan.minutes(runs)
+    monkeypatch.setattr(status.time, "time", lambda: now)
+    state = status.Status(runs)
+    assert state.state()["hours"] == pytest.approx(4 * minutes[0] / 60)
+    state.started(runs[0])
+    now += 3 * minutes[0] * 60  # three times as long as estimated
+    state.finished(failed(runs[0], None, "no matter why"))
+    assert state.state()["hours"] == pytest.approx(3 * 3 * minutes[0] / 60)
+    assert state.state()["done"] == {"failed": 1} and not state.state()["running"]

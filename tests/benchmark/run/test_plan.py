@@ -1,12 +1,15 @@
 """What a record stands on: whatever else made it, it is run again; what could leave no record never starts."""
 
-import pytest
-from toy_runs import INSTANCE, KEEPS, TRAINS, planned, ran, run, write
+import shutil
+from dataclasses import replace
 
-from retouch.benchmark import tracks
+import pytest
+from toy_runs import INSTANCE, KEEPS, TRAINS, copy, planned, ran, run, write
+
+from retouch.benchmark import tracks, weights
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.run import plan
-from retouch.benchmark.run.resolve import current_record
+from retouch.benchmark.run import plan, resume
+from retouch.benchmark.run.resolve import current_record, resolve
 from retouch.benchmark.submit import check
 
 
@@ -64,3 +67,42 @@ def test_what_is_done_is_skipped_and_what_changed_runs_again(submissions):
     assert current_record(planned(folder)) == record
     (folder / "method.py").write_text(KEEPS + "# another version\n")
     assert current_record(planned(folder)) is None
+
+
+def test_the_longest_runs_come_first_and_others_keep_their_order(submissions):
+    runs = [
+        planned(write(submissions, family, family=family), f"category_redaction/digits-{family}", seed)
+        for family in ("gan", "diffusion")
+        for seed in (0, 1)
+    ]
+    minutes = plan.minutes(runs)
+    assert minutes[2] > minutes[0] > 0
+    assert [(run.name, run.seed) for run in plan.longest_first(runs)] == [
+        (family, seed) for family in ("diffusion", "gan") for seed in (0, 1)
+    ]
+
+
+def test_a_share_of_a_gpu_is_that_of_the_bases_card(submissions, monkeypatch):
+    run = planned(write(submissions, "m"))
+    on_gpu = replace(run, device="cuda")
+    assert plan.gpu_share(run) == 0 and plan.gpu_share(on_gpu) == 1
+    base = weights.find("digits-gan")
+    shared = replace(base, card=base.card | {"gpu_share": 0.25})
+    monkeypatch.setattr(weights, "find", lambda name: shared)
+    assert plan.gpu_share(on_gpu) == 0.25
+    assert plan.estimate(on_gpu)["gpu_minutes"] == pytest.approx(plan.estimate(on_gpu)["minutes"] / 4)
+
+
+def test_a_machine_without_the_records_takes_those_of_the_store(honest, submissions, monkeypatch):
+    monkeypatch.setenv("RETOUCH_STORE", str(submissions.parent / "store"))
+    folder = copy(honest, submissions)
+    runs = [planned(folder, seed=seed) for seed in (0, 1, 2)]
+    for planned_run in runs[:2]:
+        resume.share(resolve(planned_run))
+    before = {file: file.read_bytes() for file in folder.glob("records/**/default.*")}
+    shutil.rmtree(folder / "records")
+    (folder / "method.py").write_text(KEEPS)
+    assert resume.missing(runs) == runs and not (folder / "records").exists()
+    shutil.copy(honest / "method.py", folder)
+    assert resume.missing(runs) == runs[2:]
+    assert {file: file.read_bytes() for file in folder.glob("records/**/default.*")} == before and len(before) == 4
