@@ -4,12 +4,12 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from toy_runs import INSTANCE, KEEPS, TRAINS, copy, planned, ran, run, write
+from toy_runs import INSTANCE, KEEPS, TRAINS, planned, ran, run, write
 
 from retouch.benchmark import tracks, weights
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.run import plan, resume
-from retouch.benchmark.run.resolve import current_record, resolve
+from retouch.benchmark.run.resolve import current_record
 from retouch.benchmark.submit import check
 
 
@@ -93,16 +93,14 @@ def test_a_share_of_a_gpu_is_that_of_the_bases_card(submissions, monkeypatch):
     assert plan.estimate(on_gpu)["gpu_minutes"] == pytest.approx(plan.estimate(on_gpu)["minutes"] / 4)
 
 
-def test_a_machine_without_the_records_takes_those_of_the_store(honest, submissions, monkeypatch):
+def test_a_machine_without_the_record_takes_that_of_the_store(mine, submissions, monkeypatch):
     monkeypatch.setenv("RETOUCH_STORE", str(submissions.parent / "store"))
-    folder = copy(honest, submissions)
-    runs = [planned(folder, seed=seed) for seed in (0, 1, 2)]
-    for planned_run in runs[:2]:
-        resume.share(resolve(planned_run))
-    before = {file: file.read_bytes() for file in folder.glob("records/**/default.*")}
-    shutil.rmtree(folder / "records")
-    (folder / "method.py").write_text(KEEPS)
-    assert resume.missing(runs) == runs and not (folder / "records").exists()
-    shutil.copy(honest / "method.py", folder)
-    assert resume.missing(runs) == runs[2:]
-    assert {file: file.read_bytes() for file in folder.glob("records/**/default.*")} == before and len(before) == 4
+    ran(mine)
+    runs = [planned(mine, seed=seed) for seed in (0, 1)]
+    before = {file: file.read_bytes() for file in mine.glob("records/**/default.*")}
+    shutil.rmtree(mine / "records")
+    (mine / "method.py").write_text(KEEPS)
+    assert resume.missing(runs) == runs and not (mine / "records").exists()
+    (mine / "method.py").write_text(TRAINS)
+    assert resume.missing(runs) == runs[1:]
+    assert {file: file.read_bytes() for file in mine.glob("records/**/default.*")} == before and len(before) == 2
