@@ -123,15 +123,15 @@ def _run_missing(args: argparse.Namespace) -> int:
 
 def _engine(args: argparse.Namespace, runs: list[Run]) -> Engine:
     """What carries the runs: this machine, or a cluster."""
-    from retouch.benchmark.run import plan
+    from retouch.benchmark.run.plan import families
 
     if args.engine == "ray":
-        from retouch.benchmark.run import cluster
+        from retouch.benchmark.run.cluster import cluster
 
-        return cluster.cluster(args.address, plan.families(runs))
-    from retouch.benchmark.run import grid
+        return cluster(args.address, families(runs))
+    from retouch.benchmark.run.grid import local
 
-    return grid.local(args.workers or _workers(args.device))
+    return local(args.workers or _workers(args.device), families(runs))
 
 
 def _positive(text: str) -> int:

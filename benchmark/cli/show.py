@@ -106,11 +106,7 @@ def run_with_display(
 
     After `hours` no run begins; 1, too, where runs are left.
     """
-    from retouch.benchmark.run.plan import families
-    from retouch.benchmark.worker import fork
-
-    fork.start(families(missing))
-    from retouch.benchmark.run.resolve import current_record, resolve  # imports torch, as the fork server does
+    from retouch.benchmark.run.resolve import current_record, resolve
 
     for run in missing if again else ():
         with contextlib.suppress(ValueError):  # a run that cannot start leaves a record that says why

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
@@ -43,8 +43,12 @@ class Events:
 Engine = Callable[[Iterator[Run], Events], Iterator[Record]]  # takes runs as it has room; a record once it is written
 
 
-def local(workers: int) -> Engine:
-    """The engine of one machine: `workers` runs at a time, each edit in a process of its own."""
+def local(workers: int, families: Iterable[str] = ()) -> Engine:
+    """The engine of one machine: `workers` runs at a time, each edit in a process of its own.
+
+    families: of the generators that come, which the server of these processes imports now.
+    """
+    fork.start(families)
 
     def engine(runs: Iterator[Run], events: Events) -> Iterator[Record]:
         with ThreadPoolExecutor(workers) as pool:
@@ -69,10 +73,9 @@ def grid(
     The longest come first, so that no worker is left with a long run while the others have nothing to do. After `hours`
     no run begins, and those under way are finished. Default engine: one run at a time on this machine.
     """
-    fork.start(families(runs))
     end = time.monotonic() + 3600 * hours
     due = (run for run in longest_first(runs) if time.monotonic() < end)
-    yield from (engine or local(1))(due, events)
+    yield from (engine or local(1, families(runs)))(due, events)
 
 
 def execute(run: Run, events: Events = Events(), again: bool = False) -> Record:

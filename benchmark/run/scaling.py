@@ -76,6 +76,7 @@ def planning(root: Path) -> None:
 def working(root: Path, counts: list[int], nodes: int, seconds: float) -> None:
     """The table of grids of sleeping tasks."""
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray then stays on 127.0.0.1
+    import ray
     from ray.cluster_utils import Cluster
 
     here: dict[str, Any] = {"node_ip_address": "127.0.0.1", "num_cpus": 1, "memory": 1 << 40}
@@ -93,6 +94,7 @@ def working(root: Path, counts: list[int], nodes: int, seconds: float) -> None:
         took, used = time.perf_counter() - began, time.process_time() - busy
         over = 1000 * (took * nodes / done - seconds)
         print(f"{done:>8,}{took:>9.1f}{done / took:>10.1f}{over:>25.1f}{used:>11.1f}{memory():>7.0f}", flush=True)
+    ray.shutdown()
     machines.shutdown()
 
 
