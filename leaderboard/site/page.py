@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from retouch.leaderboard.look import theme
 from retouch.leaderboard.look.markup import esc
@@ -17,7 +18,7 @@ PAGE = """<!doctype html>
 <title>{title}</title><meta name="description" content="{lead}">
 <meta property="og:title" content="{title}"><meta property="og:description" content="{lead}">
 <meta property="og:type" content="website">{preview}
-<link rel="stylesheet" href="site.css">
+<style>{style}</style>
 <link rel="alternate" type="application/atom+xml" href="feed.xml" title="New rows">
 </head><body class="rt"><a class="skip" href="#main">Skip to the page</a>
 <header><nav aria-label="Pages">{navigation}</nav>{tabs}</header>
@@ -57,7 +58,7 @@ def html(page: Page, made: datetime, records: int, url: str = "") -> str:
         title=esc(f"{page.title} · Retouch"), heading=esc(page.title), lead=esc(page.lead), preview=preview,
         navigation=_anchors(NAVIGATION, page.file), tabs=tabs, find=FIND if page.find else "",
         body=localised(page.body), made=f"{made:%d %B %Y}", records=records,
-        scripts="".join(f'<script src="{name}" defer></script>' for name in needs),
+        style=style(), scripts="".join(f'<script src="{name}" defer></script>' for name in needs),
     )  # fmt: skip
 
 
@@ -71,7 +72,8 @@ def _anchors(files: dict[str, str], here: str) -> str:
     )
 
 
+@cache
 def style() -> str:
-    """The style sheet: the board's own, by day and by night, and the site's."""
+    """The style sheet, in every page, so that none waits for it: the board's, by day and by night, and the site's."""
     night = f"@media (prefers-color-scheme:dark){{{theme.variables(True)}}}"
     return theme.css(False) + night + theme.text("site.css")

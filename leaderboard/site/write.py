@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import plotly
@@ -16,7 +17,7 @@ from retouch.leaderboard.look import theme
 from retouch.leaderboard.look.markup import empty, esc
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.site import extras
-from retouch.leaderboard.site.page import Page, html, style
+from retouch.leaderboard.site.page import Page, html
 from retouch.leaderboard.site.pages import pages
 
 PICTURE = re.compile(rf"{sheets.FOLDER}/[\w./%-]+?\.png")
@@ -29,22 +30,19 @@ def write(view: View, folder: Path, url: str = "") -> Path:
         url: where it will stand, for the feed and for previews in other people's posts.
     """
     made, url = datetime.now(UTC), url.rstrip("/")
-    written = (
-        [*pages(view), _compare(view)] if len(view.runs) else [Page("index.html", "Retouch", empty("No records yet."))]
-    )
+    pairs = extras.comparisons(view, view.tracks()[0]) if len(view.runs) else {}
+    none = Page("index.html", "Retouch", empty("No records yet."))
+    written = [*pages(view), _compare(view, pairs)] if len(view.runs) else [none]
     texts = {page.file: html(page, made, len(view.runs), url) for page in written}
     texts["index.html"] = texts[written[0].file]
-    texts |= {"site.css": style(), "board.js": theme.script(), "site.js": theme.text("site.js"), ".nojekyll": ""}
+    texts |= {"board.js": theme.script(), "site.js": theme.text("site.js"), ".nojekyll": ""}
     texts |= {"results.json": extras.results(view, made), "feed.xml": extras.feed(view, made, url),
               "cite.bib": extras.bibtex(view, made)}  # fmt: skip
-    if len(view.runs):
-        found = extras.comparisons(view, view.tracks()[0])
-        texts["compare.js"] = f"const comparisons = {json.dumps(found, separators=(',', ':'))};"
+    texts["compare.js"] = f"const comparisons = {json.dumps(pairs, separators=(',', ':'))};"
     for name, text in texts.items():
         write_atomically(folder / name, text.encode())
-    write_atomically(
-        folder / "plotly.min.js", (Path(plotly.__file__).parent / "package_data/plotly.min.js").read_bytes()
-    )
+    script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    write_atomically(folder / script.name, script.read_bytes())
     _pictures(view, texts.values(), folder)
     return folder / "index.html"
 
@@ -60,12 +58,13 @@ def _pictures(view: View, texts: Iterable[str], folder: Path) -> None:
         shutil.copyfile(folder / unquote(names[0]), folder / "preview.png")
 
 
-def _compare(view: View) -> Page:
-    """Any two submissions, paired."""
+def _compare(view: View, pairs: dict[str, Any]) -> Page:
+    """Any two submissions, paired; at first the two that have most instances in common."""
     rows, titles = extras.compared(view), view.titles()
-    options = [f'<option value="{esc(name)}">{esc(titles[name])}</option>' for name, _ in rows]
-    second = [text.replace("<option", "<option selected", 1) if i == 1 else text for i, text in enumerate(options)]
-    picks = "".join(f'<label>{label} <select aria-label="{label}">{"".join(of)}</select></label>'
-                    for label, of in (("First", options), ("Second", second)))  # fmt: skip
+    chosen = max(pairs, key=lambda pair: len(pairs[pair]["rows"]), default="|").split("|")
+    picks = ""
+    for label, name in zip(("First", "Second"), chosen, strict=True):
+        options = [f'<option value="{esc(n)}"{" selected" * (n == name)}>{esc(titles[n])}</option>' for n, _ in rows]
+        picks += f'<label>{label} <select aria-label="{label}">{"".join(options)}</select></label>'
     lead = "<p>Differences are paired: the same instances, the same seeds. A filled mark leaves out 0.</p>"
     return Page("compare.html", "Compare", f'{lead}<p class="pick">{picks}</p><div id="pair" aria-live="polite"></div>')

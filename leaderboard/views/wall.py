@@ -25,7 +25,7 @@ def page(view: View, look: theme.Look) -> None:
         seed = state.choice("Seed", "seed", [str(s) for s in sorted(runs["seed"].unique())], width=100)
         pairs = runs[["submission", "point"]].astype(str).drop_duplicates().itertuples(index=False, name=None)
         rows = {"/".join(row): row for row in sorted(pairs)}
-        only = state.many("Only these, beside base and retrained", "with", list(rows), pills=False,
+        only = state.many("Only these rows", "with", list(rows), pills=False,
                           show=lambda key: f"{view.records.title(rows[key][0])} · {rows[key][1]}")  # fmt: skip
         loud = state.kept("Row", "row", list(rows))
     st.html(wall.wall(view, track, instance, int(seed), [rows[key] for key in only], [rows[key] for key in loud]))

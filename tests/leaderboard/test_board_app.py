@@ -95,6 +95,15 @@ def test_address_sets_the_filter_and_the_filter_the_address(folder: Path, monkey
     assert query == {"raw": "1", "family": "gan", "task": "category_redaction"}
 
 
+def test_columns_and_profiles_come_when_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    query = {"family": "gan", "task": "category_redaction"}
+    plain, more = (page("overview", folder, monkeypatch, **query, **extra) for extra in ({}, {"columns": "score,fd"}))
+    heads = [html(found).split('<table class="cohort"')[1].count('scope="col"') for found in (plain, more)]
+    assert not more.exception and heads[1] == heads[0] + 2
+    figures = page("tradeoffs", folder, monkeypatch, **query, profiles="1")
+    assert not figures.exception and len(figures.get("plotly_chart")) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "query"),
     [("method", {"name": "nobody"}), ("method", {"name": "rejection", "seed": "77"}), ("task", {"task": "no_task"}),
