@@ -69,7 +69,7 @@ def test_what_is_done_is_skipped_and_what_changed_runs_again(submissions):
     assert current_record(planned(folder)) is None
 
 
-def test_the_longest_runs_come_first_and_others_keep_their_order(submissions):
+def test_the_longest_runs_come_first_in_a_stable_order(submissions):
     runs = [
         planned(write(submissions, family, family=family), f"category_redaction/digits-{family}", seed)
         for family in ("gan", "diffusion")
