@@ -1,21 +1,15 @@
 """Trade-offs: any number against any other, with intervals, sweeps, Pareto front and controls; a panel a family."""
 
-from functools import lru_cache
-
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from retouch.leaderboard.draw import profile, sheets
-from retouch.leaderboard.draw.tradeoff import tradeoff
+from retouch.leaderboard.draw import profile
 from retouch.leaderboard.look import markup, numbers, theme, words
-from retouch.leaderboard.rank import profiles, scores, tables
+from retouch.leaderboard.rank import profiles, scores
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
-from retouch.leaderboard.read.sweeps import sweeps
-from retouch.leaderboard.views import hover, shell, state
+from retouch.leaderboard.views import hover, panels, shell, state
 
-NUMBERS = ("goal", "quality", "score", "share", "seconds", "sampling_relative", "peak_memory_mb")
 LEAD = ("A change can always be had at the price of the images. Better is always up and to the right; what is close to "
         "the best is drawn apart, by what it lacks. The bold line is the Pareto front.")  # fmt: skip
 KEY = ("Thin lines: 95% intervals; band: the front of their ends. Marker area: cost{largest}. Coloured lines join a "
@@ -34,7 +28,7 @@ def page(view: View, look: theme.Look) -> None:
         families = shell.families(view, track, task)
         x, y = choose(view, track, task)
         by = shell.filters(track)
-    rows = points(view, by, task, x, y)
+    rows = panels.points(view, by, task, x, y)
     rows = rows[rows["family"].isin(families)]
     if rows.empty:
         st.html(markup.empty("No run under these filters has both numbers. Choose other axes, or take a filter away."))
@@ -43,12 +37,12 @@ def page(view: View, look: theme.Look) -> None:
     point = None
     for family, column in zip(names, st.columns(len(names), gap="medium"), strict=True):
         with column:
-            figure = panel(view, by, task, x, y, family, len(names), look.dark)
+            figure = panels.panel(view, by, task, x, y, family, len(names), look.dark)
             says = f"{words.family_title(family)}: {numbers.title(y)} against {numbers.title(x)}"
             event = shell.chart(figure, f"tradeoff-{task}-{family}", says, on_select="rerun", selection_mode="points")
             point = next((p["customdata"] for p in event.selection.points if p.get("customdata")), point)
     key(rows, shell.marks(view, look), view.titles())
-    addresses = pictures(view, by, task, x, y)
+    addresses = panels.pictures(view, by, task, x, y)
     hover.pictures(addresses)
     if point is not None:
         picture(view, rows, addresses, *point)
@@ -72,35 +66,13 @@ def draw_profiles(view: View, track: str, families: list[str], look: theme.Look)
 def choose(view: View, track: str, task: str) -> tuple[str, str]:
     """The two numbers: a preset that the task's records have, or any."""
     runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task)]
-    names = [*NUMBERS, *frame.metrics_of(runs)]
+    names = [*panels.NUMBERS, *frame.metrics_of(runs)]
     presets = {title: pair for title, pair in words.presets().items() if set(pair) <= {*names, ""}}
     x, y = presets[state.choice("Axes", "show", list(presets), width=330)]
     if not x:
         x = state.choice("Across", "x", names, default="goal", show=numbers.title, width=260)
         y = state.choice("Up", "y", names, default="quality", show=numbers.title, width=260)
     return x, y
-
-
-@lru_cache(maxsize=64)
-def points(view: View, by: tables.Filter, task: str, x: str, y: str) -> pd.DataFrame:
-    """The rows of a task that filters leave in and that have both numbers."""
-    rows = tables.keep(view.scores, view.records, by)
-    rows = rows[rows["task"] == task]
-    raw = [name for name in (x, y) if name not in NUMBERS]
-    if raw:
-        rows = rows.merge(tables.points(view.runs, rows, raw), on=[*scores.COHORT, *scores.ROW], how="left")
-    return rows[rows[x].notna() & rows[y].notna()]
-
-
-@lru_cache(maxsize=128)
-def panel(view: View, by: tables.Filter, task: str, x: str, y: str, family: str, panels: int, dark: bool) -> go.Figure:
-    """The figure of a family, drawn once for the same view and filters."""
-    rows = points(view, by, task, x, y)
-    return tradeoff(
-        rows[rows["family"] == family], x, y, view.records.controls,
-        marks=shell.marks(view, theme.look(dark)), titles=view.titles(), sweeps=sweeps(view.records.manifests),
-        dark=dark, title=words.family_title(family), panels=panels, over=rows,
-    )  # fmt: skip
 
 
 def key(rows: pd.DataFrame, marks: dict[str, theme.Mark], titles: dict[str, str]) -> None:
@@ -112,18 +84,6 @@ def key(rows: pd.DataFrame, marks: dict[str, theme.Mark], titles: dict[str, str]
     st.html(
         f'<div class="rt"><span class="key">{whose}</span></div><div class="rt dim">{KEY.format(largest=says)}</div>'
     )
-
-
-@lru_cache(maxsize=64)
-def pictures(view: View, by: tables.Filter, task: str, x: str, y: str) -> dict[str, str]:
-    """The contact sheet of each point, "submission|point|family" -> address, as far as there are few points."""
-    keys = [*scores.COHORT, *scores.ROW]
-    rows = points(view, by, task, x, y)[keys].head(hover.MOST).astype(str)
-    runs = view.runs[(view.runs["track"] == by.track) & (view.runs["task"] == task)]
-    runs = runs[[*frame.KEYS, "task", "family"]].astype({name: str for name in keys}).merge(rows, on=keys)
-    groups = runs.groupby(["submission", "point", "family"], sort=False)
-    found = {"|".join(key): sheets.first(view.records, part) for key, part in groups}
-    return {key: address for key, address in found.items() if address}
 
 
 def picture(view: View, rows: pd.DataFrame, addresses: dict[str, str], name: str, point: str, family: str) -> None:
