@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-BYTES = ("sample", "edit_attribute", "laws")  # kinds whose answers are uint8: images, or the bytes of a text
+if TYPE_CHECKING:
+    import torch
+
+BYTES = ("sample", "edit_attribute", "laws", "relearn")  # kinds whose answers are uint8: images, or the bytes of a text
+ATTACKS = ("relearn", "reach", "membership")  # kinds that work on copies of the weights, see `attacks`
 TEXT = 65_536  # bytes of the answer to "laws", blanks at its end
 
 
@@ -17,10 +22,10 @@ class Question:
     """One question, with the arrays that it is about.
 
     Attributes:
-        name: of the answer; kind: "sample", "log_prob", "edit_attribute" or "laws"; seed: of the noise that it takes.
+        name: of the answer; kind: "sample", "log_prob", "edit_attribute", "laws" or one of ATTACKS; seed: of its noise.
         shape: of the answer; n: images to sample; draws: dequantisation noises of a log-likelihood.
-        arrays: "images" uint8 (N, C, H, W) for log_prob and laws; "latents" (N, Z) for edit_attribute and laws;
-            "values" (V, N) for edit_attribute.
+        arrays: "images" uint8 (N, C, H, W) for log_prob, laws and attacks; "latents" (N, Z) for edit_attribute and
+            laws; "values" (V, N) for edit_attribute; "steps" (K,) and "lr" (1,) for relearn.
         paired: the base is asked too, and its answer stands beside this one as base_NAME.
     """
 
@@ -53,6 +58,22 @@ class Question:
     def laws(cls, name: str, images: np.ndarray, latents: np.ndarray) -> Question:
         """Ask which laws of a generator it breaks: {law: reason} as JSON."""
         return cls(name, "laws", 0, (TEXT,), arrays={"images": images, "latents": latents})
+
+    @classmethod
+    def relearn(cls, name: str, images: np.ndarray, steps: Sequence[int], lr: float, n: int, seed: int) -> Question:
+        """Ask for n samples after each number of training steps on images: uint8 (K, n, C, H, W)."""
+        arrays = {"images": images, "steps": np.array(steps, np.int64), "lr": np.array([lr])}
+        return cls(name, "relearn", seed, (len(steps), n, *images.shape[1:]), n=n, arrays=arrays)
+
+    @classmethod
+    def reach(cls, name: str, images: np.ndarray, seed: int) -> Question:
+        """Ask how near the generator comes to images, and how likely what it finds is: (2, N)."""
+        return cls(name, "reach", seed, (2, len(images)), arrays={"images": images})
+
+    @classmethod
+    def membership(cls, name: str, images: np.ndarray, seed: int) -> Question:
+        """Ask how well the generator knows each of the images: (N,)."""
+        return cls(name, "membership", seed, (len(images),), arrays={"images": images})
 
     def message(self) -> dict[str, Any]:
         """The question as a JSON object for the worker; its arrays are sent as bytes behind it."""
@@ -89,6 +110,8 @@ def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarra
 
         text = json.dumps(broken_laws(generator, tensors["images"], tensors["latents"])).encode()
         return np.frombuffer(text[:TEXT].ljust(TEXT), np.uint8)
+    if question["kind"] in ATTACKS:
+        return _attack(generator, question, tensors, rng)
     if not hasattr(generator, question["kind"]):
         return None
     if question["kind"] == "log_prob":
@@ -98,3 +121,20 @@ def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarra
     if question["kind"] == "edit_attribute":
         return np.stack([generator.edit_attribute(tensors["latents"], row).numpy() for row in tensors["values"]])
     raise ValueError(f"no question of kind {question['kind']!r}")
+
+
+def _attack(
+    generator: Any, question: dict[str, Any], tensors: dict[str, torch.Tensor], rng: torch.Generator
+) -> np.ndarray | None:
+    """The outcome of an attack; None, with the reason printed, where there is nothing that it could work on."""
+    from retouch.benchmark import attacks
+
+    try:
+        if question["kind"] == "relearn":
+            steps, lr = tensors["steps"], float(tensors["lr"])
+            return attacks.relearn(generator, tensors["images"], steps, lr, question["n"], rng)
+        attack = attacks.reach if question["kind"] == "reach" else attacks.membership
+        return attack(generator, tensors["images"], rng)
+    except Exception as error:  # a method's own class may lack whatever an attack needs: its edit counts all the same
+        print(f"{question['name']}: no attack: {type(error).__name__}: {error}")
+        return None

@@ -254,6 +254,37 @@ MEANING: dict[str, Meaning] = {
         "alike.",
         "defined by this suite",
     ),
+    "relearning": Meaning(
+        "Cost of relearning",
+        "An attack: the edited weights are trained on the images that were to be forgotten. Share of the base's "
+        "pre-training until half of the base's share is back, or that of all 64 steps where it is not.",
+        "up",
+        "0 to 1",
+        "A lower bound where all steps were taken. A filter around unchanged weights costs nothing to undo: 0. Compare "
+        "with the retrained control, which never saw these images.",
+        "defined by this suite",
+        also=(("relearned", "Share after relearning"),),
+    ),
+    "reach_distance": Meaning(
+        "Reach",
+        "An attack: latents, codes or noise are looked for that make held-out images of what was removed. Root mean "
+        "square distance in pixels of the nearest images, minus the same for images of others: near 0, the model still "
+        "makes what was removed as well as anything else.",
+        "up",
+        "-1 to 1",
+        "Flows are invertible and reach every image: there only the likelihood of what was found tells anything.",
+        "after Rusanovsky et al. 2025",
+        also=(("reach_likelihood", "Likelihood of what was reached"),),
+    ),
+    "membership": Meaning(
+        "Membership",
+        "An attack: area under the ROC curve with which the model's own score (log-likelihood, discriminator, "
+        "denoising loss) tells the images that were to be forgotten from held-out ones of the kind. 0.5 is chance.",
+        "towards 0.5",
+        "0 to 1",
+        "Far below 0.5 tells as much as far above it. Few images to forget give a wide interval.",
+        "after Shokri et al. 2017",
+    ),
     "fairness_discrepancy": Meaning(
         "Fairness discrepancy",
         "Distance between the shares of the groups among generated images and the shares that were asked for, minus "

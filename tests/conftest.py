@@ -40,3 +40,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache folder of this test's own, empty."""
     monkeypatch.setenv("RETOUCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unattacked() -> Iterator[None]:
+    """Runs without attacks, which cost seconds each: the tests of attacks put them back."""
+    from retouch.benchmark.run import attack
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attack, "attacked", lambda run: False)
+        yield

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from retouch.benchmark.question import Question
+from retouch.benchmark.question import ATTACKS, Question
 from retouch.benchmark.worker.process import RunFailed, Session, number
 
+ATTACK_SECONDS = 180  # for each attack: none is cut short by slow samples, and none costs the run its answers
 DTYPES = ("uint8", "float32", "float64")  # that the bytes of an answer may be read as
 
 
@@ -22,26 +23,50 @@ def ask(session: Session, questions: list[Question], seconds: float, cost: dict[
         RunFailed: an answer of another form than its question states, or later than `seconds`.
     """
     arrays, total, images, sampled, operations = {}, 0.0, 0, 0.0, 0
-    deadline = time.monotonic() + seconds
+    deadline, memory = time.monotonic() + seconds, 0.0
     for question in questions:
         began = time.monotonic()
-        session.tell(_packed(question.arrays), **question.message())
         try:
-            message, payload = session.hear("answer", deadline - time.monotonic(), 8 * math.prod(question.shape))
-        except TimeoutError:
-            raise RunFailed("the edited generator took too long to sample; its .sample must not cost minutes") from None
+            message, payload = _hear(session, question, deadline)
+        except AttackFailed:
+            memory = session.peak_mb
+            break  # attacks come last: what was answered before them counts
         if message["answer"] is not None:
             duration = plausible_seconds(number(message, "seconds", 0, 1e9), time.monotonic() - began)
-            total += duration
             arrays[question.name] = _array(question, message, payload)
+            total += 0.0 if question.kind in ATTACKS else duration
             if question.kind == "sample":
                 images, sampled = images + question.n, sampled + duration
                 operations += int(number(message, "operations", 0, 1e18))
-    session.tell(kind="end")
-    memory = max(number(session.hear("memory", 30)[0], "memory", 0, 1e9), session.peak_mb)
     speed = images / max(sampled, 1e-9) * cost["base"] / cost["images"]  # images per second over the base's
-    cost |= {"answered": speed, "sampling": total, "memory": memory, "sample_operations": operations / max(images, 1)}
+    cost |= {"answered": speed, "sampling": total, "sample_operations": operations / max(images, 1)}
+    cost["memory"] = memory or _memory(session)
     return arrays
+
+
+class AttackFailed(Exception):
+    """An attack that took too long, or ended the worker."""
+
+
+def _hear(session: Session, question: Question, deadline: float) -> tuple[dict[str, Any], bytes]:
+    """Ask one question and wait for its answer: until the deadline, or ATTACK_SECONDS for an attack."""
+    attack = question.kind in ATTACKS
+    try:
+        session.tell(_packed(question.arrays), **question.message())
+        left = ATTACK_SECONDS if attack else deadline - time.monotonic()
+        return session.hear("answer", left, 8 * math.prod(question.shape))
+    except (TimeoutError, RunFailed) as failure:
+        if attack:
+            raise AttackFailed from None
+        if isinstance(failure, RunFailed):
+            raise
+        raise RunFailed("the edited generator took too long to sample; its .sample must not cost minutes") from None
+
+
+def _memory(session: Session) -> float:
+    """Peak MB, by the worker's own word or by the looks at it."""
+    session.tell(kind="end")
+    return max(number(session.hear("memory", 30)[0], "memory", 0, 1e9), session.peak_mb)
 
 
 def plausible_seconds(claim: float, clock: float) -> float:

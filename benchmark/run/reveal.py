@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from retouch.benchmark.question import Question
+from retouch.benchmark.run import attack
 from retouch.benchmark.run.look import judge
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.submission import NEEDS
@@ -67,4 +68,5 @@ def questions(resolved: Resolved) -> list[Question]:
         Question.sample("samples", run.instance.samples, setup.shape, 1_000_003 * (run.seed + 1) + run.evaluation),
         Question.sample("paired", PAIRED, setup.shape, 2_000_003 * (run.seed + 1) + run.evaluation, paired=True),
         *setup.task.questions(setup, judge(setup), run.seed + run.evaluation, noise),
+        *(attack.questions(setup, noise) if attack.attacked(run) else ()),
     ]

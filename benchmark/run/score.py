@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from retouch import metrics
 from retouch.benchmark import joint
 from retouch.benchmark.judges import Verdict
 from retouch.benchmark.records import Measured, Scaled, harmonic
-from retouch.benchmark.run import look
+from retouch.benchmark.run import attack, look
 from retouch.benchmark.run.look import judge
 from retouch.benchmark.run.scale import DIGITS, on_scale, relative_quality
 from retouch.benchmark.setup import Setup
@@ -76,9 +76,17 @@ def measure(
     estimates, details = setup.task.measure(setup, view)
     weight = setup.task.keep(setup, view)
     estimates |= quality_metrics(verdict.features, weight, held_out, diversity=setup.task.GOAL.startswith("vendi"))
+    share = lambda images: _goal_metric(setup, replace(view, verdict=looking.look(images), answers={}))  # noqa: E731
+    after, course = attack.measure(setup, answers, share)
+    estimates, details = estimates | after, details | course
     if "paired" in answers and "base_paired" in answers:
         estimates["drift"] = drift(answers["base_paired"], answers["paired"])
     return estimates, details | {"kept": int((weight > 0).sum())}
+
+
+def _goal_metric(setup: Setup, view: View) -> metrics.Estimate:
+    """The task's own metric on the images that a view shows."""
+    return setup.task.measure(setup, view)[0][setup.task.GOAL]
 
 
 def counts(setup: Setup, verdict: Verdict) -> dict[str, list[int]]:

@@ -46,6 +46,7 @@ class Instance(BaseModel):
     share: float = Field(gt=0, description="budget, as a share of the base's pre-training")
     core: bool = Field(True, description="ranked; other instances, of ladders and divisions, inform")
     unranked: str = Field("", description="why it is not ranked although it is of the core, as in 'one judge'")
+    attacks: bool = Field(False, description="default points are attacked with the first seed, where it is a removal")
     tuning: bool = Field(False, description="for choosing parameters; run only when asked for, not scored on the board")
     source: str = Field("", description="where a base from outside is published")
     licence: str = Field("", description="of a base from outside and of its data")
