@@ -10,7 +10,7 @@ forms, a function each, by how Omega is described; each uses that description al
 
     edit_data        p_Omega is uniform over given images;
     edit_validity    a black box v(x) in {0, 1}: every T steps draw from G and keep what is invalid; p_Omega is uniform
-                     over all of these so far. No images to redact are given, v has no gradient;
+                     over all of these so far. v has no gradient; it is one of `RULES`;
     edit_classifier  a differentiable f(x), the probability that x is valid, and a threshold tau: in both losses
                      g(x) = D(x) if f(x) >= tau, else alpha- + (D(x) - alpha-) f(x) / tau  replaces D.
 
@@ -26,6 +26,8 @@ Deviations:
   out the last weights instead.
 - alpha+, alpha-, T and tau are our choice. Where f is close to 0, g is alpha- whatever D says, and f's gradient is
   small: a classifier that is very sure of itself steers weakly; a high tau makes up for part of it.
+- Validity is the guide's verdict, or the label of the nearest image in pixels, or the pre-trained D's own score, which
+  knows nothing of categories: it redacts bad images of every kind, and has no point on the board.
 - Written from a summary of the paper's algorithms; details were not checked against its full text.
 """
 
@@ -42,8 +44,10 @@ from retouch.methods.target import unwanted_values
 from retouch.methods.training import BATCH, average_weights, descend, draw_batch, game_optimizers
 
 ALPHA_PLUS, ALPHA_MINUS = 0.9, 0.1  # D's labels of real and of fake images
+PROBES, WORST = 1000, 0.1  # images of the base, and the share of them that D finds worst
 
 Probability = Callable[[Tensor], Tensor]  # images in [-1, 1], (N, C, H, W) -> (N,) in (0, 1)
+Validity = Callable[[Tensor], Tensor]  # uint8 images (N, C, H, W) -> bool (N,), False for what must not be made
 Omega = Callable[[int], Tensor | None]  # step -> uint8 images drawn from p_Omega, or None while there are none
 
 
@@ -70,25 +74,50 @@ def edit_data(
 
 
 def edit_validity(
-    generator: Gan, task: Task, budget: Budget, *, lam: float = 0.8, every: int = 10, draws: int = 256,
-    share: float = 0.65, lr: float = 1.0, ema: float = 0.98,
+    generator: Gan, task: Task, budget: Budget, *, rule: str = "guide", lam: float = 0.8, every: int = 10,
+    draws: int = 256, share: float = 0.65, lr: float = 1.0, ema: float = 0.98,
 ) -> Gan:  # fmt: skip
-    """Redact what v finds invalid: v(x) = 0 where the guide's probability of the unwanted values exceeds one half.
+    """Redact what v finds invalid.
 
     Args:
+        rule: v, a name in RULES.
         lam, share, lr, ema: as in `edit_data`.
         every: T, steps from one draw to the next, at least 1; draws: images in each, at least 1.
     """
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {', '.join(RULES)}, not {rule!r}")
     _check(0 < lam < 1, "lam must lie between 0 and 1", lam)
     _check(every > 0, "every must be 1 step at least", every)
     _check(draws > 0, "draws must be 1 image at least", draws)
-    attribute, values = task.target["attribute"], unwanted_values(task)
-
-    def v(images: Tensor) -> Tensor:
-        return task.guide.probs(images, attribute)[:, values].sum(1) <= 0.5
-
-    omega = collect_invalid(generator, v, every, draws, task.rng)
+    omega = collect_invalid(generator, RULES[rule](generator, task), every, draws, task.rng)
     return play(generator, task, budget, probability(generator), omega, lam, share, lr, ema)
+
+
+def guides_rule(gan: Gan, task: Task) -> Validity:
+    """Invalid: the guide's probability of the unwanted values exceeds one half."""
+    attribute, values = task.target["attribute"], unwanted_values(task)
+    return lambda images: task.guide.probs(images, attribute)[:, values].sum(1) <= 0.5
+
+
+def pixels_rule(gan: Gan, task: Task) -> Validity:
+    """Invalid: of all the task's images the nearest, by the distance of pixels, is one to forget. No network looks."""
+    known = torch.cat([task.retain, task.forget]).flatten(1).float()
+    return lambda images: torch.cdist(images.flatten(1).float(), known).argmin(1) < len(task.retain)
+
+
+def discriminators_rule(gan: Gan, task: Task) -> Validity:
+    """Invalid: the pre-trained D is surer that an image is fake than it is of nine in ten of the base's own images."""
+    d = gan.copy()
+    d.discriminator.eval()
+    low = d.discriminator(to_float(gan.sample(PROBES, task.rng)).to(gan.device)).quantile(WORST)
+    return lambda images: (d.discriminator(to_float(images).to(gan.device)) >= low).cpu()
+
+
+RULES: dict[str, Callable[[Gan, Task], Validity]] = {
+    "guide": guides_rule,
+    "pixels": pixels_rule,
+    "discriminator": discriminators_rule,
+}
 
 
 def edit_classifier(
@@ -124,7 +153,7 @@ def guide_discriminator(d: Probability, f: Probability, tau: float) -> Probabili
     return lambda x: ALPHA_MINUS + (d(x) - ALPHA_MINUS) * (f(x) / tau).clamp(max=1)
 
 
-def collect_invalid(gan: Gan, v: Callable[[Tensor], Tensor], every: int, draws: int, rng: torch.Generator) -> Omega:
+def collect_invalid(gan: Gan, v: Validity, every: int, draws: int, rng: torch.Generator) -> Omega:
     """p_Omega of the validity form: batches from all invalid images that G made up to now."""
     finds: list[Tensor] = []
 

@@ -26,9 +26,11 @@ Deviations, and why:
 - Some hundred steps instead of some ten thousand: lambda is 2 instead of 0.5 (5 reaches further still); the bank learns
   20 times faster than the old weights and the new head 5 times; 20,000 queries instead of 250,000 (more than training
   draws); EMA over a tenth of the steps.
+- lambda rises to its value over the first part of the steps (`ramp`): a head that knows nothing yet pulls G off.
 - The base's own game instead of StyleGAN2's, for which its D was not trained: hinge loss instead of the logistic one,
-  one batch of fakes for both updates. No R1, as spectral norms bound D's gradient everywhere; no path length, as there
-  is no mapping network and its running mean would not settle in a hundred steps.
+  one batch of fakes for both updates, the augmentations of the base's own training (`augment` adds others). R1 every 16
+  steps, as released, with weight `r1`; spectral norms bound D's gradient everywhere, so that 0 is possible, too. No
+  path length: its running mean would not settle in a hundred steps. z instead of w, as there is no mapping network.
 - The attributes of the task, one or two, instead of three at once. One of many values (the categories of
   output_diversity) has the principal directions of its boundaries' normals as axes.
 - The paper samples v uniformly. The task states the output's shares (or even ones stand for them), and v is as near to
@@ -36,8 +38,9 @@ Deviations, and why:
 - KL is a mean over images; the released code's is also divided by the number of modes, 3.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -46,6 +49,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.benchmark.budget import Budget
+from retouch.benchmark.generators.diffaugment import AUGMENTATIONS
 from retouch.benchmark.generators.gan import Gan, Synthesis, to_float, to_uint8
 from retouch.benchmark.generators.residual import ResidualSynthesis
 from retouch.benchmark.task import Task
@@ -55,6 +59,7 @@ from retouch.methods.target import shares_or_even
 from retouch.methods.training import BATCH, descend
 
 QUERIES, NEIGHBOURS, MODES = 20_000, 10, 3
+R1_EVERY = 16  # steps from one gradient penalty to the next
 BANK, HEAD = 20.0, 5.0  # step size of the bank and of the new head over that of the old weights
 
 
@@ -109,19 +114,37 @@ def adam(old: Iterable[nn.Parameter], new: Iterable[nn.Parameter], lr: float, fa
     return torch.optim.Adam(groups, lr, betas=(0.0, 0.9))
 
 
+@dataclass(frozen=True)
+class Game:
+    """The settings of the fine-tuning, see `edit`; `steps` is its length."""
+
+    lr: float
+    strength: float
+    steps: int
+    ramp: float = 0.0
+    r1: float = 0.0
+    augment: Sequence[str] = ()
+
+    def weight(self, step: int) -> float:
+        """lambda at a step: from almost 0 to `strength` over the first `ramp` of the steps, and then constant."""
+        rise = self.ramp * self.steps
+        return self.strength * min(1.0, (step + 1) / rise if rise else 1.0)
+
+
 class Trainer:
     """G(z, v) and D with its second head; `step` is one step of each, on resampled images with their labels."""
 
-    def __init__(self, generator: Gan, attributes: int, lr: float, strength: float, steps: int) -> None:
-        self.generator, self.attributes, self.strength = generator, attributes, strength
+    def __init__(self, generator: Gan, attributes: int, game: Game) -> None:
+        self.generator, self.attributes, self.game, self.steps_done = generator, attributes, game, 0
         self.synthesis = ConditionalSynthesis(generator.module, attributes).to(generator.device).train()
         self.discriminator = generator.discriminator
         width = self.discriminator.feature_dim
         head = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, MODES * attributes))
         self.head = head.to(generator.device)
-        self.g_adam = adam(self.synthesis.synthesis.parameters(), [self.synthesis.bank], lr, BANK)
-        self.d_adam = adam(self.discriminator.parameters(), self.head.parameters(), 2 * lr, HEAD)
-        self.average, self.decay = deepcopy(self.synthesis), max(0.0, 1 - 10 / steps)
+        self.g_adam = adam(self.synthesis.synthesis.parameters(), [self.synthesis.bank], game.lr, BANK)
+        self.d_adam = adam(self.discriminator.parameters(), self.head.parameters(), 2 * game.lr, HEAD)
+        self.average, self.decay = deepcopy(self.synthesis), max(0.0, 1 - 10 / game.steps)
+        self.augmentations = [*generator.augmentations, *(AUGMENTATIONS[name] for name in game.augment)]
 
     def step(self, images: Tensor, labels: Tensor, rng: torch.Generator) -> tuple[float, float]:
         """Update D, then G, then the average, on uint8 images with labels (B, k); return both losses."""
@@ -131,22 +154,42 @@ class Trainer:
         fake = self.synthesis(self.generator.latent(len(images), rng).to(device), fake_modes)
         d_loss = self.d_loss(real, real_modes, fake.detach())
         descend(self.d_adam, d_loss)
+        if self.game.r1 and self.steps_done % R1_EVERY == 0:
+            descend(self.d_adam, self.game.r1 / 2 * R1_EVERY * self.slope(real))
         g_loss = self.g_loss(fake, fake_modes)
         descend(self.g_adam, g_loss)
         self.accumulate()
+        self.steps_done += 1
         return d_loss.item(), g_loss.item()
+
+    @property
+    def strength(self) -> float:
+        """lambda at the present step."""
+        return self.game.weight(self.steps_done)
+
+    def features(self, x: Tensor) -> Tensor:
+        """D's features (N, F) of augmented images."""
+        for augment in self.augmentations:
+            x = augment(x)
+        return self.discriminator.features(x)
 
     def d_loss(self, real: Tensor, modes: Tensor, fake: Tensor) -> Tensor:
         """Hinge loss + lambda sum_a KL(modes_a || head_a(real))."""
-        features = self.discriminator.features(real)
-        score = self.discriminator.head(features).squeeze(1)
-        adversarial = F.relu(1 - score).mean() + F.relu(1 + self.discriminator(fake)).mean()
+        features, head = self.features(real), self.discriminator.head
+        adversarial = F.relu(1 - head(features)).mean() + F.relu(1 + head(self.features(fake))).mean()
         return adversarial + self.strength * mode_loss(self.head(features), modes)
 
     def g_loss(self, fake: Tensor, modes: Tensor) -> Tensor:
         """-D(fake) + lambda sum_a KL(modes_a || head_a(fake))."""
-        features = self.discriminator.features(fake)
+        features = self.features(fake)
         return -self.discriminator.head(features).mean() + self.strength * mode_loss(self.head(features), modes)
+
+    def slope(self, real: Tensor) -> Tensor:
+        """R1: mean |grad_x D(x)|^2 at real images (Mescheder et al., 1801.04406)."""
+        real = real.detach().requires_grad_()
+        score = self.discriminator.head(self.features(real)).sum()
+        (gradient,) = torch.autograd.grad(score, real, create_graph=True)
+        return gradient.square().flatten(1).sum(1).mean()
 
     @torch.no_grad()
     def accumulate(self) -> None:
@@ -167,6 +210,9 @@ def edit(
     latent_steps: int = 10,
     directions: int = 3,
     lr: float = 0.5,
+    ramp: float = 0.5,
+    r1: float = 0.0,
+    augment: Sequence[str] = (),
     aim: bool = True,
 ) -> Editor:
     """Fine-tune the base to take the task's attribute as a condition.
@@ -179,6 +225,9 @@ def edit(
         latent_steps: for each of them after the encoder, at least 0.
         directions: axes of an attribute with more than two values, at least 1.
         lr: step size relative to the pre-training's, above 0.
+        ramp: share of the steps over which lambda rises from 0, in [0, 1]; the released code has none.
+        r1: weight of D's gradient penalty, at least 0; 10 in the released code.
+        augment: names of augmentations beside the base's own, of `colour`, `translation`, `cutout`.
         aim: choose the distribution of values that gives the target's shares by the guide (even ones if unstated).
     """
     check(task, strength, share, inversion, images, latent_steps, lr)
@@ -189,7 +238,7 @@ def edit(
     labels = normalise(boundaries.distance(z))
     rows = resample(labels, QUERIES, task.rng)
     steps = max(1, round(share * budget.train_steps))
-    trainer = Trainer(generator, labels.shape[1], generator.lr * lr, strength, steps)
+    trainer = Trainer(generator, labels.shape[1], Game(generator.lr * lr, strength, steps, ramp, r1, augment))
     for _ in budget.steps(steps):
         batch = rows[torch.randint(len(rows), (BATCH,), generator=task.rng)]
         trainer.step(data[batch], labels[batch], task.rng)

@@ -178,6 +178,26 @@ def test_validity_is_a_black_box_whose_finds_add_up():
     assert len(asked) == 3 and not torch.equal(asked[0], asked[1])
 
 
+def test_the_pixels_rule_takes_the_nearest_images_side(tmp_path):
+    task = redaction(tmp_path / "task", retain=halves(0, 20), forget=halves(1, 20))  # no guide is revealed
+    v = method.RULES["pixels"](generator(), task)
+    assert v(halves(0, 6, tone=0)).tolist() == [True] * 6 and v(halves(1, 6, tone=0)).tolist() == [False] * 6
+    method.edit_validity(generator(), task, budget(2), rule="pixels")
+    with pytest.raises(ValueError, match="rule must be one of guide, pixels, discriminator"):
+        method.edit_validity(generator(), task, budget(2), rule="edges")
+
+
+def test_the_discriminators_rule_finds_its_worst_tenth_invalid(base, task):
+    v = method.RULES["discriminator"](base, task)
+    images = base.sample(2000, rng(7))
+    assert (~v(images)).float().mean().item() == pytest.approx(0.1, abs=0.03)
+    scores = base.discriminator.eval()(to_float(images)).detach()
+    assert scores[~v(images)].max() < scores[v(images)].min() + 1e-4
+    before = v(images)
+    base.copy().train_step(images[:20])  # the rule stays that of the pre-trained D
+    assert torch.equal(before, v(images))
+
+
 def test_validity_without_a_find_plays_on():
     omega = method.collect_invalid(generator(), lambda images: torch.ones(len(images), dtype=torch.bool), 2, 4, rng())
     assert omega(0) is None and omega(1) is None

@@ -187,10 +187,10 @@ def test_the_input_is_the_weighted_sum_base_1_low_0_high():
     assert torch.allclose(conditioned(z, sc.soft_labels(v)), gan.module.rest(gan.module.first(z) + constant), atol=1e-6)
 
 
-def trainer(strength=0.5):
+def trainer(strength=0.5, **settings):
     gan = small()
     torch.manual_seed(1)
-    return sc.Trainer(gan, 2, 1e-3, strength, 10)
+    return sc.Trainer(gan, 2, sc.Game(1e-3, strength, 10, **settings))
 
 
 def batch():
@@ -228,9 +228,54 @@ def test_g_pays_the_kl_on_its_own_images():
     loss = made.g_loss(fake, sc.soft_labels(v))
     by_hand = -made.discriminator(fake).mean().item() + kl_by_hand(made, fake, v)
     assert loss.item() == pytest.approx(by_hand, abs=1e-5)
-    made.strength = 0.0
+    made.game = sc.Game(1e-3, 0.0, 10)
     gap = loss - made.g_loss(fake, sc.soft_labels(v))
     assert torch.autograd.grad(gap, made.synthesis.bank)[0][1].abs().sum() > 0
+
+
+def test_lambda_rises_over_the_ramp_and_stays():
+    game = sc.Game(1e-3, 2.0, 10, ramp=0.4)
+    assert [game.weight(step) for step in (0, 1, 3, 4, 9)] == [0.5, 1.0, 2.0, 2.0, 2.0]
+    assert sc.Game(1e-3, 2.0, 10).weight(0) == 2.0
+    made = trainer(ramp=1.0)
+    first = made.strength
+    made.step(*batch(), rng())
+    assert made.strength == pytest.approx(2 * first)
+
+
+def test_the_penalty_is_ds_squared_slope_at_real_images():
+    made = trainer(r1=8.0)
+    made.discriminator.eval()
+    x = to_float(batch()[0])
+    by_hand = []
+    for image in x:
+        image = image[None].requires_grad_()
+        (gradient,) = torch.autograd.grad(made.discriminator(image).sum(), image)
+        by_hand.append(gradient.square().sum())
+    assert made.slope(x).item() == pytest.approx(torch.stack(by_hand).mean().item(), rel=1e-4)
+
+
+def test_the_penalty_acts_every_sixteenth_step_and_flattens_d(monkeypatch):
+    slopes = []
+    for r1 in (0.0, 100.0):
+        made = trainer(r1=r1)
+        calls = []
+        slope = made.slope
+        made.slope = lambda real, slope=slope, calls=calls: calls.append(0) or slope(real)
+        for _ in range(17):
+            made.step(*batch(), rng())
+        assert len(calls) == (2 if r1 else 0)
+        made.discriminator.eval()
+        slopes.append(slope(to_float(batch()[0])).item())
+    assert slopes[1] < slopes[0]
+
+
+def test_d_sees_augmented_images_real_and_fake(monkeypatch):
+    seen = []
+    monkeypatch.setitem(sc.AUGMENTATIONS, "cutout", lambda x: seen.append(x) or x)
+    made = trainer(augment=("cutout",))
+    made.step(*batch(), rng())
+    assert len(seen) == 3 and torch.equal(seen[0], to_float(batch()[0]))  # real and fake for D, fake for G
 
 
 def test_a_step_moves_every_weight_and_keeps_the_mid_constants():
