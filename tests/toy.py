@@ -42,6 +42,12 @@ DESIGNS = {kind: (kind, config) for kind, config in CONFIGS.items()} | {
                              "augment": ["colour", "translation", "cutout"]}),
     "patched diffusion": ("diffusion", CONFIGS["diffusion"] | {"patch": 2}),
 }  # fmt: skip
+PROMPTED = {  # of a diffusion model by prompt
+    "channels": 1, "size": 8, "conditions": ["left", "right"], "sampling_steps": 4, "text_width": 8,
+    "block_out_channels": [8, 16], "layers_per_block": 1, "norm_num_groups": 4, "attention_head_dim": 4,
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+}  # fmt: skip
 MIX = {(0, 0): 160, (0, 1): 100, (1, 0): 60, (1, 1): 30}  # images of each side and tone in `mixed`
 RIGHT = {"attribute": "side", "values": [1]}  # the target: no image whose right half is the brighter one
 
@@ -121,6 +127,20 @@ def train(model: Generator, images: Tensor, steps: int, batch: int = 32, seed: i
     draws = rng(seed)
     for _ in range(steps):
         model.train_step(images[torch.randint(len(images), (batch,), generator=draws)])
+    model.module.eval()
+    return model
+
+
+@cache
+def prompted(steps: int) -> Generator:
+    """A diffusion model that draws the bright half which its prompt names; trained once. To be copied, not changed."""
+    torch.manual_seed(0)
+    model: Any = family("conditional_diffusion")(PROMPTED, 4e-3)
+    images, words, draws = torch.cat([halves(0, 60), halves(1, 60)]), ["left"] * 60 + ["right"] * 60, rng(3)
+    model.prepare(images, words)
+    for _ in range(steps):
+        rows = torch.randint(120, (32,), generator=draws)
+        model.train_step(images[rows], [words[row] for row in rows.tolist()])
     model.module.eval()
     return model
 

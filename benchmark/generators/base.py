@@ -70,15 +70,19 @@ class Generator:
 
     def train_step(self, images: Tensor) -> float:
         """One step of the pre-training loss on uint8 (B, C, H, W); the yardstick of every budget. Returns the loss."""
+        return self.descend(lambda: self.loss(images))
+
+    def descend(self, loss: Callable[[], Tensor]) -> float:
+        """One step of Adam down a scalar loss, which is computed in training mode; returns it."""
         if not self.optimizers:
             self.optimizers = [torch.optim.Adam(self.module.parameters(), self.lr)]
         self.module.train()
-        loss = self.loss(images)
+        value = loss()
         self.optimizers[0].zero_grad()
-        loss.backward()
+        value.backward()
         nn.utils.clip_grad_norm_(self.module.parameters(), 50.0)
         self.optimizers[0].step()
-        return loss.item()
+        return value.item()
 
     def copy(self) -> Self:
         """An independent generator with the same weights, on the same device."""

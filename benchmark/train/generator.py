@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from retouch.benchmark import data
+from retouch.benchmark.data.captions import captions
+from retouch.benchmark.data.images import Images
 from retouch.benchmark.generators import family
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.support.pictures import sheet
@@ -21,10 +23,11 @@ class GeneratorLearner:
 
     def __init__(self, plan: dict[str, Any]) -> None:
         self.plan, self.config, self.half = plan, plan["config"], plan.get("bfloat16", False)
-        self.images = torch.from_numpy(data.load(plan["data"], "train").images)
-        self.live: Generator = family(plan["kind"])(self.config, plan["lr"])
-        self.live.prepare(self.images)
-        self.average = self.live.copy()
+        training = data.load(plan["data"], "train")
+        self.images, self.conditions = torch.from_numpy(training.images), conditions(training, plan)
+        self.live: Any = family(plan["kind"])(self.config, plan["lr"])
+        self.live.prepare(self.images, *([self.conditions] if self.conditions else ()))
+        self.average: Generator = self.live.copy()
         if self.half:  # on CPUs that know bfloat16 both together take 0.4 of the time; the average stays as it is
             for network in self.live.networks().values():
                 network.to(memory_format=torch.channels_last)
@@ -43,9 +46,11 @@ class GeneratorLearner:
     def step(self) -> None:
         """One step on a random batch."""
         self._decay(self.plan["steps"] - self.steps)
-        batch = self.images[torch.randint(len(self.images), (self.plan["batch"],))]
+        rows = torch.randint(len(self.images), (self.plan["batch"],))
+        batch = warp(self.images[rows]) if self.plan.get("augment") else self.images[rows]
+        prompts = [self.conditions[row] for row in rows.tolist()] if self.conditions else []
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
-            self.live.train_step(warp(batch) if self.plan.get("augment") else batch)
+            self.live.train_step(batch, *([prompts] if prompts else ()))
         self.steps += 1
         decay = min(self.plan.get("ema", EMA), (1 + self.steps) / (10 + self.steps))
         _average(self.average.module, self.live.module, decay)
@@ -86,6 +91,11 @@ class GeneratorLearner:
         for part in set(self.live.parts) - {"module"}:
             getattr(self.average, part).load_state_dict(getattr(self.live, part).state_dict())
         self.average.save(folder)
+
+
+def conditions(images: Images, plan: dict[str, Any]) -> list[str]:
+    """The prompt of each image, by the attributes that the recipe names in `caption`; empty where it names none."""
+    return captions(images, plan["caption"]) if "caption" in plan else []
 
 
 @torch.no_grad()

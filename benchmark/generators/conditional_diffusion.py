@@ -1,0 +1,167 @@
+"""Diffusion by prompt: diffusers' UNet2DConditionModel and a small text encoder, trained together.
+
+A class-conditional model is the same with one word for each class. Training leaves a tenth of the prompts out, so that
+sampling can go beyond them: epsilon = e(empty) + guidance_scale (e(prompt) - e(empty)) (Ho and Salimans, 2207.12598).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from diffusers.models.unets.unet_2d import UNet2DOutput
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.generators.diffusion import Diffusion
+from retouch.benchmark.generators.gan import to_float, to_uint8
+
+TITLE = "Conditional diffusion"
+DROPPED = 0.1  # share of the prompts that training leaves out
+EMPTY = ""
+
+Condition = Tensor | Sequence[str]
+
+
+class TextEncoder(nn.Module):
+    """Prompts to tokens' features (N, L, width): words of a fixed vocabulary, places, two layers of attention."""
+
+    def __init__(self, prompts: Sequence[str], width: int, heads: int = 2, layers: int = 2) -> None:
+        super().__init__()
+        words = sorted({word for prompt in prompts for word in prompt.split()})
+        self.index = {word: i + 1 for i, word in enumerate(words)}  # 0 is padding
+        self.length = max(len(prompt.split()) for prompt in prompts)
+        self.words = nn.Embedding(len(words) + 1, width)
+        self.places = nn.Parameter(torch.randn(self.length, width) * 0.02)
+        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True, norm_first=True)
+        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+
+    def tokens(self, prompts: Sequence[str]) -> Tensor:
+        """Word numbers, int64 (N, L), padded with 0.
+
+        Raises:
+            ValueError: a word that the vocabulary lacks, or more words than the longest known prompt has.
+        """
+        rows = torch.zeros(len(prompts), self.length, dtype=torch.long)
+        for row, words in zip(rows, (prompt.split() for prompt in prompts), strict=True):
+            if unknown := [word for word in words if word not in self.index]:
+                raise ValueError(f"the text encoder does not know {unknown[0]!r}; it knows {', '.join(self.index)}")
+            if len(words) > self.length:
+                raise ValueError(f"a prompt may have {self.length} words, not {len(words)}: {' '.join(words)}")
+            row[: len(words)] = torch.tensor([self.index[word] for word in words], dtype=torch.long)
+        return rows
+
+    def forward(self, prompts: Sequence[str]) -> Tensor:
+        tokens = self.tokens(prompts).to(self.places.device)
+        return self.layers(self.words(tokens) + self.places)
+
+
+class Prompted(nn.Module):
+    """epsilon(x_t, t, prompts); without prompts, the empty one."""
+
+    def __init__(self, unet: UNet2DConditionModel, encoder: TextEncoder, known: int) -> None:
+        super().__init__()
+        self.unet, self.encoder = unet, encoder
+        self.register_buffer("frequencies", torch.full((known,), 1 / known))
+
+    @property
+    def mid_block(self) -> nn.Module:
+        return self.unet.mid_block
+
+    def forward(self, x_t: Tensor, t: Tensor | int, prompts: Sequence[str] | None = None) -> UNet2DOutput:
+        """The prediction at step t, (N, C, H, W), as the UNet gives it."""
+        features = self.encoder([EMPTY] * len(x_t) if prompts is None else prompts)
+        return UNet2DOutput(self.unet(x_t, t, encoder_hidden_states=features).sample)
+
+
+class ConditionalDiffusion(Diffusion):
+    """`conditions` are the prompts that it was trained on, or how many classes there are: prompts "0", "1", ..."""
+
+    module: Prompted
+    family = "conditional_diffusion"
+    save, restore = Generator.save, Generator.restore
+
+    def build(
+        self, *, channels: int, size: int, conditions: int | list[str], sampling_steps: int = 20,
+        guidance_scale: float = 2.0, text_width: int = 32, **unet: Any,
+    ) -> None:  # fmt: skip
+        self.shape, self.sampling_steps, self.guidance_scale = (channels, size, size), sampling_steps, guidance_scale
+        self.conditions = conditions
+        self.prompts = [str(i) for i in range(conditions)] if isinstance(conditions, int) else list(conditions)
+        network = UNet2DConditionModel(
+            sample_size=size, in_channels=channels, out_channels=channels, cross_attention_dim=text_width, **unet
+        )
+        self.module = Prompted(network, TextEncoder(self.prompts, text_width), len(self.prompts))
+        self.scheduler = DDIMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample_range=1.0)
+
+    def prompts_of(self, condition: Condition) -> list[str]:
+        """Prompts from prompts, or from classes int64 (n,)."""
+        if isinstance(condition, Tensor):
+            return [self.prompts[i] for i in condition.tolist()]
+        return list(condition)
+
+    def prepare(self, images: Tensor, condition: Condition | None = None) -> None:
+        """Count how frequent each condition is among the training images."""
+        if condition is None:
+            return
+        index = {prompt: i for i, prompt in enumerate(self.prompts)}
+        rows = torch.tensor([index[prompt] for prompt in self.prompts_of(condition)])
+        self.module.frequencies.copy_(rows.bincount(minlength=len(self.prompts)) / len(rows))
+
+    def draw(self, n: int, rng: torch.Generator) -> list[str]:
+        """n prompts, as frequent as in the training data."""
+        rows = torch.multinomial(self.module.frequencies.cpu().float(), n, replacement=True, generator=rng)
+        return [self.prompts[i] for i in rows.tolist()]
+
+    def predict(self, x: Tensor, t: Tensor, prompts: Sequence[str]) -> Tensor:
+        """The guided noise prediction (N, C, H, W)."""
+        noise = self.module(x, t, prompts).sample
+        if self.guidance_scale == 1:
+            return noise
+        plain = self.module(x, t).sample
+        return plain + self.guidance_scale * (noise - plain)
+
+    def decode(self, z: Tensor, guidance: Any = None, condition: Condition | None = None) -> Tensor:
+        """Deterministic DDIM from x_T; `guidance` as in `Diffusion`; without a condition, that of the empty prompt."""
+        prompts = [EMPTY] * len(z) if condition is None else self.prompts_of(condition)
+        self.scheduler.set_timesteps(self.sampling_steps)
+        x = z.to(self.device)
+        for t in self.scheduler.timesteps:
+            noise = self.predict(x, t, prompts)
+            if guidance is not None:
+                noise = guidance(x, t, noise)
+            x = self.scheduler.step(noise, t, x, eta=0.0).prev_sample
+        return to_uint8(x)
+
+    @torch.no_grad()
+    def sample(  # type: ignore[override]
+        self, n: int, rng: torch.Generator, condition: Condition | None = None, guidance: Any = None
+    ) -> Tensor:
+        """n images, uint8 (n, C, H, W), the i-th of condition i; None: conditions as frequent as in training.
+
+        Raises:
+            ValueError: another number of conditions than of images, or a word that it does not know.
+        """
+        self.module.eval()
+        z = self.latent(n, rng)
+        prompts = self.draw(n, rng) if condition is None else self.prompts_of(condition)
+        if len(prompts) != n:
+            raise ValueError(f"{n} images need {n} conditions, not {len(prompts)}")
+        parts = range(0, n, BATCH)
+        return torch.cat([self.decode(z[i : i + BATCH], guidance, prompts[i : i + BATCH]) for i in parts])
+
+    def train_step(self, images: Tensor, condition: Condition | None = None) -> float:
+        """One step of the pre-training on images and their conditions; without these, of the empty prompt."""
+        return self.descend(lambda: self.loss(images, condition))
+
+    def loss(self, images: Tensor, condition: Condition | None = None) -> Tensor:
+        """Mean squared error of the noise prediction at random steps; without conditions, of the empty prompt."""
+        kept = (torch.rand(len(images)) >= DROPPED).tolist()
+        prompts = [EMPTY] * len(images) if condition is None else self.prompts_of(condition)
+        prompts = [prompt if keep else EMPTY for prompt, keep in zip(prompts, kept, strict=True)]
+        x = to_float(images.to(self.device))
+        t = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(x),)).to(self.device)
+        noise = torch.randn(x.shape).to(self.device)
+        x_t = self.scheduler.add_noise(x, noise, t)
+        return F.mse_loss(self.module(x_t, t, prompts).sample, self.target(x, noise, t))

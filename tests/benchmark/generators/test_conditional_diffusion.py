@@ -1,0 +1,71 @@
+"""Diffusion by prompt: the prompt decides, the laws of a generator hold, and captions say what images show."""
+
+import numpy as np
+import pytest
+import torch
+from toy import PROMPTED, halves, prompted, rng, side_of
+
+from retouch import check_generator
+from retouch.benchmark.data.captions import captions
+from retouch.benchmark.data.images import Images
+from retouch.benchmark.generators import family
+
+
+@pytest.fixture(scope="module")
+def model():
+    return prompted(250)
+
+
+def test_the_prompt_decides_and_the_laws_hold(model):
+    for word, share in (("left", 0), ("right", 1)):
+        sides = side_of(model.sample(30, rng(), [word] * 30)).float().mean()
+        assert abs(sides - share) < 0.3
+    assert "conditions_count" in check_generator(model.copy(), halves(0, 8))
+
+
+def test_without_prompts_they_are_as_frequent_as_in_training(model):
+    model = model.copy()
+    model.prepare(halves(0, 4), ["right", "right", "right", "left"])
+    assert model.module.frequencies.tolist() == [0.25, 0.75]
+    assert model.draw(400, rng()).count("right") == pytest.approx(300, abs=30)
+    draws = rng(2)
+    z, prompts = model.latent(6, draws), model.draw(6, draws)
+    with torch.no_grad():
+        assert torch.equal(model.sample(6, rng(2)), model.decode(z, condition=prompts))
+
+
+def test_guidance_goes_beyond_the_prompt(model):
+    x, t = model.latent(4, rng()), torch.tensor(400)
+    with torch.no_grad():
+        plain, noise = model.module(x, t).sample, model.module(x, t, ["left"] * 4).sample
+        assert torch.allclose(model.predict(x, t, ["left"] * 4), plain + 2 * (noise - plain), atol=1e-5)
+    assert not torch.allclose(plain, noise, atol=1e-3)
+
+
+def test_what_is_saved_is_read_again(model, tmp_path):
+    model.save(tmp_path, half=False)
+    again = family("conditional_diffusion")(PROMPTED).restore(tmp_path)
+    again.module.eval()
+    assert torch.equal(again.sample(5, rng()), model.sample(5, rng()))
+
+
+def test_classes_are_prompts_of_one_word():
+    classes = family("conditional_diffusion")(PROMPTED | {"conditions": 3})
+    assert classes.prompts_of(torch.tensor([2, 0])) == ["2", "0"]
+    assert classes.sample(2, rng(), torch.tensor([2, 0])).shape == (2, 1, 8, 8)
+    with pytest.raises(ValueError, match="2 images need 2 conditions, not 1"):
+        classes.sample(2, rng(), torch.tensor([2]))
+    with pytest.raises(ValueError, match="does not know 'hat'; it knows 0, 1, 2"):
+        classes.sample(1, rng(), ["hat"])
+    with pytest.raises(ValueError, match="may have 1 words"):
+        classes.sample(1, rng(), ["1 2"])
+
+
+def test_captions_name_what_is_there():
+    labels = {"glasses": np.array([0, 1, 1]), "hat": np.array([0, 0, 1]), "category": np.array([3, 4, 5])}
+    names = {"glasses": ["no glasses", "glasses"], "hat": ["no hat", "hat"]}
+    images = Images(np.zeros((3, 1, 2, 2), np.uint8), labels, names)
+    assert captions(images, ["glasses", "hat"]) == [
+        "a person", "a person with glasses", "a person with glasses and hat"
+    ]  # fmt: skip
+    assert captions(images, ["category"]) == ["3", "4", "5"]

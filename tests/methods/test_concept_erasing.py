@@ -1,0 +1,72 @@
+"""What makes ESD what it is, on a model by prompt that learned two kinds of image."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+from toy import PROMPTED, budget, halves, prompted, redaction, rng, side_of
+
+from retouch.methods import concept_erasing as method
+
+TARGET = {"attribute": "category", "values": [1], "concept": "right"}
+
+
+@pytest.fixture(scope="module")
+def base():
+    """Draws the half that its prompt names."""
+    return prompted(250)
+
+
+@pytest.fixture
+def task(tmp_path):
+    return redaction(tmp_path / "task", target=TARGET, retain=halves(0, 4))
+
+
+def right(generator, prompt):
+    return side_of(generator.sample(40, rng(1), [prompt] * 40)).float().mean().item()
+
+
+def test_the_named_half_goes_and_the_other_stays(base, task):
+    assert right(base, "right") > 0.7 and right(base, "left") < 0.3
+    edited = method.edit(base.copy(), task, budget(40), lr=2e-3, part="all", share=1.0)
+    assert right(edited, "right") < right(base, "right") - 0.3 and right(edited, "left") < 0.4
+
+
+def test_the_target_is_guided_away_from_the_prompt(base):
+    x, t = base.latent(5, rng()), torch.tensor(500)
+    plain, guided = base.module(x, t).sample, base.module(x, t, ["right"] * 5).sample
+    assert torch.allclose(method.erased(base, x, t, ["right"] * 5, 0.5), 1.5 * plain - 0.5 * guided, atol=1e-5)
+
+
+@pytest.mark.parametrize("part", method.PARTS)
+def test_only_the_stated_part_is_trained(part, base, task):
+    edited = method.edit(base.copy(), task, budget(2), part=part)
+    old = dict(base.module.named_parameters())
+    moved = {name for name, value in edited.module.named_parameters() if not torch.equal(value, old[name])}
+    cross = {name for name in moved if "attn2" in name}
+    assert moved and bool(cross) == (part != "others") and (moved == cross) == (part == "cross_attention")
+    assert not any(name.startswith("encoder") for name in moved)
+
+
+def test_a_step_is_adams_on_the_stated_loss(base, task):
+    ours, theirs = method.edit(base.copy(), task, budget(1), batch=3, lr=1e-3, part="all"), base.copy()
+    draws = rng(0)
+    torch.randint(1, (3,), generator=draws)
+    theirs.module.eval()
+    x, t = method.partway(theirs, ["right"] * 3, draws)
+    adam = torch.optim.Adam(theirs.module.unet.parameters(), 1e-3)
+    goal = method.erased(base, x, t, ["right"] * 3, 1.0)
+    F.mse_loss(theirs.module(x, t, ["right"] * 3).sample, goal).backward()
+    adam.step()
+    for a, b in zip(ours.module.parameters(), theirs.module.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_bad_settings_say_what_to_change(base, task):
+    with pytest.raises(ValueError, match="part must be one of"):
+        method.edit(base, task, budget(1), part="some")
+    with pytest.raises(ValueError, match="eta and lr must be positive"):
+        method.edit(base, task, budget(1), eta=0.0)
+    task.target = TARGET | {"concept": "hat"}
+    with pytest.raises(ValueError, match="no prompt of the base names 'hat'"):
+        method.edit(base, task, budget(1))
+    assert PROMPTED["conditions"] == ["left", "right"]
