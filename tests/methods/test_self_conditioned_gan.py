@@ -311,6 +311,17 @@ def test_it_fine_tunes_the_trained_generator(task):
     assert (theirs - ours).square().mean() < 0.05 * theirs.var()
 
 
+def test_inversion_and_share_decide_the_steps(task, given):
+    spent = budget(100)
+    settings = {"inversion": 0.03, "share": 0.05, "images": 256, "latent_steps": 4}
+    sc.edit(task.base(), task, spent, **settings, directions=1, aim=False)
+    assert len(given) == 5 and spent.gradient_steps == 3 + 4 + 5  # the encoder's, the latents', the game's
+
+
+def test_the_average_spans_a_tenth_of_the_steps():
+    assert [sc.Trainer(small(), 1, sc.Game(1e-3, 1.0, steps)).decay for steps in (50, 5)] == [0.8, 0.0]
+
+
 def test_values_steer_the_image_and_the_latent_the_rest(task):
     edited = sc.edit(task.base(), task, budget(100), share=0.4, inversion=0.2, directions=1, lr=1.0, aim=False)
     z = edited.generator.latent(200, rng(1))
