@@ -80,13 +80,14 @@ class ConditionalDiffusion(Diffusion):
 
     module: Prompted
     family = "conditional_diffusion"
-    save, restore = Generator.save, Generator.restore
+    networks, copy, save, restore = Generator.networks, Generator.copy, Generator.save, Generator.restore
 
     def build(
         self, *, channels: int, size: int, conditions: int | list[str], sampling_steps: int = 20,
         guidance_scale: float = 2.0, text_width: int = 32, **unet: Any,
     ) -> None:  # fmt: skip
-        self.shape, self.sampling_steps, self.guidance_scale = (channels, size, size), sampling_steps, guidance_scale
+        self.shape = self.noise_shape = (channels, size, size)
+        self.sampling_steps, self.guidance_scale, self.autoencoder = sampling_steps, guidance_scale, None
         self.conditions = conditions
         self.prompts = [str(i) for i in range(conditions)] if isinstance(conditions, int) else list(conditions)
         network = UNet2DConditionModel(
@@ -164,4 +165,4 @@ class ConditionalDiffusion(Diffusion):
         t = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(x),)).to(self.device)
         noise = torch.randn(x.shape).to(self.device)
         x_t = self.scheduler.add_noise(x, noise, t)
-        return F.mse_loss(self.module(x_t, t, prompts).sample, self.target(x, noise, t))
+        return F.mse_loss(self.module(x_t, t, prompts).sample, noise)
