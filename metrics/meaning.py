@@ -254,6 +254,18 @@ MEANING: dict[str, Meaning] = {
         "alike.",
         "defined by this suite",
     ),
+    "downstream": Meaning(
+        "Downstream gain",
+        "What the images are worth to a classifier: gain in balanced accuracy on held-out real images when a linear "
+        "probe's 600 real training images are topped up with generated ones until every class is as large as the "
+        "largest. Compare with the unchanged base's, and with retraining.",
+        "up",
+        "-1 to 1",
+        "The classes of generated images are the judge's. One probe on one encoder's features; where real images alone "
+        "do nearly as well as can be, nothing is left to gain.",
+        "defined by this suite, after Parihar et al. 2024",
+        also=(("downstream_worst", "Downstream gain of the worst class"),),
+    ),
     "relearning": Meaning(
         "Cost of relearning",
         "An attack: the edited weights are trained on the images that were to be forgotten. Share of the base's "

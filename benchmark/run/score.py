@@ -11,7 +11,7 @@ from retouch import metrics
 from retouch.benchmark import joint
 from retouch.benchmark.judges import Verdict
 from retouch.benchmark.records import Measured, Scaled, harmonic
-from retouch.benchmark.run import attack, look
+from retouch.benchmark.run import attack, downstream, look
 from retouch.benchmark.run.look import judge
 from retouch.benchmark.run.scale import DIGITS, on_scale, relative_quality
 from retouch.benchmark.setup import Setup
@@ -79,6 +79,7 @@ def measure(
     share = lambda images: _goal_metric(setup, replace(view, verdict=looking.look(images), answers={}))  # noqa: E731
     after, course = attack.measure(setup, answers, share)
     estimates, details = estimates | after, details | course
+    estimates |= downstream.measure(setup, view)
     if "paired" in answers and "base_paired" in answers:
         estimates["drift"] = drift(answers["base_paired"], answers["paired"])
     return estimates, details | {"kept": int((weight > 0).sum())}
