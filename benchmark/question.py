@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     import torch
 
-BYTES = ("sample", "edit_attribute", "laws", "relearn")  # kinds whose answers are uint8: images, or the bytes of a text
+BYTES = ("sample", "prompted", "edit_attribute", "laws", "relearn")  # kinds of answers in uint8: images, or a text
 ATTACKS = ("relearn", "reach", "membership")  # kinds that work on copies of the weights, see `attacks`
 TEXT = 65_536  # bytes of the answer to "laws", blanks at its end
 
@@ -22,10 +22,12 @@ class Question:
     """One question, with the arrays that it is about.
 
     Attributes:
-        name: of the answer; kind: "sample", "log_prob", "edit_attribute", "laws" or one of ATTACKS; seed: of its noise.
+        name: of the answer; seed: of its noise; kind: "sample", "prompted", "log_prob", "edit_attribute", "laws" or one
+            of ATTACKS.
         shape: of the answer; n: images to sample; draws: dequantisation noises of a log-likelihood.
         arrays: "images" uint8 (N, C, H, W) for log_prob, laws and attacks; "latents" (N, Z) for edit_attribute and
-            laws; "values" (V, N) for edit_attribute; "steps" (K,) and "lr" (1,) for relearn.
+            laws; "values" (V, N) for edit_attribute; "steps" (K,) and "lr" (1,) for relearn; "prompts", bytes of
+            lines of text, for prompted.
         paired: the base is asked too, and its answer stands beside this one as base_NAME.
     """
 
@@ -42,6 +44,13 @@ class Question:
     def sample(cls, name: str, n: int, image: tuple[int, int, int], seed: int, paired: bool = False) -> Question:
         """Ask for n images of shape `image`, (C, H, W)."""
         return cls(name, "sample", seed, (n, *image), n=n, paired=paired)
+
+    @classmethod
+    def prompted(cls, name: str, prompts: Sequence[str], image: tuple[int, int, int], seed: int) -> Question:
+        """Ask for one image of each prompt; the base is asked too."""
+        text = np.frombuffer("\n".join(prompts).encode(), np.uint8)
+        n = len(prompts)
+        return cls(name, "prompted", seed, (n, *image), n=n, arrays={"prompts": text}, paired=True)
 
     @classmethod
     def log_prob(cls, name: str, images: np.ndarray, draws: int, seed: int) -> Question:
@@ -102,8 +111,11 @@ def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarra
 
     rng = torch.Generator().manual_seed(question["seed"])
     tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    if question["kind"] == "sample":
-        images = generator.sample(question["n"], rng)
+    if question["kind"] == "prompted" and not hasattr(generator, "conditions"):
+        return None
+    if question["kind"] in ("sample", "prompted"):
+        condition = {"condition": prompts(arrays["prompts"])} if question["kind"] == "prompted" else {}
+        images = generator.sample(question["n"], rng, **condition)
         return images.detach().cpu().numpy() if isinstance(images, torch.Tensor) else np.asarray(images)
     if question["kind"] == "laws":
         from retouch.benchmark.laws.check import broken_laws
@@ -121,6 +133,11 @@ def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarra
     if question["kind"] == "edit_attribute":
         return np.stack([generator.edit_attribute(tensors["latents"], row).numpy() for row in tensors["values"]])
     raise ValueError(f"no question of kind {question['kind']!r}")
+
+
+def prompts(text: np.ndarray) -> list[str]:
+    """The lines of a text's bytes."""
+    return bytes(text).decode().split("\n")
 
 
 def _attack(

@@ -254,6 +254,23 @@ MEANING: dict[str, Meaning] = {
         "alike.",
         "defined by this suite",
     ),
+    "prompted_goal": Meaning(
+        "Goal within prompts",
+        "The task's own metric on the images of each prompt that the instance names, mean over prompts: the "
+        "discrepancy within prompts, or what is left of a concept where it is asked for.",
+        "down",
+        "0 to 1.41",
+        "As the task's metric; 200 images of each prompt.",
+        "after Gandikota et al. 2023; Parihar et al. 2024",
+    ),
+    "prompt_fidelity": Meaning(
+        "Prompt fidelity",
+        "Share of images that show what their prompt names, but for the attribute that was to change.",
+        "up",
+        "0 to 1",
+        "Not corrected for the judge's mistakes: compare with the base's.",
+        "defined by this suite",
+    ),
     "downstream": Meaning(
         "Downstream gain",
         "What the images are worth to a classifier: gain in balanced accuracy on held-out real images when a linear "

@@ -139,7 +139,7 @@ def prompted(steps: int) -> Generator:
     images, words, draws = torch.cat([halves(0, 60), halves(1, 60)]), ["left"] * 60 + ["right"] * 60, rng(3)
     model.prepare(images, words)
     for _ in range(steps):
-        rows = torch.randint(120, (32,), generator=draws)
+        rows = torch.randint(120, (16,), generator=draws)
         model.train_step(images[rows], [words[row] for row in rows.tolist()])
     model.module.eval()
     return model

@@ -20,6 +20,7 @@ from retouch.benchmark.generators.gan import to_float, to_uint8
 TITLE = "Conditional diffusion"
 DROPPED = 0.1  # share of the prompts that training leaves out
 EMPTY = ""
+SHUFFLE = 1e4  # a pixel of noise times this: what follows the point is uniform and tells nothing of the pixel
 
 Condition = Tensor | Sequence[str]
 
@@ -110,10 +111,11 @@ class ConditionalDiffusion(Diffusion):
         rows = torch.tensor([index[prompt] for prompt in self.prompts_of(condition)])
         self.module.frequencies.copy_(rows.bincount(minlength=len(self.prompts)) / len(rows))
 
-    def draw(self, n: int, rng: torch.Generator) -> list[str]:
-        """n prompts, as frequent as in the training data."""
-        rows = torch.multinomial(self.module.frequencies.cpu().float(), n, replacement=True, generator=rng)
-        return [self.prompts[i] for i in rows.tolist()]
+    def prompts_for(self, z: Tensor) -> list[str]:
+        """Prompts as frequent as in training, each decided by its own noise: late digits of a pixel."""
+        even = z.flatten(1)[:, 0].double().cpu() * SHUFFLE % 1  # uniform in [0, 1)
+        rows = torch.searchsorted(self.module.frequencies.cpu().double().cumsum(0), even)
+        return [self.prompts[i] for i in rows.clamp(max=len(self.prompts) - 1).tolist()]
 
     def predict(self, x: Tensor, t: Tensor, prompts: Sequence[str]) -> Tensor:
         """The guided noise prediction (N, C, H, W)."""
@@ -124,8 +126,8 @@ class ConditionalDiffusion(Diffusion):
         return plain + self.guidance_scale * (noise - plain)
 
     def decode(self, z: Tensor, guidance: Any = None, condition: Condition | None = None) -> Tensor:
-        """Deterministic DDIM from x_T; `guidance` as in `Diffusion`; without a condition, that of the empty prompt."""
-        prompts = [EMPTY] * len(z) if condition is None else self.prompts_of(condition)
+        """Deterministic DDIM from x_T; `guidance` as in `Diffusion`; without a condition, of `prompts_for(z)`."""
+        prompts = self.prompts_for(z) if condition is None else self.prompts_of(condition)
         self.scheduler.set_timesteps(self.sampling_steps)
         x = z.to(self.device)
         for t in self.scheduler.timesteps:
@@ -146,7 +148,7 @@ class ConditionalDiffusion(Diffusion):
         """
         self.module.eval()
         z = self.latent(n, rng)
-        prompts = self.draw(n, rng) if condition is None else self.prompts_of(condition)
+        prompts = self.prompts_for(z) if condition is None else self.prompts_of(condition)
         if len(prompts) != n:
             raise ValueError(f"{n} images need {n} conditions, not {len(prompts)}")
         parts = range(0, n, BATCH)

@@ -1,8 +1,9 @@
 """attribute_rebalancing: the output should follow a target distribution of an attribute.
 
 target = { attribute, shares }: the distribution over the attribute's values, or { [a, b], table }: over two attributes'
-jointly. Goal: fairness discrepancy, the L2 distance of the corrected shares to the target. Must stay: quality with the
-groups weighted to the target, the worst group's quality, and the shares of all other attributes (spillover).
+jointly; with `prompts` also within each prompt (see `prompts`). Goal: fairness discrepancy, the L2 distance of the
+corrected shares to the target. Must stay: quality with the groups weighted to the target, the worst group's quality,
+and the shares of all other attributes (spillover).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from retouch.benchmark import data, joint
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.question import Question
 from retouch.benchmark.setup import Setup
-from retouch.benchmark.tasks import Start
+from retouch.benchmark.tasks import Start, prompts
 from retouch.benchmark.tasks.view import View, group_weights, share_table
 
 if TYPE_CHECKING:
@@ -62,12 +63,13 @@ def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Questio
 
     The evaluation of the self-conditioned GAN's paper. Values (5, 500) lie in [0, 1], the first row is 0.5.
     """
+    asked = prompts.questions(setup, noise)
     if setup.instance.family not in ASKS:
-        return []
+        return asked
     rng = np.random.default_rng([seed, EDITS])
     values = np.concatenate([np.full((1, EDITS), 0.5), rng.random((VALUES - 1, EDITS))]).astype(np.float32)
     latents = rng.standard_normal((EDITS, setup.base.config["latent"])).astype(np.float32)
-    return [Question.edit_attribute("edits", latents, values, setup.shape, noise)]
+    return [*asked, Question.edit_attribute("edits", latents, values, setup.shape, noise)]
 
 
 def keep(setup: Setup, view: View) -> np.ndarray:
@@ -92,7 +94,8 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
     if "edits" in view.answers:
         reach, details["identity_curve"] = editing_curve(view, attribute)
         estimates |= reach
-    return estimates | worst_group(view, attribute, len(target)), details
+    within, table = prompts.measure(setup, view)
+    return estimates | worst_group(view, attribute, len(target)) | within, details | table
 
 
 def spillover(view: View, attribute: joint.Attribute) -> dict[str, metrics.Estimate]:

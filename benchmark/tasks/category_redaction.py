@@ -14,7 +14,7 @@ from retouch import metrics
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.question import Question
 from retouch.benchmark.setup import Setup
-from retouch.benchmark.tasks import Start
+from retouch.benchmark.tasks import Start, prompts
 from retouch.benchmark.tasks.view import View, share_table, two_classes
 
 TITLE = "Category redaction"
@@ -43,8 +43,8 @@ def reference(setup: Setup) -> Images:
 
 
 def questions(setup: Setup, judge: Any, seed: int, noise: int) -> list[Question]:
-    """Nothing beside samples."""
-    return []
+    """Images of the prompts that the target names, if it does."""
+    return prompts.questions(setup, noise)
 
 
 def keep(setup: Setup, view: View) -> np.ndarray:
@@ -65,7 +65,8 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
     }
     if shares.values[others].sum() > 0:
         estimates["mix_distance"] = metrics.total_variation(shares, base, drop=values)
-    return estimates, {"shares": share_table(attribute, shares, base)}
+    within, table = prompts.measure(setup, view)
+    return estimates | within, {"shares": share_table(attribute, shares, base)} | table
 
 
 def _unwanted(setup: Setup, labels: np.ndarray) -> np.ndarray:

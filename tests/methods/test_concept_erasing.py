@@ -13,7 +13,7 @@ TARGET = {"attribute": "category", "values": [1], "concept": "right"}
 @pytest.fixture(scope="module")
 def base():
     """Draws the half that its prompt names."""
-    return prompted(250)
+    return prompted(150)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def right(generator, prompt):
 
 def test_the_named_half_goes_and_the_other_stays(base, task):
     assert right(base, "right") > 0.7 and right(base, "left") < 0.3
-    edited = method.edit(base.copy(), task, budget(40), lr=2e-3, part="all", share=1.0)
+    edited = method.edit(base.copy(), task, budget(20), lr=4e-3, batch=8, part="all", share=1.0)
     assert right(edited, "right") < right(base, "right") - 0.3 and right(edited, "left") < 0.4
 
 
