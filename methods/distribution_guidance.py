@@ -28,6 +28,7 @@ Deviations from the paper
       of SCALES the smallest is taken that comes within TIE of the best discrepancy of guided batches, by the guide.
     - Inversion takes the image for the least noisy level, where noise has a standard deviation of about 0.01.
     - Optimiser and epochs of the ADP are ours (Adam, 1e-3, 20).
+    - Of a base that takes prompts the batches have one prompt each; the predictors are fitted under the empty one.
     - `source="noise"` and `source="sampling"` are variants of our own: h of images with fresh noise, or of the base's
       own samples on their way (see h_space for the reason).
 """
@@ -96,7 +97,7 @@ class DistributionGuidance(GuidanceSampler):
         beta = self.generator.scheduler.betas[t].item()
         factor = 1.5 * beta**0.05 if self.strength.schedule else 1.0
         with edit_h(self.generator, lambda h: self.move(h, step, factor) if on else None):
-            return self.generator.module(x, t).sample
+            return self.noise(x, t)
 
     def move(self, h: Tensor, step: int, factor: float = 1.0) -> Tensor:
         """h - factor * scale * grad_h(3 B L) for the h (B, C', H', W') of a batch."""

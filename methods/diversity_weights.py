@@ -11,7 +11,8 @@ arXiv 2304.11961.
 
 Deviations
 - `edit` continues the training of a base, since that is what this benchmark asks; `from_scratch` is the paper's form.
-- Flows, GANs and diffusion models train with their own losses; the paper trains WGAN-GPs.
+- Flows, GANs and diffusion models train with their own losses; the paper trains WGAN-GPs: `loss="wgan_gp"` of
+  `from_scratch`, for GANs.
 - Embedding: the guide's features where the task reveals it, raw pixels otherwise. The guide was trained with labels, so
   they reach p through its angles, though p never sees one; raw pixels and an encoder that is trained on the images
   alone are free of that.
@@ -36,13 +37,15 @@ from torch.nn import functional as F
 from retouch import metrics
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.base import Generator
-from retouch.benchmark.generators.gan import to_float
+from retouch.benchmark.generators.gan import Gan, to_float
 from retouch.benchmark.task import Task
+from retouch.methods import wgan_gp
 from retouch.methods.contrastive import train_encoder
 from retouch.methods.training import continue_training
 
 STEPS, STEP_SIZE, DECAY, DECAY_EVERY = 100, 0.1, 0.99, 5  # of w's Adam, as released
 HEAVIEST = 10  # images of largest weight, named in the log
+LOSSES = ("own", "wgan_gp")
 EMBEDDINGS = ("auto", "guide", "pixels", "self_supervised")
 ENCODER = 0.2  # of the budget's training steps, for a self-supervised encoder
 NEGLIGIBLE = 1e-12  # eigenvalues below this count as 0
@@ -151,7 +154,8 @@ def edit(
 
 def from_scratch(
     generator: Generator, task: Task, budget: Budget, *,
-    b: float = 0.5, optimiser: str = "adam", embedding: str = "auto", share: float = 0.8, lr: float = 1.0,
+    b: float = 0.5, optimiser: str = "adam", embedding: str = "auto", loss: str = "own", share: float = 0.8,
+    lr: float = 1.0,
 ) -> Generator:  # fmt: skip
     """Train new weights of the base's architecture on task.retain, drawn with probabilities p: the paper's form.
 
@@ -159,7 +163,12 @@ def from_scratch(
 
     Args:
         b, optimiser, embedding, share, lr: as in `edit`.
+        loss: "own", of the base's pre-training, or "wgan_gp", the paper's (see `wgan_gp`).
     """
+    if loss not in LOSSES or (loss == "wgan_gp" and not isinstance(generator, Gan)):
+        raise ValueError(f"loss must be {' or '.join(LOSSES)}, the latter of a Gan, not {loss!r}")
     p = weigh(task, budget, b, optimiser, embedding)
     fresh = type(generator)(generator.config, generator.lr).to(generator.device)
+    if loss == "wgan_gp":
+        return wgan_gp.train(fresh, task.retain, p, task, budget, share, lr)
     return continue_training(fresh, task.retain, p, task, budget, share, lr)

@@ -4,11 +4,13 @@ x_{t-1} = sqrt(a_{t-1}) x0 + sqrt(1 - a_{t-1} - sigma^2) epsilon + sigma z, with
 (Song et al. 2021, arXiv 2010.02502, equations 12 and 16); eta 0 is deterministic, eta 1 is as noisy as DDPM.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from retouch.benchmark.generators.conditional_diffusion import Condition, ConditionalDiffusion
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.generators.gan import to_uint8
 from retouch.benchmark.joint import names
@@ -49,6 +51,14 @@ class GuidanceSampler:
         self.generator, self.sampling = generator, sampling
         generator.module.requires_grad_(False).eval()
 
+    prompts: Sequence[str] = ()  # of the present batch, where the generator takes prompts
+
+    def noise(self, x: Tensor, t: Tensor) -> Tensor:
+        """The frozen generator's own prediction, under the batch's prompts."""
+        if isinstance(self.generator, ConditionalDiffusion):
+            return self.generator.predict(x, t, self.prompts)
+        return self.generator.module(x, t).sample
+
     def begin(self, n: int, rng: torch.Generator) -> None:
         """Prepare a batch of n images; called before each, with the caller's rng."""
 
@@ -56,14 +66,34 @@ class GuidanceSampler:
         """The noise that x (B, C, H, W) holds at timestep t, the step-th from the start."""
         raise NotImplementedError
 
+    @property
+    def conditions(self) -> int | Sequence[str]:
+        """The generator's, where it takes prompts."""
+        return self.generator.conditions  # type: ignore[attr-defined]
+
     @torch.no_grad()
-    def sample(self, n: int, rng: torch.Generator) -> Tensor:
+    def sample(self, n: int, rng: torch.Generator, condition: Condition | None = None) -> Tensor:
         """n images, uint8 (n, C, H, W), on the CPU, in batches as even as can be; rng alone decides them.
 
         x_T is drawn first and for all, as the base does: without guidance and with eta 0 these are the base's images.
+        The images of a batch have one prompt, where the generator takes prompts: it is guided within each.
         """
-        batches = self.generator.latent(n, rng).tensor_split(-(-n // self.sampling.batch))
-        return torch.cat([self._denoise(x, rng) for x in batches])
+        x, images = self.generator.latent(n, rng), torch.empty(n, *self.generator.shape, dtype=torch.uint8)
+        for rows, prompts in self._batches(x, condition):
+            self.prompts = prompts
+            images[rows] = self._denoise(x[rows], rng)
+        return images
+
+    def _batches(self, x: Tensor, condition: Condition | None) -> Iterator[tuple[Tensor, list[str]]]:
+        """Rows of x_T that are denoised together, and their prompts."""
+        if isinstance(self.generator, ConditionalDiffusion):
+            prompts = self.generator.prompts_for(x) if condition is None else self.generator.prompts_of(condition)
+        else:
+            prompts = [""] * len(x)
+        for prompt in sorted(set(prompts)):
+            group = torch.tensor([i for i, other in enumerate(prompts) if other == prompt])
+            for rows in group.tensor_split(-(-len(group) // self.sampling.batch)):
+                yield rows, [prompt] * len(rows)
 
     def _denoise(self, x: Tensor, rng: torch.Generator) -> Tensor:
         scheduler, eta = self.generator.scheduler, self.sampling.eta

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
         copied_share as copied_share,
         nearest_distances as nearest_distances,
     )
-    from retouch.metrics.downstream import Labelled as Labelled, downstream as downstream
+    from retouch.metrics.downstream import Labelled as Labelled, downstream_gains as downstream_gains
     from retouch.metrics.estimate import Estimate as Estimate, wilson as wilson
     from retouch.metrics.frechet import fd as fd, weighted_fd as weighted_fd
     from retouch.metrics.identity_similarity import Curve as Curve, identity_curve as identity_curve
@@ -75,7 +75,7 @@ _HOME = {
     "vendi_score": ("vendi", "weighted_vendi", "vendi_gradient"),
     "vendi_weights": ("Optimum", "diversity_objective", "effective_sample_size", "optimal_vendi_weights"),
     "judged_shares": ("Shares", "identity_share", "invalidity", "share", "shares"),
-    "downstream": ("Labelled", "downstream"),
+    "downstream": ("Labelled", "downstream_gains"),
     "classification": ("auc", "balanced_accuracy"),
     "mix_distances": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
     "likelihood_drop": ("quantile_drop", "quantiles"),

@@ -24,7 +24,7 @@ class Labelled:
             raise ValueError(f"labels: found shape {self.labels.shape}, wanted ({len(self.features)},), one an image")
 
 
-def downstream(
+def downstream_gains(
     real: Labelled, held_out: Labelled, extra: Labelled, *, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> dict[str, Estimate]:
     """Gains in accuracy on held-out images from topping the real ones up, in [-1, 1]: "balanced" and "worst".

@@ -27,5 +27,5 @@ def measure(setup: Setup, view: View) -> dict[str, metrics.Estimate]:
     extra = metrics.Labelled(view.features, view.labels(attribute))
     if len(np.unique(truth.labels)) <= max(real.labels.max(), truth.labels.max()):
         return {}  # a class that nobody is in among the held-out images
-    gains = metrics.downstream(real, truth, extra)
+    gains = metrics.downstream_gains(real, truth, extra)
     return {"downstream": gains["balanced"], "downstream_worst": gains["worst"]}

@@ -6,6 +6,8 @@ from torch.nn import functional as F
 from toy import PROMPTED, budget, halves, prompted, redaction, rng, side_of
 
 from retouch.methods import concept_erasing as method
+from retouch.methods.distribution_guidance import DistributionGuidance, Strength
+from retouch.methods.guidance import Sampling
 
 TARGET = {"attribute": "category", "values": [1], "concept": "right"}
 
@@ -70,3 +72,14 @@ def test_bad_settings_say_what_to_change(base, task):
     with pytest.raises(ValueError, match="no prompt of the base names 'hat'"):
         method.edit(base, task, budget(1))
     assert PROMPTED["conditions"] == ["left", "right"]
+
+
+def test_distribution_guidance_acts_within_each_prompt(monkeypatch):
+    model, prompts = prompted(1), ["left", "right", "right", "left", "right"]
+    guidance = DistributionGuidance(model, Sampling(4, 0.0, batch=2), {}, Strength(0.0, 1.0, "kl"))
+    seen, denoise = [], guidance._denoise
+    monkeypatch.setattr(guidance, "_denoise", lambda x, rng: seen.append((len(x), guidance.prompts)) or denoise(x, rng))
+    assert torch.equal(guidance.sample(5, rng(2), prompts), model.sample(5, rng(2), prompts))
+    assert seen == [(2, ["left"] * 2), (2, ["right"] * 2), (1, ["right"])]
+    assert guidance.conditions == model.conditions
+    assert torch.equal(guidance.sample(4, rng(3)), model.sample(4, rng(3)))

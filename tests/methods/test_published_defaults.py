@@ -7,6 +7,7 @@ import pytest
 from retouch.methods import (
     adapt_then_unlearn,
     boundaries,
+    concept_erasing,
     data_redaction,
     distribution_guidance,
     diversity_weights,
@@ -15,6 +16,7 @@ from retouch.methods import (
     selective_amnesia,
     self_conditioned_gan,
     taming_flows,
+    wgan_gp,
 )
 
 PARAMETERS = [
@@ -28,6 +30,7 @@ PARAMETERS = [
     (diversity_weights.from_scratch, {"b": 0.5, "optimiser": "adam"}),
     (selective_amnesia.edit, {"lam": 100.0, "gamma": 1.0}),
     (saliency_unlearning.edit, {"sparsity": 0.5}),
+    (concept_erasing.edit, {"eta": 1.0, "part": "cross_attention"}),
 ]  # fmt: skip
 CONSTANTS = [
     (taming_flows, {"SAMPLES": 512, "EVERY": 10, "MOST_STEPS": {"identity_removal": 800, "category_redaction": 500,
@@ -35,6 +38,7 @@ CONSTANTS = [
     (self_conditioned_gan, {"NEIGHBOURS": 10, "MODES": 3}),
     (boundaries, {"PERCENTILES": (0.005, 0.995)}),
     (distribution_guidance, {"LOSS_WEIGHT": 3.0}),
+    (wgan_gp, {"PENALTY": 10.0, "CRITIC_STEPS": 5}),
     (diversity_weights, {"STEPS": 100, "STEP_SIZE": 0.1, "DECAY": 0.99, "DECAY_EVERY": 5}),
     (adapt_then_unlearn, {"FISHER": 32}),
 ]  # fmt: skip

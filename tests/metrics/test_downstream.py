@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retouch.metrics import Labelled, downstream
+from retouch.metrics import Labelled, downstream_gains
 from retouch.metrics.downstream import probe, top_up
 
 
@@ -18,15 +18,15 @@ RARE, TRUTH = blobs([200, 6, 200], 0), blobs([300, 300, 300], 1)
 
 
 def test_a_rare_class_gains_and_noise_of_its_name_loses():
-    gains = downstream(RARE, TRUTH, blobs([200, 200, 200], 2))
+    gains = downstream_gains(RARE, TRUTH, blobs([200, 200, 200], 2))
     assert gains["worst"].low > 0.1 and gains["balanced"].low > 0.02
     wrong = Labelled(blobs([400, 0, 0], 3).features, np.ones(400, np.int64))
-    assert downstream(RARE, TRUTH, wrong)["balanced"].high < 0
+    assert downstream_gains(RARE, TRUTH, wrong)["balanced"].high < 0
 
 
 def test_nothing_added_gains_nothing():
     none = Labelled(np.zeros((0, 6)), np.zeros(0, np.int64))
-    for gain in downstream(RARE, TRUTH, none).values():
+    for gain in downstream_gains(RARE, TRUTH, none).values():
         assert (gain.value, gain.low, gain.high, gain.n) == (0, 0, 0, 900)
 
 
@@ -48,6 +48,6 @@ def test_the_probe_is_that_of_scikit_learn():
 
 def test_a_class_without_held_out_images_is_named():
     with pytest.raises(ValueError, match="no image of class 1"):
-        downstream(RARE, blobs([5, 0, 5], 0), RARE)
+        downstream_gains(RARE, blobs([5, 0, 5], 0), RARE)
     with pytest.raises(ValueError, match="one an image"):
         Labelled(np.zeros((3, 2)), np.zeros(2, np.int64))
