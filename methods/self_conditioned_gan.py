@@ -26,10 +26,11 @@ Deviations, and why:
 - Some hundred steps instead of some ten thousand: lambda is 2 instead of 0.5 (5 reaches further still); the bank learns
   20 times faster than the old weights and the new head 5 times; 20,000 queries instead of 250,000 (more than training
   draws); EMA over a tenth of the steps.
-- lambda rises to its value over the first part of the steps (`ramp`): a head that knows nothing yet pulls G off.
+- lambda may rise to its value over the first part of the steps (`ramp`); measured on hats, it changes nothing.
 - The base's own game instead of StyleGAN2's, for which its D was not trained: hinge loss instead of the logistic one,
   one batch of fakes for both updates, the augmentations of the base's own training (`augment` adds others). R1 every 16
-  steps, as released, with weight `r1`; spectral norms bound D's gradient everywhere, so that 0 is possible, too. No
+  steps, as released, with weight `r1`; spectral norms bound D's gradient everywhere, and the released weight, 10,
+  flattens this D and ruins the images: 0 is the default. No
   path length: its running mean would not settle in a hundred steps. z instead of w, as there is no mapping network.
 - The attributes of the task, one or two, instead of three at once. One of many values (the categories of
   output_diversity) has the principal directions of its boundaries' normals as axes.
@@ -210,7 +211,7 @@ def edit(
     latent_steps: int = 10,
     directions: int = 3,
     lr: float = 0.5,
-    ramp: float = 0.5,
+    ramp: float = 0.0,
     r1: float = 0.0,
     augment: Sequence[str] = (),
     aim: bool = True,
