@@ -48,7 +48,7 @@ class Question:
     @classmethod
     def prompted(cls, name: str, prompts: Sequence[str], image: tuple[int, int, int], seed: int) -> Question:
         """Ask for one image of each prompt; the base is asked too."""
-        text = np.frombuffer("\n".join(prompts).encode(), np.uint8)
+        text = np.frombuffer(bytearray("\n".join(prompts).encode()), np.uint8)
         n = len(prompts)
         return cls(name, "prompted", seed, (n, *image), n=n, arrays={"prompts": text}, paired=True)
 

@@ -76,7 +76,7 @@ def test_bad_settings_say_what_to_change(base, task):
 
 def test_distribution_guidance_acts_within_each_prompt(monkeypatch):
     model, prompts = prompted(1), ["left", "right", "right", "left", "right"]
-    guidance = DistributionGuidance(model, Sampling(4, 0.0, batch=2), {}, Strength(0.0, 1.0, "kl"))
+    guidance = DistributionGuidance(model, Sampling(4, 0.0, batch=2), {}, Strength(0.0, 1.0, "kl", window=(999, 1000)))
     seen, denoise = [], guidance._denoise
     monkeypatch.setattr(guidance, "_denoise", lambda x, rng: seen.append((len(x), guidance.prompts)) or denoise(x, rng))
     assert torch.equal(guidance.sample(5, rng(2), prompts), model.sample(5, rng(2), prompts))
