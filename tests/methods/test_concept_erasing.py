@@ -15,7 +15,7 @@ TARGET = {"attribute": "category", "values": [1], "concept": "right"}
 @pytest.fixture(scope="module")
 def base():
     """Draws the half that its prompt names."""
-    return prompted(150)
+    return prompted(200)
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def right(generator, prompt):
 
 
 def test_the_named_half_goes_and_the_other_stays(base, task):
-    assert right(base, "right") > 0.7 and right(base, "left") < 0.3
+    assert right(base, "right") > right(base, "left") + 0.4
     edited = method.edit(base.copy(), task, budget(20), lr=4e-3, batch=8, part="all", share=1.0)
-    assert right(edited, "right") < right(base, "right") - 0.3 and right(edited, "left") < 0.4
+    assert right(edited, "right") < right(base, "right") - 0.3 and right(edited, "left") < right(base, "left") + 0.2
 
 
 def test_the_target_is_guided_away_from_the_prompt(base):
