@@ -7,7 +7,6 @@ D is the base's architecture without its spectral norms, which bound the slope t
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +26,7 @@ def train(gan: Gan, images: Tensor, p: Tensor, task: Task, budget: Budget, share
 
     A step of G with its five of D counts as as many training steps of the base as D takes.
     """
-    critic, betas = plain(gan.discriminator), (0.0, 0.9)
+    critic, betas = plain(gan), (0.0, 0.9)
     g_adam = torch.optim.Adam(gan.module.parameters(), lr * gan.lr, betas)
     d_adam = torch.optim.Adam(critic.parameters(), lr * gan.lr, betas)
     average = average_weights(gan.module, EMA)
@@ -49,9 +48,12 @@ def noise(gan: Gan, n: int, task: Task) -> Tensor:
     return gan.latent(n, task.rng).to(gan.device)
 
 
-def plain(discriminator: nn.Module) -> nn.Module:
-    """A copy without parametrisations: its weights as they are."""
-    critic = deepcopy(discriminator)
+def plain(gan: Gan) -> nn.Module:
+    """A copy of D without parametrisations, its weights as they are.
+
+    Of the GAN's copy, as that builds D anew: `deepcopy` would share the classes that hold them with the original.
+    """
+    critic = gan.copy().discriminator.eval()
     for module in list(critic.modules()):
         if parametrize.is_parametrized(module):
             parametrize.remove_parametrizations(module, "weight")

@@ -14,10 +14,11 @@ ITERATIONS = 200
 
 @dataclass(frozen=True)
 class Labelled:
-    """Features (N, F) with classes (N,) from 0."""
+    """Features (N, F) with classes (N,) from 0; weights (N,), all 1 unless given."""
 
     features: np.ndarray
     labels: np.ndarray
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.labels.shape != (len(self.features),):
@@ -29,8 +30,8 @@ def downstream_gains(
 ) -> dict[str, Estimate]:
     """Gains in accuracy on held-out images from topping the real ones up, in [-1, 1]: "balanced" and "worst".
 
-    Each class of the real images gets generated ones of that class until it has as many as the largest, as far as
-    there are. balanced: mean of the classes' accuracies; worst: that of the class that fares worst. Interval:
+    Each class of the real images gets all generated ones of that class, with weights of at most 1 that bring it to the
+    size of the largest, as far as there are. balanced: mean of the classes' accuracies; worst: that of the class that fares worst. Interval:
     bootstrap over the held-out images within classes; training noise is not in it.
 
     Raises:
@@ -54,11 +55,14 @@ def downstream_gains(
 
 
 def top_up(real: Labelled, extra: Labelled, classes: int) -> Labelled:
-    """The real images, and of the extra ones the first of each class that bring it to the size of the largest."""
-    sizes = np.bincount(real.labels, minlength=classes)
-    rows = np.concatenate([np.flatnonzero(extra.labels == k)[: sizes.max() - sizes[k]] for k in range(classes)])
+    """Real and extra images; each class's extra ones share the weight that it lacks, in an order of their own."""
+    sizes, there = (np.bincount(part.labels, minlength=classes) for part in (real, extra))
+    weights = np.minimum(1, (sizes.max() - sizes) / np.maximum(there, 1))
+    rows = np.lexsort(extra.features.T)  # whatever the order in which they were sampled
     return Labelled(
-        np.concatenate([real.features, extra.features[rows]]), np.concatenate([real.labels, extra.labels[rows]])
+        np.concatenate([real.features, extra.features[rows]]),
+        np.concatenate([real.labels, extra.labels[rows]]),
+        np.concatenate([np.ones(len(real.labels)), weights[extra.labels[rows]]]),
     )
 
 
@@ -67,7 +71,10 @@ def probe(train: Labelled, classes: int) -> Callable[[np.ndarray], np.ndarray]:
     from scipy.optimize import minimize
 
     features = as_features(train.features, "features")
-    mean, scale = features.mean(0), features.std(0) + 1e-6
+    mass = np.ones(len(features)) if train.weights is None else train.weights
+    mass = mass / mass.sum()
+    mean = mass @ features
+    scale = np.sqrt(mass @ (features - mean) ** 2) + 1e-6
     x = np.column_stack([(features - mean) / scale, np.ones(len(features))])
     truth = np.eye(classes)[train.labels]
 
@@ -76,8 +83,8 @@ def probe(train: Labelled, classes: int) -> Callable[[np.ndarray], np.ndarray]:
         logits = x @ weights.T
         logits -= logits.max(1, keepdims=True)
         log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-        gradient = (np.exp(log_p) - truth).T @ x / len(x) + RIDGE * weights
-        return float(-(truth * log_p).sum() / len(x) + RIDGE * (weights**2).sum() / 2), gradient.ravel()
+        gradient = (mass[:, None] * (np.exp(log_p) - truth)).T @ x + RIDGE * weights
+        return float(-mass @ (truth * log_p).sum(1) + RIDGE * (weights**2).sum() / 2), gradient.ravel()
 
     start = np.zeros(classes * x.shape[1])
     solution = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ITERATIONS})

@@ -31,9 +31,15 @@ def test_nothing_added_gains_nothing():
 
 
 def test_topping_up_ends_at_the_largest_class():
-    full = top_up(RARE, blobs([50, 300, 50], 4), 3)
-    assert np.bincount(full.labels).tolist() == [200, 200, 200]
-    assert np.bincount(top_up(RARE, blobs([0, 9, 0], 4), 3).labels).tolist() == [200, 15, 200]
+    for extra, mass in (([50, 300, 50], 200), ([0, 9, 0], 15)):
+        full = top_up(RARE, blobs(extra, 4), 3)
+        assert np.bincount(full.labels, full.weights).round(6).tolist() == [200, mass, 200]
+
+
+def test_the_order_of_generated_images_does_not_matter():
+    extra = blobs([50, 300, 50], 4)
+    turned = Labelled(extra.features[::-1], extra.labels[::-1])
+    assert downstream_gains(RARE, TRUTH, extra) == downstream_gains(RARE, TRUTH, turned)
 
 
 def test_the_probe_is_that_of_scikit_learn():
