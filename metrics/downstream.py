@@ -30,9 +30,10 @@ def downstream_gains(
 ) -> dict[str, Estimate]:
     """Gains in accuracy on held-out images from topping the real ones up, in [-1, 1]: "balanced" and "worst".
 
-    Each class of the real images gets all generated ones of that class, with weights of at most 1 that bring it to the
-    size of the largest, as far as there are. balanced: mean of the classes' accuracies; worst: that of the class that fares worst. Interval:
-    bootstrap over the held-out images within classes; training noise is not in it.
+    Each class of the real images gets all generated ones of that class, with weights of at most 1 that bring it to
+    the size of the largest, as far as there are. balanced: mean of the classes' accuracies; worst: that of the
+    class that fares worst. Interval: bootstrap over the held-out images within classes; training noise is not in
+    it.
 
     Raises:
         ValueError: a class without held-out images.
