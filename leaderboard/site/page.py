@@ -18,7 +18,7 @@ PAGE = """<!doctype html>
 <title>{title}</title><meta name="description" content="{lead}">
 <meta property="og:title" content="{title}"><meta property="og:description" content="{lead}">
 <meta property="og:type" content="website">{preview}
-<style>{style}</style>
+<link rel="icon" href="data:,"><style>{style}</style>
 <link rel="alternate" type="application/atom+xml" href="feed.xml" title="New rows">
 </head><body class="rt"><a class="skip" href="#main">Skip to the page</a>
 <header><nav aria-label="Pages">{navigation}</nav>{tabs}</header>
