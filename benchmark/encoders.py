@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from retouch.benchmark import trunks, weights
+from retouch.benchmark import networks, trunks, weights
 from retouch.benchmark.generators.gan import to_float
 
 BATCH = 125  # images at a time: more leave the processor's cache
@@ -44,6 +44,8 @@ class Encoder:
         card = weights.card(folder)
         if card["family"] != "encoder":
             raise ValueError(f"{folder.name} is of kind {card['family']!r}, not an encoder")
+        if "network" in card["config"]:
+            return cls(networks.network(folder, card["config"]).to(device), card)
         made = network(**card["config"])
         made.load_state_dict(load_file(folder / "model.safetensors"))  # half precision in the file, float32 here
         return cls(made.to(device), card)
@@ -62,10 +64,11 @@ class Encoder:
             ValueError: images of another type or shape than the encoder was trained on.
         """
         wanted = (self.card["config"]["channels"], *[self.card["config"]["size"]] * 2)
-        if images.dtype != np.uint8 or images.shape[1:] != wanted:
+        fits = images.shape[1:] == wanted or "network" in self.card["config"]  # which takes any size
+        if images.dtype != np.uint8 or not fits:
             raise ValueError(f"the encoder takes uint8 (N, {', '.join(map(str, wanted))}), not {images.dtype} "
                              f"{images.shape}")  # fmt: skip
-        device = next(self.network.parameters()).device
+        device = next(iter(self.network.state_dict().values()), torch.empty(0)).device
         parts = torch.from_numpy(np.ascontiguousarray(images)).split(BATCH)
         return torch.cat([self.network(to_float(part.to(device))).cpu() for part in parts]).numpy()
 

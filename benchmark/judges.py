@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from retouch.benchmark import trunks
+from retouch.benchmark import networks, trunks
 from retouch.benchmark.generators.gan import to_float
 
 BATCH = 125  # images that a judge looks at at a time: more leave the processor's cache and take twice as long
@@ -41,6 +41,41 @@ class Classifier(nn.Module):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Logits of every head for images (N, C, H, W) in [-1, 1]; differentiable."""
         return self.logits(self.trunk(x))
+
+
+class OwnClassifier(nn.Module):
+    """A classifier from outside, from images in [-1, 1] to the logits of its heads, in their order, side by side.
+
+    A recogniser gives an embedding (N, F) instead, which is compared with one template (F,) for each known person.
+    """
+
+    def __init__(self, network: nn.Module, heads: dict[str, int], templates: Tensor | None = None) -> None:
+        super().__init__()
+        self.trunk, self.sizes = network, heads
+        self.heads = nn.ModuleDict({name: nn.Linear(1, n) for name, n in heads.items()})  # what they are asked is n
+        if templates is not None:
+            self.heads["identity"] = nn.Linear(templates.shape[1], len(templates), bias=False)
+            self.heads["identity"].load_state_dict({"weight": templates})
+
+    def logits(self, features: Tensor) -> dict[str, Tensor]:
+        """Logits (N, classes) of every head from what the network gives."""
+        if "identity" in self.heads:
+            unit = F.normalize(self.heads["identity"].get_parameter("weight"), dim=1)
+            return {"identity": 16.0 * F.normalize(features, dim=1) @ unit.T}
+        if features.shape[1] != sum(self.sizes.values()):
+            raise ValueError(f"the classifier gives {features.shape[1]} logits, its heads have {self.sizes}")
+        return dict(zip(self.sizes, features.split(list(self.sizes.values()), 1), strict=True))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Logits of every head for images (N, C, H, W) in [-1, 1]; differentiable."""
+        return self.logits(self.trunk(x))
+
+
+def own_classifier(folder: Path, config: dict[str, Any]) -> OwnClassifier:
+    """The classifier that `config` names: {"network": see `networks.network`, "heads": sizes, ...}."""
+    network = networks.network(folder, config)
+    file = folder / "templates.safetensors"
+    return OwnClassifier(network, config["heads"], load_file(file)["identity"] if file.is_file() else None).eval()
 
 
 @dataclass(frozen=True)
@@ -90,6 +125,8 @@ class Judge:
         from retouch.benchmark.weights import card
 
         read = card(folder)
+        if "network" in read["config"]:
+            return cls(own_classifier(folder, read["config"]), read)
         network = Classifier(**read["config"])
         network.load_state_dict({k: v.float() if v.is_floating_point() else v
                                  for k, v in load_file(folder / "model.safetensors").items()})  # fmt: skip

@@ -73,7 +73,7 @@ class Cost(_Model):
     operations: int = Field(
         0, ge=0, description="floating-point operations from the import of the method to the return of `edit`"
     )
-    share: Finite = Field(ge=0, description="operations over those of the base's whole pre-training")
+    share: Finite | None = Field(ge=0, description="operations over those of the base's pre-training; null: not known")
     step_operations: int = Field(0, ge=0, description="operations of one train_step of the base")
     sample_operations: int = Field(0, ge=0, description="operations of one image of the edited generator")
     sampling_cost: Finite = Field(0.0, ge=0, description="sample_operations over those of the base")

@@ -71,7 +71,21 @@ class Setup:
     @property
     def train_steps(self) -> int:
         """The budget, in training steps of the base."""
-        return round(self.base.recipe["steps"] * self.instance.share)
+        return self.instance.steps or round(self.pretraining * (self.instance.share or 0))
+
+    @property
+    def pretraining(self) -> int:
+        """The steps of the base's pre-training; 0 where nobody knows, and an instance has to state its budget.
+
+        Raises:
+            ValueError: an instance whose budget is a share of what nobody knows.
+        """
+        steps = self.base.recipe.get("steps", 0)
+        if not (steps or self.instance.steps):
+            card = self.base.folder / "card.json"
+            raise ValueError(f"{self.instance.name}: share = {self.instance.share}, but {card} has no recipe.steps; "
+                             "state `steps`, the budget in training steps")  # fmt: skip
+        return steps
 
     def training(self) -> Images:
         """The images that the base was trained on."""
@@ -90,7 +104,8 @@ class Setup:
     def hashes(self) -> dict[str, str]:
         """The hashes that a new record names, except those of the data, the method and its answers."""
         parts = {name: getattr(self, name) for name in WEIGHTS}
-        terms = self.instance.model_dump(mode="json", exclude=WORDS)
+        unsaid = {name for name in ("steps",) if getattr(self.instance, name) is None}  # a newer field
+        terms = self.instance.model_dump(mode="json", exclude=WORDS | unsaid)
         return {
             **{name: network.sha256 for name, network in parts.items() if network},
             "scale": json_key(self.anchors or None),

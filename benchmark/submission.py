@@ -37,6 +37,17 @@ Need = Literal[
     "classifier",
     "retraining",
 ]
+ABILITIES: dict[str, str] = {  # word of `needs` -> the member of a generator that it stands for
+    "training": "train_step",
+    "latents": "decode",
+    "likelihood": "log_prob",
+    "discriminator": "discriminator.forward",
+    "discriminator_features": "discriminator.features",
+    "first_layer": "module.first",
+    "first_weights": "module.linear.weight",
+    "middle_block": "module.mid_block",
+    "noise_prediction": "h_space",
+}
 NEEDS = {  # field of a task -> the word in a submission's `access` that asks for it
     "forget": "forget_images",
     "retain": "training_data",
@@ -71,9 +82,19 @@ class Submission(BaseModel):
     access: list[Need] = Field(
         default_factory=list, description="what it needs; data, guide and retrained generator are revealed by it"
     )
+    needs: list[str] = Field(
+        default_factory=list, description="what a base must be able to do, in the words of spec.ABILITIES"
+    )
     params: Plain = Field(default_factory=dict)
     points: list[Point] = Field(default_factory=lambda: [Point(name="default")], min_length=1)
     tuning: str = Field("", max_length=2000, description="how parameters were chosen, and on which instances")
+
+    @field_validator("needs")
+    @classmethod
+    def _abilities(cls, needs: list[str]) -> list[str]:
+        if unknown := [word for word in needs if word not in ABILITIES]:
+            raise ValueError(f"{unknown[0]!r} is none of {', '.join(ABILITIES)}")
+        return needs
 
     @field_validator("points")
     @classmethod

@@ -10,7 +10,7 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[1]
 LOW = (  # of benchmark: what everything else stands on
-    "support records submission generators weights trunks purify judges ensemble encoders joint question setup"
+    "support records submission generators weights trunks networks purify judges ensemble encoders joint question setup"
 )
 ROOMS = {  # room: the rooms whose modules its own may import; from the ground upwards
     "metrics": "",
@@ -27,9 +27,10 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "benchmark/weights": "support generators",
     "benchmark/trunks": "",
     "benchmark/purify": "",
-    "benchmark/judges": "generators weights trunks",
+    "benchmark/networks": "support",
+    "benchmark/judges": "generators weights trunks networks",
     "benchmark/ensemble": "generators weights purify judges",
-    "benchmark/encoders": "generators weights trunks",
+    "benchmark/encoders": "generators weights trunks networks",
     "benchmark/operations": "",
     "benchmark/budget": "generators operations",
     "benchmark/features": "metrics",
@@ -41,8 +42,8 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "benchmark/versions": "support records tracks setup tasks",
     "benchmark/worker": f"{LOW} operations budget task",
     "benchmark/run": f"metrics {LOW} budget data tracks tasks versions worker",
-    "benchmark/train": f"metrics {LOW} data tracks tasks versions run",
-    "benchmark/submit": f"metrics {LOW} budget tracks tasks versions worker run",
+    "benchmark/train": f"metrics {LOW} operations budget data tracks tasks versions run",
+    "benchmark/submit": f"metrics {LOW} budget task tracks tasks versions worker run",
     "benchmark/notebook": f"{LOW} operations budget task tasks tracks worker run",
     "benchmark/cli": f"{LOW} tasks tracks versions worker run submit train",
     "methods": "metrics generators joint budget task",

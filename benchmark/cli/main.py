@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retouch.benchmark.cli import reading, submitting
+from retouch.benchmark.cli import bringing, reading, submitting
 from retouch.benchmark.support.places import submissions_folder
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
     if getattr(args, "download", False):
         os.environ["RETOUCH_DOWNLOAD"] = "1"
     try:
+        if Path(getattr(args, "track", None) or "").is_file() or os.sep in (getattr(args, "track", None) or ""):
+            args.track = _track_at(args.track)
         return args.verb(args) or 0
     except (ValueError, OSError) as error:
         print(f"retouch: {error}", file=sys.stderr)
@@ -34,23 +37,37 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+def _track_at(place: str) -> str:
+    from retouch.benchmark import tracks
+
+    return tracks.at(place)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="retouch", description=__doc__.split(":")[0] + " of Retouch, a benchmark for "
                                      "changing what a trained image generator produces.")  # fmt: skip
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_tasks, submitting.new, _run, _status, *submitting.REST, *reading.VERBS, _pretrain, _measure):
+    own = (*reading.VERBS, _pretrain, _measure, *bringing.VERBS)
+    for add in (_tasks, submitting.new, _run, _status, *submitting.REST, *own):
         add(verbs)
     return parser
 
 
 def _tasks(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("tasks", help="list tracks, instances, bases, what each reveals and asks, and its budget")
-    parser.add_argument("track", nargs="?", help="only this track, with its instances' targets")
+    parser.add_argument("name", nargs="?", metavar="TRACK", help="only this track, with its instances' targets")
+    parser.add_argument("--track", help="the same, by name or by folder")
+    parser.add_argument("--json", action="store_true", help="the tracks and their instances as JSON")
 
     def verb(args: argparse.Namespace) -> None:
+        from retouch.benchmark import tracks
         from retouch.benchmark.cli import show
 
-        show.show_tasks(args.track)
+        name = args.track or args.name
+        if args.json:
+            chosen = [name] if name else tracks.names()
+            return print(json.dumps([tracks.load(one).model_dump(mode="json") for one in chosen], indent=1))
+        show.show_tasks(name)
 
     parser.set_defaults(verb=verb)
 
@@ -109,6 +126,11 @@ def _run_missing(args: argparse.Namespace) -> int:
         )
     if names := sorted({run.name for run in runs if run.submission.entry == "images"}):
         raise ValueError(f"{', '.join(names)}: made elsewhere, nothing to run; `retouch score IMAGES` scores them")
+    runs, lacking = plan.able(runs)
+    for line in lacking:
+        print(f"retouch: left out: {line}", file=sys.stderr)
+    if not runs:
+        return 2
     if args.sandbox:
         sandbox.name()  # raises where bubblewrap is missing, before anything runs
     left = runs if args.again else missing(runs)
@@ -220,12 +242,15 @@ def _measure(verbs: argparse._SubParsersAction) -> None:
 
     def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark import weights
-        from retouch.benchmark.support import machine
+        from retouch.benchmark.support import machine, plugins
         from retouch.benchmark.train.measure import remeasure
 
         device = machine.usable(args.device)
         for name in args.weights:
-            folder = Path(name) if (Path(name) / "card.json").is_file() else weights.folder(name)
+            own = any((Path(name) / file).is_file() for file in ("card.json", "judge.toml"))
+            if own and (Path(name).resolve().parents[1] / "track.toml").is_file():
+                plugins.add(Path(name).resolve().parents[1])  # where its data are named
+            folder = Path(name) if own else weights.folder(name)
             remeasure(folder, device)
             print(f"{folder / 'card.json'} is up to date", flush=True)
 

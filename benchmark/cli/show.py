@@ -42,7 +42,7 @@ def _show_track(track: tracks.Track) -> None:
         task = tasks.module(instance.task)
         asks = "; ".join([f"{instance.samples:,} samples", *filter(None, [task.ASKS.get(instance.family)])])
         target = ", ".join(f"{key} {value}" for key, value in instance.target.items())
-        budget = f"{instance.share:.0%} of pre-training; on a GPU: {instance.gpu_budget}"
+        budget = f"{instance.budget}; on a GPU: {instance.gpu_budget}"
         table.add_row(instance.name, instance.rank, instance.base, target, task.REVEALS, asks, budget)
     console.print(table)
 
@@ -204,7 +204,7 @@ def show_records(records: list[Record]) -> None:
         previous = record.instance
         costs = ("", "", "")
         if c := record.cost:
-            costs = (f"{c.share:.1%}", f"{c.seconds:.1f}", f"{c.sampling_cost:.2f}×")
+            costs = ("–" if c.share is None else f"{c.share:.1%}", f"{c.seconds:.1f}", f"{c.sampling_cost:.2f}×")
         score = f"{record.score:.2f}" if record.score is not None else record.status
         name = record.submission if record.point == "default" else f"{record.submission}:{record.point}"
         axes = _interval(record.goal), _interval(record.quality)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from retouch.benchmark.data import outside
 from retouch.benchmark.data.images import Images
 
 FROM_FILES = ("mnist", "fashion_mnist", "celeba", "celeba_faces", "cifar10")  # data sets that do not ship
@@ -21,6 +22,8 @@ def load(spec: dict[str, Any], split: str) -> Images:
     """
     arguments = dict(spec)
     name = arguments.pop("name")
+    if name in outside.entries():
+        return outside.load(name, split, **arguments)
     if name == "digits":
         from retouch.benchmark.data.digits import digits as read
     elif name == "faces":
@@ -40,7 +43,8 @@ def load(spec: dict[str, Any], split: str) -> Images:
     elif name == "cifar10":
         from retouch.benchmark.data.cifar10 import cifar10 as read
     else:
-        raise ValueError(f"there is no data set {name!r}; there are digits, faces, {', '.join(FROM_FILES)}")
+        known = ", ".join(("digits", "faces", *FROM_FILES, *outside.entries()))
+        raise ValueError(f"there is no data set {name!r}; there are {known}; data.toml of a track adds others")
     return read(split, **arguments)
 
 

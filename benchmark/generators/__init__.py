@@ -5,6 +5,7 @@ A family's module defines TITLE, its name for people, and one subclass of `Gener
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retouch.benchmark.support import plugins
@@ -47,3 +48,12 @@ def family(name: str) -> type[Generator]:
         if isinstance(value, type) and getattr(value, "family", None) == name:
             return value
     raise ValueError(f"{module.__file__}: no class with family = {name!r}")
+
+
+def adapter(name: str, folder: Path) -> type[Generator]:
+    """The class that makes a base from outside fit: "module:Class" from its folder, or one of `adapters` by name.
+
+    Raises:
+        ValueError: no such module or class.
+    """
+    return plugins.named(name if ":" in name else f"{__name__}.adapters.{name}:Adapter", folder)

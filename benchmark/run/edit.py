@@ -105,9 +105,8 @@ def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: i
     cost |= {"processor": session.watch.processor_seconds() - busy}
     cost |= progress(message) | {"wall": plausible_seconds(number(message, "edited", 0, 1e9), time.monotonic() - began)}
     if cost["operations"] > _allowed(resolved, cost):
-        whole = cost["step_operations"] * resolved.setup.base.recipe["steps"]
-        taken = f"edit took {cost['operations'] / max(whole, 1):.1%} of the base's pre-training"
-        raise _OverBudget(f"{taken}; the budget is {resolved.run.instance.share:.0%}")
+        times = cost["operations"] / max(resolved.setup.train_steps * cost["step_operations"], 1)
+        raise _OverBudget(f"edit took {times:.2f} times its budget of {resolved.run.instance.budget}")
 
 
 def _allowed(resolved: Resolved, cost: dict[str, Any]) -> float:

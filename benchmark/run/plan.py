@@ -105,6 +105,31 @@ def fits(manifest: Submission, instance: Instance) -> bool:
     return listed and bool(instance.retrained or "retraining" not in manifest.access)
 
 
+def _card(name: str) -> dict[str, Any]:
+    """The card of a base; empty where it is not at hand, which is said elsewhere."""
+    try:
+        return weights.find(name).card
+    except weights.WeightsError:
+        return {}
+
+
+def able(runs: list[Run]) -> tuple[list[Run], list[str]]:
+    """The runs whose bases can do what their methods need, and a line for each method and base that cannot.
+
+    A base from outside says in its card what it can do; the package's own can do what is asked of their family.
+    """
+    cards = {name: _card(name) for name in {run.instance.base for run in runs}}
+    lines: dict[str, None] = {}
+    fitting = []
+    for run in runs:
+        known = cards[run.instance.base].get("capabilities", run.submission.needs)
+        if lacking := [word for word in run.submission.needs if word not in known]:
+            lines[f"{run.name} needs {', '.join(lacking)}, which {run.instance.base} does not have"] = None
+        else:
+            fitting.append(run)
+    return fitting, list(lines)
+
+
 def families(runs: Iterable[Run]) -> set[str]:
     """The families of the generators that workers without a sandbox will load."""
     return {run.instance.family for run in runs if not run.sandboxed}
@@ -166,7 +191,8 @@ def estimate(run: Run) -> dict[str, float]:
     except weights.WeightsError:
         return {"minutes": math.nan, "gpu_minutes": math.nan, "memory": run.track.max_memory_mb, "disk": math.nan}
     pixels = base.config["channels"] * base.config["size"] ** 2
-    edit = min(base.card["seconds"] * run.instance.share, run.track.max_minutes * 60)
+    whole = base.card.get("seconds", 0.0) * (run.instance.share or 0)  # 0: nobody knows
+    edit = min(whole or run.track.max_minutes * 60, run.track.max_minutes * 60)
     sampling = base.card.get("measured", {}).get("seconds_per_image", 0.0) * run.instance.samples
     before = [cost.work_seconds + cost.harness_seconds for cost in _costs(run)]
     minutes = (sum(before) / len(before) if before else edit + sampling) / 60

@@ -114,10 +114,10 @@ def _cost(resolved: Resolved, usage: dict[str, Any]) -> Cost | None:
     if not usage:
         return None
     charged = usage["charged"] * usage["yardstick"]
-    whole = usage["step_operations"] * resolved.setup.base.recipe["steps"]
+    whole = usage["step_operations"] * resolved.setup.pretraining
     return Cost(
         operations=usage["operations"],
-        share=round(usage["operations"] / max(whole, 1), 6),
+        share=round(usage["operations"] / max(whole, 1), 6) if resolved.setup.pretraining else None,
         step_operations=usage["step_operations"],
         sample_operations=round(usage["sample_operations"]),
         sampling_cost=round(usage["sample_operations"] / max(usage["image_operations"], 1), 4),

@@ -47,7 +47,7 @@ def task_table(resolved: Resolved) -> dict[str, Any]:
         "entry": run.submission.entry,
         "params": run.params,
         "batch": setup.base.recipe["batch"],
-        "pretraining_steps": setup.base.recipe["steps"],
+        "pretraining_steps": setup.pretraining,
         "train_steps": setup.train_steps,
         "max_seconds": run.track.max_minutes * 60,
     }

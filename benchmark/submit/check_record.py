@@ -203,12 +203,13 @@ def _check_cost(audit: Audit, record: Record, track: Track, instance: Instance, 
     if cost is None:
         error("a run without its cost", "`retouch run` writes it")
         return
-    steps = weights.find(instance.base).recipe["steps"]
-    whole = cost.step_operations * steps
-    if not math.isclose(cost.share * whole, cost.operations, rel_tol=1e-6, abs_tol=1e-6 * whole):
+    steps = weights.find(instance.base).recipe.get("steps", 0)
+    whole, share = cost.step_operations * steps, cost.share or 0.0
+    if steps and not math.isclose(share * whole, cost.operations, rel_tol=1e-6, abs_tol=1e-6 * whole):
         error(f"share {cost.share} is not {cost.operations:,} of {whole:,} operations", "`retouch run` writes it")
-    if cost.operations > whole * instance.share * (1 + SLACK) and not (audit.manifest and audit.manifest.control):
-        budget = f"a budget of {instance.share:.0%} of {whole:,}"
+    allowed = cost.step_operations * (instance.steps or round(steps * (instance.share or 0)))
+    if cost.operations > allowed * (1 + SLACK) and not (audit.manifest and audit.manifest.control):
+        budget = f"a budget of {instance.budget}, {allowed:,}"
         error(f"{cost.operations:,} operations for {budget}", "`retouch run` stops at the budget")
     explained = FACTOR * cost.explained_seconds + ALLOWANCE
     if record.status == "ok" and cost.device == machine.device("cpu") and cost.processor_seconds > explained:

@@ -46,7 +46,10 @@ def check_run(audit: Audit, track: Track) -> str:
 
 
 def _small(track: Track) -> Track:
-    small = [instance.model_copy(update={"share": SHARE * instance.share}) for instance in track.instances]
+    small = [
+        instance.model_copy(update={"share": SHARE * (instance.share or 1), "steps": instance.steps and 1})
+        for instance in track.instances
+    ]
     return track.model_copy(update={"instances": small})
 
 

@@ -136,4 +136,6 @@ def _costs(cells: Cells) -> str:
     costs = [record.cost for record in cells.values() if record.cost]
     if not costs:
         return "– | –"
-    return f"{np.mean([c.share for c in costs]):.1%} | {np.mean([c.sampling_relative for c in costs]):.2f}×"
+    shares = [c.share for c in costs if c.share is not None]
+    share = f"{np.mean(shares):.1%}" if shares else "–"
+    return f"{share} | {np.mean([c.sampling_relative for c in costs]):.2f}×"

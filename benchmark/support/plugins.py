@@ -1,7 +1,9 @@
 """Find what comes from outside the package: folders that RETOUCH_PATH names, and modules of installed packages.
 
-A folder on RETOUCH_PATH may hold tasks/NAME.py, families/NAME.py, tracks/NAME/ and weights/NAME/. An installed package
-names its modules in the entry-point groups `retouch.tasks` and `retouch.families`.
+A folder on RETOUCH_PATH may hold tasks/NAME.py, families/NAME.py, tracks/NAME/ and weights/NAME/, or be a track itself.
+A track's folder holds track.toml, recipes.toml, data.toml, scale.json, and its weights in bases/NAME/ and judges/NAME/.
+An installed package names its modules in the entry-point groups `retouch.tasks` and `retouch.families`, and packages
+that are such folders in `retouch.path`.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from importlib import import_module
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 PATH = "RETOUCH_PATH"
 
@@ -24,10 +27,35 @@ def path() -> str:
     return os.pathsep.join(str(Path(root).resolve()) for root in os.environ.get(PATH, "").split(os.pathsep) if root)
 
 
+def add(root: Path) -> None:
+    """Put a folder in front of RETOUCH_PATH, for this process and those that it starts."""
+    known = [one for one in path().split(os.pathsep) if one and one != str(root.resolve())]
+    os.environ[PATH] = os.pathsep.join([str(root.resolve()), *known])
+
+
+def roots() -> list[Path]:
+    """The folders that RETOUCH_PATH names, in its order, and those of installed packages."""
+    places = [find_spec(module) for module in _installed("path").values()]
+    inside = [Path(str(place.origin)).parent for place in places if place and place.origin]
+    return [*(Path(root) for root in path().split(os.pathsep) if root), *inside]
+
+
+def tracks() -> list[Path]:
+    """The folders of tracks from outside the package."""
+    own = [root for root in roots() if (root / "track.toml").is_file()]
+    return own + [file.parent for root in roots() for file in sorted(root.glob("tracks/*/track.toml"))]
+
+
 def folders(kind: str) -> list[Path]:
-    """The folders called `kind` below those that RETOUCH_PATH names, in its order."""
-    roots = [Path(root) for root in path().split(os.pathsep) if root]
-    return [root / kind for root in roots if (root / kind).is_dir()]
+    """The folders of a kind below those that RETOUCH_PATH names; weights also lie in a track's bases/ and judges/.
+
+    Args:
+        kind: "tasks", "families" or "weights".
+    """
+    places = [root / kind for root in roots()]
+    if kind == "weights":
+        places += [track / name for track in tracks() for name in ("bases", "judges")]
+    return [place for place in places if place.is_dir()]
 
 
 def home() -> Path:
@@ -81,6 +109,22 @@ def import_source(source: str) -> ModuleType:
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def named(reference: str, folder: Path) -> Any:
+    """What "module:name" names: in FOLDER/module.py, else in an installed module.
+
+    Raises:
+        ValueError: no such module, or no such name in it.
+    """
+    module, _, name = reference.partition(":")
+    own = folder / f"{module}.py"
+    try:
+        return getattr(import_source(str(own) if own.is_file() else module), name)
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{reference!r}: {error}; put {module}.py into {folder}, or install the module") from None
+    except AttributeError:
+        raise ValueError(f"{reference!r}: {module} has no {name!r}") from None
 
 
 @cache

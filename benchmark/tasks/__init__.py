@@ -72,6 +72,13 @@ def module(task: str) -> ModuleType:
     return loaded
 
 
+def _check_gate(track: Track, card: dict[str, Any]) -> None:
+    from retouch.benchmark.judges import below  # imports torch
+
+    if lines := below(card, track.gate):
+        raise ValueError(f"track {track.name}: {lines[0]}; train the judge longer, or name another")
+
+
 def look_up(track: Track, instance: Instance, access: Collection[str] | None = None) -> Setup:
     """Look up all that an instance names.
 
@@ -91,5 +98,7 @@ def look_up(track: Track, instance: Instance, access: Collection[str] | None = N
     networks: dict[str, Any] = {
         part: weights.find(name) if name and part in due else None for part, name in parts.items()
     }
+    if track.gate:
+        _check_gate(track, networks["judge"].card)
     anchors = tracks.scale(track.name).get(instance.name, {})
     return Setup(track, instance, task, anchors=anchors, **networks)

@@ -12,13 +12,14 @@ A track file has the tables
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from retouch.benchmark.records import InstanceName, Name
 from retouch.benchmark.submission import Family, Task
@@ -43,7 +44,8 @@ class Instance(BaseModel):
     guide: Name
     target: dict[str, Any] = Field(description="what must change; its form is the task's")
     samples: int = Field(gt=0, description="images that are generated for the scores")
-    share: float = Field(gt=0, description="budget, as a share of the base's pre-training")
+    share: float | None = Field(None, gt=0, description="budget, as a share of the base's pre-training")
+    steps: int | None = Field(None, gt=0, description="budget in training steps of the base, in the place of a share")
     core: bool = Field(True, description="ranked; other instances, of ladders and divisions, inform")
     unranked: str = Field("", description="why it is not ranked although it is of the core, as in 'one judge'")
     attacks: bool = Field(False, description="default points are attacked with the first seed, where it is a removal")
@@ -61,8 +63,19 @@ class Instance(BaseModel):
     @property
     def gpu_budget(self) -> str:
         """The budget in GPU seconds on each device on which the base was timed, or "not measured"."""
-        times = [f"{self.share * seconds:.3g} s on {device}" for device, seconds in self.gpu_seconds.items()]
+        times = [f"{(self.share or 0) * seconds:.3g} s on {device}" for device, seconds in self.gpu_seconds.items()]
         return ", ".join(times) or "not measured"
+
+    @property
+    def budget(self) -> str:
+        """The budget in words."""
+        return f"{self.steps:,} training steps" if self.steps else f"{self.share:.0%} of pre-training"
+
+    @model_validator(mode="after")
+    def _limited(self) -> Instance:
+        if self.share is None and self.steps is None:
+            raise ValueError(f"{self.name}: states neither share nor steps, one of which is its budget")
+        return self
 
 
 class Track(BaseModel):
@@ -77,6 +90,7 @@ class Track(BaseModel):
     max_minutes: float = Field(gt=0, description="cap on one edit, whatever its share")
     max_memory_mb: int = Field(gt=0)
     ships: bool = Field(True, description="weights and scale come with the package; others are made with `pretrain`")
+    gate: dict[str, float] = Field({}, description="the least of balanced_accuracy, auc, true_accepts of every judge")
     instances: list[Instance]
 
     def instance(self, name: str) -> Instance:
@@ -89,9 +103,26 @@ class Track(BaseModel):
 
 
 def folders() -> dict[str, Path]:
-    """All known tracks with their folders: the package's own and those on RETOUCH_PATH."""
-    files = [file for root in (FOLDER, *plugins.folders("tracks")) for file in sorted(root.glob("*/track.toml"))]
-    return {file.parent.name: file.parent for file in reversed(files)}
+    """All known tracks with their folders: the package's own, and those from outside."""
+    own = [file.parent for file in sorted(FOLDER.glob("*/track.toml"))]
+    return {folder.name: folder for folder in reversed([*own, *plugins.tracks()])}
+
+
+def at(name: str) -> str:
+    """The name of a track that is named, or whose folder or track.toml is given; that folder is then searched, too.
+
+    Raises:
+        ValueError: a folder without a track.toml.
+    """
+    folder = Path(name).parent if name.endswith("track.toml") else Path(name)
+    if name in folders() and not (folder / "track.toml").is_file():
+        return name
+    if (folder / "track.toml").is_file():
+        plugins.add(folder)
+        return folder.resolve().name
+    if os.sep in name or folder.is_dir():
+        raise ValueError(f"{folder} holds no track.toml; docs/own.md shows one")
+    return name
 
 
 def names() -> list[str]:
@@ -106,8 +137,10 @@ def recipes() -> dict[str, dict[str, Any]]:
         ValueError: a file that is not TOML, or two recipes of one name.
     """
     recipes: dict[str, dict[str, Any]] = {}
-    roots = [FOLDER, *plugins.folders("tracks")]
-    for file in (file for root in roots for file in sorted(root.glob("*/recipes.toml"))):
+    folders = [*(file.parent for file in sorted(FOLDER.glob("*/recipes.toml"))), *plugins.tracks()]
+    for file in (folder / "recipes.toml" for folder in folders):
+        if not file.is_file():
+            continue
         try:
             more = tomllib.loads(file.read_text())
         except tomllib.TOMLDecodeError as error:

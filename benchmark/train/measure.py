@@ -9,6 +9,7 @@ from retouch.benchmark.encoders import Encoder
 from retouch.benchmark.ensemble import Judges
 from retouch.benchmark.judges import Judge
 from retouch.benchmark.support.files import write_json
+from retouch.benchmark.train.bring import write_judge_card
 from retouch.benchmark.train.measure_base import measure_base
 from retouch.benchmark.train.measure_encoder import measure_encoder
 from retouch.benchmark.train.measure_ensemble import measure_ensemble
@@ -33,6 +34,8 @@ def remeasure(folder: Path, device: str = "cpu") -> dict[str, Any]:
     Raises:
         WeightsError: no card, or weights that are not the card's.
     """
+    if (folder / "judge.toml").is_file():  # from outside: the card is made of it
+        write_judge_card(folder)
     measured = measure(folder, device)
     file = folder / "card.json"
     write_json(file, {**json.loads(file.read_text()), "measured": measured})

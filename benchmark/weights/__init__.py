@@ -35,10 +35,13 @@ class Weights:
 
     def load(self, device: str = "cpu") -> Generator:
         """The generator, on a device."""
-        from retouch.benchmark.generators import family
+        from retouch.benchmark.generators import adapter, family
 
-        generator = family(self.card["family"])(self.config, self.recipe["lr"])
-        return generator.restore(self.folder).to(device)
+        config, name = self.config, self.card.get("adapter")
+        if name:  # a base from outside, whose code may lie in its folder
+            config = {**config, "folder": str(self.folder)}
+        kind = adapter(name, self.folder) if name else family(self.card["family"])
+        return kind(config, self.recipe["lr"]).restore(self.folder).to(device)
 
     @property
     def sha256(self) -> str:
@@ -83,9 +86,13 @@ def folder(name: str) -> Path:
 def sha256(path: Path) -> str:
     """Hash of a folder's weights, names included, or of one file; an unchanged file is read once a process.
 
-    Weights: safetensors, and the list of an ensemble's members. Unchanged: see `support.files.state`.
+    Weights: safetensors, the list of an ensemble's members, and code beside them. Unchanged: see `support.files.state`.
     """
-    files = [path] if path.is_file() else sorted([*path.rglob("*.safetensors"), *path.glob("ensemble.json")])
+    files = (
+        [path]
+        if path.is_file()
+        else sorted([*path.rglob("*.safetensors"), *path.glob("ensemble.json"), *path.glob("*.py")])
+    )
     return _sha256(path, tuple(map(state, files)))
 
 

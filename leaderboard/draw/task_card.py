@@ -82,7 +82,7 @@ def instance(view: View, track: str, name: str) -> str:
     if samples:
         parts.append('<div class="rt dim">The base’s own images</div>' + samples)
     pairs = [("target", esc(words.target(spec.target))),
-             ("budget", f"{percent(spec.share)} of the base’s pre-training"),
+             ("budget", esc(spec.budget)),
              ("images scored", f"{spec.samples:,}"), ("base", _line(spec.base)),
              ("retrained control", _line(spec.retrained) if spec.retrained else "none: for tuning alone"),
              ("judge", _judge(spec.judge, spec.target)),

@@ -50,7 +50,7 @@ def test_a_checkpoints_record_has_the_steps_before_it(submissions, monkeypatch):
 
 def test_charges_beyond_the_budget_are_over_budget(submissions):
     found = run(write(submissions, "mine", CHARGES))
-    assert found.status == "over_budget" and "20.1% of the base's pre-training; the budget is 10%" in found.reason
+    assert found.status == "over_budget" and "edit took 2.01 times its budget of 10% of pre-training" in found.reason
 
 
 @undisturbed
