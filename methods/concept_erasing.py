@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.benchmark.budget import Budget
-from retouch.benchmark.generators.conditional_diffusion import ConditionalDiffusion
+from retouch.benchmark.generators.conditional_diffusion import ConditionalDiffusion, Prompted
 from retouch.benchmark.task import Task
 from retouch.methods.training import descend
 
@@ -67,7 +67,7 @@ def prompts_of(generator: ConditionalDiffusion, concept: str) -> list[str]:
     return prompts
 
 
-def trained(module: nn.Module, part: str) -> list[nn.Parameter]:
+def trained(module: Prompted, part: str) -> list[nn.Parameter]:
     """The UNet's weights that are trained; all others are frozen."""
     module.requires_grad_(False)
     chosen = [

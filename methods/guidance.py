@@ -69,7 +69,7 @@ class GuidanceSampler:
     @property
     def conditions(self) -> int | Sequence[str]:
         """The generator's, where it takes prompts."""
-        return self.generator.conditions  # type: ignore[attr-defined]
+        return self.generator.conditions
 
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator, condition: Condition | None = None) -> Tensor:

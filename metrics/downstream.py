@@ -48,8 +48,9 @@ def downstream_gains(
     drawn = np.stack([_redrawn(group, draws, rng) for group in groups])  # (classes, draws, 2)
     means = np.stack([group.mean(1) for group in groups])  # (classes, 2)
     estimates = {}
-    for name, join in {"balanced": np.mean, "worst": np.min}.items():
-        gain, spread = np.diff(join(means, axis=0))[0], np.diff(join(drawn, axis=0))[:, 0]
+    joined = {"balanced": (means.mean(0), drawn.mean(0)), "worst": (means.min(0), drawn.min(0))}
+    for name, (mean, redrawn) in joined.items():
+        gain, spread = np.diff(mean)[0], np.diff(redrawn)[:, 0]
         low, high = percentiles(spread, level)
         estimates[name] = Estimate(gain, min(low, gain), max(high, gain), len(held_out.labels))
     return estimates

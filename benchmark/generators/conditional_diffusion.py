@@ -61,6 +61,8 @@ class TextEncoder(nn.Module):
 class Prompted(nn.Module):
     """epsilon(x_t, t, prompts); without prompts, the empty one."""
 
+    frequencies: Tensor
+
     def __init__(self, unet: UNet2DConditionModel, encoder: TextEncoder, known: int) -> None:
         super().__init__()
         self.unet, self.encoder = unet, encoder
@@ -138,9 +140,7 @@ class ConditionalDiffusion(Diffusion):
         return to_uint8(x)
 
     @torch.no_grad()
-    def sample(  # type: ignore[override]
-        self, n: int, rng: torch.Generator, condition: Condition | None = None, guidance: Any = None
-    ) -> Tensor:
+    def sample(self, n: int, rng: torch.Generator, condition: Condition | None = None, guidance: Any = None) -> Tensor:
         """n images, uint8 (n, C, H, W), the i-th of condition i; None: conditions as frequent as in training.
 
         Raises:
