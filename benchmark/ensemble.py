@@ -2,7 +2,7 @@
 
     judges = Judges.load(weights.folder("digits-judges"))
     votes = judges.look(images)
-    votes.labels("category")                      # 0..9, and 10 for unclear
+    votes.labels["category"]                      # 0..9, and 10 for unclear
 
 One judge can be fooled by a pattern of a few levels, and by images unlike all that it was trained on. Members of
 different architecture, seed and training are fooled by different ones: what one of them alone says does not count.
@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from retouch import metrics
 from retouch.benchmark import purify, weights
 from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.judges import BATCH, Judge
 
+FEATURES = "features of the trunk"  # among a member's outputs
 FILE = "ensemble.json"  # in an ensemble's folder: its members with their sha256, and the views
 
 
@@ -29,32 +31,57 @@ class Votes:
 
     Attributes:
         probs: attribute -> float32 (M, N, K), probabilities of its classes.
+        features: of all members side by side, float32 (N, M F), so that their cosine is the mean of the members'.
         similarity: cosine to each known person, float32 (M, N, P); None without a recogniser.
         thresholds: (M,), the cosine from which each member accepts a person; None before they are measured.
     """
 
     probs: dict[str, np.ndarray]
+    features: np.ndarray | None = None
     similarity: np.ndarray | None = None
     thresholds: np.ndarray | None = None
 
     def members(self, attribute: str) -> np.ndarray:
         """Each member's label, int64 (M, N)."""
-        return self.probs[attribute].argmax(2)
+        return self._scores(attribute).argmax(2)
 
-    def labels(self, attribute: str) -> np.ndarray:
-        """Labels int64 (N,): the class that all members see, K where they disagree."""
-        return _agreed(self.members(attribute), self.probs[attribute].shape[2])
+    def guess(self, attribute: str) -> np.ndarray:
+        """The label that the members' mean favours, int64 (N,), also where they disagree."""
+        return self._scores(attribute).mean(0).argmax(1)
+
+    @property
+    def labels(self) -> dict[str, np.ndarray]:
+        """Labels int64 (N,) of every attribute: the class that all members see, K where they disagree."""
+        known = [*self.probs, *["identity"] * (self.similarity is not None)]
+        return {name: metrics.agreed(self.members(name), self._scores(name).shape[2]) for name in known}
+
+    def accepting(self, person: int) -> np.ndarray:
+        """Whether each member accepts each image as the person, bool (M, N)."""
+        if self.similarity is None or self.thresholds is None:
+            raise ValueError("the ensemble recognises nobody, or its thresholds are not measured yet")
+        return self.similarity[..., person] >= self.thresholds[:, None]
 
     def accepts(self, person: int) -> np.ndarray:
         """Whether each image shows the person, int64 (N,): 0 no member says so, 1 all do, 2 they disagree."""
-        if self.similarity is None or self.thresholds is None:
-            raise ValueError("the ensemble recognises nobody, or its thresholds are not measured yet")
-        return _agreed((self.similarity[..., person] >= self.thresholds[:, None]).astype(np.int64), 2)
+        return metrics.agreed(self.accepting(person).astype(np.int64), 2)
 
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All of it as arrays by name; `of` takes them back."""
+        parts = {"features": self.features, "similarity": self.similarity, "thresholds": self.thresholds}
+        known = {name: array for name, array in parts.items() if array is not None}
+        return known | {f"probs.{name}": array for name, array in self.probs.items()}
 
-def _agreed(votes: np.ndarray, unclear: int) -> np.ndarray:
-    """The label (N,) that all of votes (M, N) name, else `unclear`."""
-    return np.where((votes == votes[0]).all(0), votes[0], unclear)
+    @classmethod
+    def of(cls, arrays: dict[str, np.ndarray]) -> "Votes":
+        """What `arrays` gave."""
+        probs = {name.removeprefix("probs."): array for name, array in arrays.items() if name.startswith("probs.")}
+        return cls(probs, *(arrays.get(name) for name in ("features", "similarity", "thresholds")))
+
+    def _scores(self, attribute: str) -> np.ndarray:
+        """What each member's label is the largest of, (M, N, K): probabilities, or cosines to the people."""
+        if attribute == "identity" and self.similarity is not None:
+            return self.similarity
+        return self.probs[attribute]
 
 
 class Judges:
@@ -98,6 +125,18 @@ class Judges:
         """How many classes each attribute has."""
         return self.members[0].sizes
 
+    def probs(self, votes: Votes, attribute: str) -> np.ndarray:
+        """The members' mean probabilities (N, K) of an attribute for images that they have looked at."""
+        return votes.probs[attribute].mean(0)
+
+    def accepting(self, votes: Votes, person: int) -> np.ndarray:
+        """Whether each member accepts each image as the person, bool (M, N)."""
+        return votes.accepting(person)
+
+    def likeness(self, person: int) -> np.ndarray:
+        """The members' mean cosine between what they take for the person and for everybody that they know, (P,)."""
+        return np.mean([member.likeness(person) for member in self.members], axis=0)
+
     @torch.no_grad()
     def look(self, images: np.ndarray) -> Votes:
         """Judge uint8 images (N, C, H, W)."""
@@ -108,14 +147,17 @@ class Judges:
             for head in seen[0][0]
         }
         thresholds = self.card.get("measured", {}).get("thresholds")
-        similarity = joined.pop("identity", None)
-        return Votes(joined, similarity, None if thresholds is None else np.array(thresholds))
+        features, similarity = joined.pop(FEATURES), joined.pop("identity", None)
+        features = np.concatenate(features / np.linalg.norm(features, axis=2, keepdims=True), axis=1)
+        return Votes(joined, features, similarity, None if thresholds is None else np.array(thresholds))
 
 
 def _seen(member: Judge, x: torch.Tensor, views: list[str]) -> dict[str, np.ndarray]:
-    """A member's mean probabilities (and cosines, for "identity") over views of images in [-1, 1]."""
-    outputs = [member.network(purify.VIEWS[view](x)) for view in views]
+    """A member's mean probabilities (cosines, for "identity") and features over views of images in [-1, 1]."""
+    features = [member.network.trunk(purify.VIEWS[view](x)) for view in views]
+    outputs = [member.network.logits(one) for one in features]
     mean = {head: sum(one[head].softmax(1) for one in outputs) / len(views) for head in outputs[0]}
+    mean[FEATURES] = sum(features) / len(views)
     if "identity" in mean:
         mean["identity"] = sum(one["identity"] for one in outputs) / (16.0 * len(views))
     return {head: values.numpy() for head, values in mean.items()}

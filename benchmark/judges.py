@@ -101,6 +101,14 @@ class Verdict:
             raise ValueError("the judge has no head called identity: it recognises nobody")
         return self.identities
 
+    def members(self, attribute: str) -> np.ndarray:
+        """Each judge's label, int64 (1, N): there is one."""
+        return self.labels[attribute][None]
+
+    def guess(self, attribute: str) -> np.ndarray:
+        """The likeliest label, int64 (N,)."""
+        return self.labels[attribute]
+
     def arrays(self) -> dict[str, np.ndarray]:
         """All of it as arrays by name; `of` takes them back."""
         known = {} if self.identities is None else {"identities": self.identities}
@@ -148,6 +156,16 @@ class Judge:
         """Probabilities (N, classes) of an attribute for images that the judge has looked at."""
         features = torch.from_numpy(verdict.features).to(next(self.network.parameters()).device)
         return self.network.logits(features)[attribute].softmax(1).cpu().numpy()
+
+    def accepting(self, verdict: Verdict, person: int) -> np.ndarray:
+        """Whether the judge accepts each image as the person, bool (1, N)."""
+        return (verdict.similarity[:, person] >= self.card["measured"]["threshold"])[None]
+
+    def likeness(self, person: int) -> np.ndarray:
+        """Cosine between what it takes for the person and for everybody that it knows, (P,)."""
+        templates = self.network.heads["identity"].get_parameter("weight").detach().numpy()
+        unit = templates / np.linalg.norm(templates, axis=1, keepdims=True)
+        return unit @ unit[person]
 
     @torch.no_grad()
     def look(self, images: np.ndarray) -> Verdict:

@@ -60,11 +60,23 @@ class Measured(_Model):
 
 
 class Scaled(_Model):
-    """Goal or quality on the scale that the controls fix, with its 95% interval."""
+    """Goal or quality on the track's scale, with its 95% interval; nothing is clipped."""
 
-    value: Unit
-    low: Unit
-    high: Unit
+    value: Finite
+    low: Finite
+    high: Finite
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Scaled:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(f"value {self.value} is not between low {self.low} and high {self.high}")
+        return self
+
+
+class Quality(Scaled):
+    """Quality, with the part that decides it."""
+
+    binds: str = Field("", max_length=20, description="the smallest ratio to the base: fd, precision, recall, coverage")
 
 
 class Cost(_Model):
@@ -122,7 +134,7 @@ class Claim(_Model):
 
     status: Literal["claimed", "verified"] = "claimed"
     goal: Scaled | None = Field(None, description="of the second run")
-    quality: Scaled | None = None
+    quality: Quality | None = None
 
 
 class Record(_Model):
@@ -139,9 +151,9 @@ class Record(_Model):
     seed: int = Field(ge=0, lt=2**31)
     status: Status
     reason: str = Field("", max_length=4000, description="why it is not ok, and what to do")
-    goal: Scaled | None = Field(None, description="0 = unchanged, 1 = retrained; absent unless ok or samples_only")
-    quality: Scaled | None = Field(None, description="1 = the base's own quality on what must stay")
-    score: Unit | None = Field(None, description="harmonic mean of goal and quality")
+    goal: Scaled | None = Field(None, description="0 = unchanged, 1 = the request wholly met; only of ok, samples_only")
+    quality: Quality | None = Field(None, description="1 = the base's own quality on what must stay")
+    score: Unit | None = Field(None, description="harmonic mean of goal and quality, each cut to 0 and 1 for it")
     metrics: dict[Name, Measured] = Field(default_factory=dict, description="every raw number")
     details: Plain = Field(default_factory=dict, description="shares by class, curves: what the task pictures")
     cost: Cost | None = None
@@ -188,7 +200,8 @@ def is_name(text: str) -> bool:
 
 
 def harmonic(goal: float, quality: float) -> float:
-    """Harmonic mean, 0 where either is 0."""
+    """Harmonic mean of two numbers, each cut to 0 and 1; 0 where either is 0."""
+    goal, quality = (min(max(number, 0.0), 1.0) for number in (goal, quality))
     return 0.0 if goal + quality == 0 else round(2 * goal * quality / (goal + quality), 6)
 
 

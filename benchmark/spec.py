@@ -308,6 +308,14 @@ class Judge(Protocol):
         """Probabilities (N, values) of an attribute for images that it has looked at."""
         ...
 
+    def accepting(self, verdict: Any, person: int) -> np.ndarray:
+        """Whether each of its members, of which a single judge is one, accepts each image as the person: (M, N)."""
+        ...
+
+    def likeness(self, person: int) -> np.ndarray:
+        """Cosine between what it takes for the person and for everybody that it knows, (P,)."""
+        ...
+
 
 class TaskModule(Protocol):
     """A module of benchmark/tasks, or of a folder on RETOUCH_PATH: everything about one task.
@@ -318,6 +326,7 @@ class TaskModule(Protocol):
         TITLE, SUMMARY: its name for people, and one sentence; REQUEST: what is asked of a method, in two.
         REVEALS: what a method sees; ASKS: family -> what its generators are asked beside samples.
         GOAL: the metric that becomes the goal; GOAL_TEXT: what goal 0 and 1 mean; AHEAD: what the better method does.
+        IDEAL: the metric of a request wholly met; None: that of the held-out images of `reference`.
         TRADEOFF: (title, across, up) of the board's picture; START: what `retouch new` writes.
     """
 
@@ -328,6 +337,7 @@ class TaskModule(Protocol):
     ASKS: dict[str, str]
     GOAL: str
     GOAL_TEXT: str
+    IDEAL: float | None
     AHEAD: str
     TRADEOFF: tuple[str, str, str]
     START: Any
@@ -344,8 +354,8 @@ class TaskModule(Protocol):
         """What the edited generator is asked beside samples; `noise` seeds the noise of the answers."""
         ...
 
-    def keep(self, setup: Any, view: Any) -> np.ndarray:
-        """Weight of each sample in the quality, float64 (N,); 0 where it ought not to be there."""
+    def keep(self, setup: Any, view: Any) -> Any:
+        """1 for each sample that ought to be there, else 0, float64 (N,); or `tasks.view.Groups` to weight it by."""
         ...
 
     def measure(self, setup: Any, view: Any) -> tuple[dict[str, Any], dict[str, Any]]:

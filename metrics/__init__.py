@@ -58,6 +58,12 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
         effective_sample_size as effective_sample_size,
         optimal_vendi_weights as optimal_vendi_weights,
     )
+    from retouch.metrics.votes import (
+        agreed as agreed,
+        clear_shares as clear_shares,
+        voted_share as voted_share,
+        voted_shares as voted_shares,
+    )
     from retouch.metrics.weighted_neighbours import weighted_precision_recall as weighted_precision_recall
     # isort: on
 
@@ -76,6 +82,7 @@ _HOME = {
     "vendi_weights": ("Optimum", "diversity_objective", "effective_sample_size", "optimal_vendi_weights"),
     "judged_shares": ("Shares", "identity_share", "invalidity", "share", "shares"),
     "downstream": ("Labelled", "downstream_gains"),
+    "votes": ("agreed", "clear_shares", "voted_share", "voted_shares"),
     "classification": ("auc", "balanced_accuracy"),
     "mix_distances": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
     "likelihood_drop": ("quantile_drop", "quantiles"),

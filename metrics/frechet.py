@@ -15,7 +15,7 @@ from retouch.metrics.engine.fd_wide import plain_and_corrections
 from retouch.metrics.engine.linear import eigvalsh, root, sandwich
 from retouch.metrics.engine.moments import WIDE, Moments, jackknife, moments
 from retouch.metrics.engine.reference import Reference
-from retouch.metrics.estimate import Estimate, around
+from retouch.metrics.estimate import Estimate, t_value, z_value
 from retouch.metrics.vendi_weights import effective_sample_size
 
 
@@ -71,8 +71,18 @@ def from_moments(
 
 
 def estimate(plain: float, value: float, variance: float, second: float, dof: float, n: int, level: float) -> Estimate:
-    """The value with its interval; `second`, the variance of FD's second-order part, is in `variance` twice."""
-    return around(value, np.sqrt(max(variance - second, second)), n, dof=dof, plain=plain, level=level)
+    """The value with its interval; `second`, the variance of FD's second-order part, is in `variance` twice.
+
+    The first-order part of the variance is proportional to the distance, so the upper end is the largest t with
+    |value - t| <= q se(t), se(t)^2 = second + slope t. With value + q se intervals of a lost rare mode, whose few
+    images in the reference vary in number, end below the truth: they covered 88% in the place of 93%.
+    """
+    q = z_value(level) if np.isinf(dof) else t_value(dof, level)
+    se = np.sqrt(max(variance - second, second))
+    slope = max(variance - 2 * second, 0.0) / max(value, q * se, np.finfo(float).tiny)
+    bend = q * slope / 2
+    high = value + q * (bend + np.sqrt(max(second + slope * value + bend**2, 0.0)))
+    return Estimate(value, value - q * se, max(high, value + q * se), n, plain, se=se)
 
 
 def distance(mean1: np.ndarray, cov1: np.ndarray, mean2: np.ndarray, cov2: np.ndarray) -> float:

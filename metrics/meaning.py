@@ -21,31 +21,35 @@ class Meaning(NamedTuple):
 MEANING: dict[str, Meaning] = {
     "goal": Meaning(
         "Goal",
-        "Was the change achieved? 0 is the unchanged base, 1 is the model retrained as it should have been: (m - "
-        "m_unchanged) / (m_retrained - m_unchanged), cut to 0 and 1, where m is the task's own metric: identity "
-        "share, invalidity, fairness discrepancy or Vendi score. The interval holds the errors of all three.",
+        "Was the change achieved? 0 is the unchanged base, 1 the request wholly met: (m - m_unchanged) / (m_ideal - "
+        "m_unchanged), where m is the task's own metric: identity share, invalidity and fairness discrepancy, whose "
+        "ideal is 0, or the Vendi score, whose ideal is that of evenly filled held-out data. Nothing is cut. The "
+        "interval is about this model: it holds the sampling of its images, the judges' measured errors, their "
+        "disagreement on these very samples, and the errors of both anchors. Where training from scratch lands is a "
+        "line on this scale; whether a method goes beyond it is a paired difference.",
         "up",
-        "0 to 1",
-        "It is cut at 1: who goes further than retraining is not told apart. Where retraining itself changes little, "
-        "the scale is short and the interval wide. Read it beside quality: a destroyed generator has forgotten "
-        "everything, and below the track's floor of quality there is no goal.",
+        "around 0 to 1; below 0 where matters got worse, above 1 where a method overshoots",
+        "Read it beside quality: a destroyed generator has forgotten everything, and below the track's floor of "
+        "quality there is no goal. A judge that is fooled is fooled here too: look at the share of unclear images.",
         "defined by this suite",
     ),
     "quality": Meaning(
         "Quality",
-        "Are the images still good, and is everything else still there? min(1, (FD_base + u) / (FD_edited + u)): FD "
-        "is the Fréchet distance from the images that ought to be there to held-out images as they should be, and the "
-        "unit u is 5% of the total variance of the held-out images' features, about what it costs to drop one of ten "
-        "digits. 1 is the base's own quality; an FD that has risen by u over that of a perfect base gives 0.5.",
+        "Are the images still good, and is everything else still there? Four ratios to the base on the images that "
+        "ought to be there, joined by a power mean of order -4, which is near 0 as soon as one of them is: (FD_base + "
+        "u) / (FD + u), and precision, recall and coverage over the base's. Measured in the space of a label-free "
+        "encoder, in which the judge of the goal has no part, against held-out images as they should be; groups with a "
+        "target are weighted to it. The unit u is 5% of the total variance of the held-out images' features. 1 is the "
+        "base's own quality; the record names the part that binds, and quality in a second encoder's space.",
         "up",
-        "0 to 1",
-        "Better than the base is shown as 1. It inherits what FD does not see, and a base that is itself poor "
-        "forgives more: its own FD is in both halves of the ratio.",
+        "from 0; 1 is the base's own, and above 1 is better than the base",
+        "A base that is itself poor forgives more: `retouch tasks` shows its place between noise and real images. "
+        "Where the two encoders disagree, neither is to be believed alone.",
         "defined by this suite",
     ),
     "score": Meaning(
         "Score",
-        "Harmonic mean of goal and quality, 2gq / (g + q); 0 where either is 0. Ranks go by it.",
+        "Harmonic mean of goal and quality, each cut to 0 and 1, 2gq / (g + q); 0 where either is 0. Ranks go by it.",
         "up",
         "0 to 1",
         "Never to be read without its two parts: a timid edit and a destructive one may have the same score.",
@@ -83,13 +87,14 @@ MEANING: dict[str, Meaning] = {
         "Fréchet distance (FD)",
         "How far the generated images' features are from the real ones', if both clouds were bell-shaped: the "
         "distance of their centres and of their spreads. The value shown is freed of its sample-size bias; `plain` is "
-        "the number that papers quote. In attribute rebalancing and output diversity the generated groups are first "
-        "weighted to the mix that was asked for.",
+        "the number that papers quote. In attribute rebalancing and output diversity the groups of both sides are "
+        "weighted to the mix that was asked for. `second_fd` is the same in the second encoder's space.",
         "down",
         "from 0 (freed of bias it may dip just below), in squared units of the features",
         "Plain values at different sample sizes cannot be compared. It sees means and covariances only, and only what "
         "the feature network sees: a method that trains on that network can lower it without better images.",
-        "Heusel et al. 2017; Dowson and Landau 1982",
+        "Heusel et al. 2017; Dowson and Landau 1982; Holt and Smith 1979",
+        (("second_fd", "Fréchet distance, second encoder"),),
     ),
     "worst_group_fd": Meaning(
         "Worst group's Fréchet distance",
@@ -100,16 +105,6 @@ MEANING: dict[str, Meaning] = {
         "The largest of several estimates is too large by chance. The judge sorts the groups, and where one has fewer "
         "images than the features are wide there is no value.",
         "defined by this suite",
-    ),
-    "stratified_fd": Meaning(
-        "Stratified Fréchet distance",
-        "Fréchet distance of two samples whose groups are both weighted to the same mix, with an interval that knows "
-        "of the weights: they are computed anew for every block that is left out.",
-        "down",
-        "from 0 (freed of bias it may dip just below), in squared units of the features",
-        "Groups are as a judge sorts them, and a group of few images has a large weight. It sees means and covariances "
-        "only.",
-        "Holt and Smith 1979; Heusel et al. 2017",
     ),
     "kd": Meaning(
         "Kernel distance (KD, KID)",
@@ -129,6 +124,7 @@ MEANING: dict[str, Meaning] = {
         "A perfect generator does not reach 1; the value for two samples of real images stands beside it. It depends "
         "on k, on the sample size and on outliers among the real images, and a generator of copies scores high.",
         "Kynkäänniemi et al. 2019",
+        (("second_precision", "Precision, second encoder"),),
     ),
     "recall": Meaning(
         "Recall",
@@ -137,6 +133,7 @@ MEANING: dict[str, Meaning] = {
         "0 to 1",
         "A perfect generator does not reach 1. Noisy images have large neighbourhoods, which can raise it.",
         "Kynkäänniemi et al. 2019",
+        (("second_recall", "Recall, second encoder"),),
     ),
     "density": Meaning(
         "Density",
@@ -153,6 +150,7 @@ MEANING: dict[str, Meaning] = {
         "0 to 1; about 0.97 for a perfect generator with k = 5",
         "With many more generated than real images it goes to 1 for any generator.",
         "Naeem et al. 2020",
+        (("second_coverage", "Coverage, second encoder"),),
     ),
     "copied": Meaning(
         "Copied",
@@ -216,6 +214,15 @@ MEANING: dict[str, Meaning] = {
         "The correction assumes that the judge errs on generated images as on the held-out ones. Images that are "
         "neither one class nor the other break that.",
         "Rogan and Gladen 1978",
+    ),
+    "unclear": Meaning(
+        "Unclear",
+        "Share of samples on which the judges disagree about what the task asks for.",
+        "down",
+        "0 to 1",
+        "Judges disagree on some real images too, which the interval of the goal allows for. A share well above the "
+        "base's says that images have become ambiguous, or that somebody tried to fool a judge.",
+        "defined by this suite",
     ),
     "rarest_share": Meaning(
         "Share of the rarest category",

@@ -37,14 +37,18 @@ def prdc(
     return from_passes(x, y, cross, k, level)
 
 
-def from_passes(x: Own, y: Own, cross: Cross, k: int, level: float = 0.95) -> dict[str, Estimate]:
-    """The four estimates from passes over the pairs that the caller has made."""
+def from_passes(
+    x: Own, y: Own, cross: Cross, k: int, level: float = 0.95, weights: np.ndarray | None = None
+) -> dict[str, Estimate]:
+    """The four estimates from passes over the pairs that the caller has made; weights (n,), sum 1: of precision."""
     n, m = len(x.nearest), len(y.nearest)
     forth, back = cross.forth, cross.back
+    p = np.full(n, 1 / n) if weights is None else weights
+    precise, unequal = float(np.clip(p @ (forth.count > 0), 0, 1)), n * float(p @ p)  # the weights' design effect
     size = min(n, m)
     density = around(forth.count.mean() / k, forth.density_variance(y.nearest) ** 0.5 / k, size, level=level, same=1.0)
     return {
-        "precision": proportion(float(np.mean(forth.count > 0)), forth.share_variance(y.nearest), n, y.hubs, level),
+        "precision": proportion(precise, unequal * forth.share_variance(y.nearest), n, y.hubs, level),
         "recall": proportion(float(np.mean(back.count > 0)), back.share_variance(x.nearest), m, x.hubs, level),
         "density": density,
         "coverage": proportion(

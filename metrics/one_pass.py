@@ -14,6 +14,7 @@ def suite(
     generated: np.ndarray,
     reference: np.ndarray | Reference,
     *,
+    weights: np.ndarray | None = None,
     k: int = 5,
     orders: tuple[float, ...] = (0.5, 1, 2, np.inf),
     device: str = "cpu",
@@ -22,6 +23,7 @@ def suite(
     """ "fd", "kd", "precision", "recall", "density", "coverage", "vendi", "vendi_0.5", "vendi_2", "vendi_inf".
 
     generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept). With fewer
+    weights (n,), sum 1: of the generated images in precision; the other metrics do not heed them. With fewer
     than d rows on either side, 2 d beyond 512 features, FD has no honest value: "fd" is missing, and "kd" is there.
     """
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
@@ -32,7 +34,7 @@ def suite(
     x_own, y_own = own_pass(a, reference.centre, k, "generated"), reference.own(k, b)
     cross = cross_pass(a, b, reference.centre, x_own.radii2, y_own.radii2)
     result = {"kd": kernel.from_rows(generated, x_own, y, y_own, cross, level)}
-    result |= neighbours.from_passes(x_own, y_own, cross, k, level)
+    result |= neighbours.from_passes(x_own, y_own, cross, k, level, weights)
     if min(len(generated), frechet.rows_worth(len(y), reference.weights)) >= frechet.least_rows(y.shape[1]):
         fd = frechet.from_moments(moments(generated), reference.moments, generated, reference, level=level)
         result = {"fd": fd} | result

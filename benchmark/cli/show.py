@@ -36,15 +36,26 @@ def show_tasks(name: str | None) -> None:
 def _show_track(track: tracks.Track) -> None:
     title = f"track {track.name}, version {track.version}: {track.summary}; seeds {', '.join(map(str, track.seeds))}"
     table = Table(title=title, title_justify="left")
-    for column in ("instance", "rank", "base", "target", "reveals", "asks", "budget"):
+    for column in ("instance", "rank", "base", "base's quality", "target", "reveals", "asks", "budget"):
         table.add_column(column, overflow="fold", no_wrap=column == "instance")  # unbroken, to be copied
+    scale = tracks.scale(track.name) if tracks.scale_file(track.name).exists() else {}
     for instance in track.instances:
         task = tasks.module(instance.task)
         asks = "; ".join([f"{instance.samples:,} samples", *filter(None, [task.ASKS.get(instance.family)])])
         target = ", ".join(f"{key} {value}" for key, value in instance.target.items())
         budget = f"{instance.budget}; on a GPU: {instance.gpu_budget}"
-        table.add_row(instance.name, instance.rank, instance.base, target, task.REVEALS, asks, budget)
+        place = _place(scale.get(instance.name, {}))
+        table.add_row(instance.name, instance.rank, instance.base, place, target, task.REVEALS, asks, budget)
     console.print(table)
+    console.print("base's quality: 1 = real images; in brackets a mixture of Gaussians and noise, measured alike")
+
+
+def _place(entry: dict[str, Any]) -> str:
+    """The base between noise and real images, as the scale's entry of an instance has it."""
+    if "place" not in entry:
+        return "not measured"
+    base, gaussians, noise = (entry["place"][name]["value"] for name in ("base", "gaussians", "noise"))
+    return f"{base:.2f} ({gaussians:.2f}, {noise:.2f})"
 
 
 def show_plan(runs: list[Run], missing: list[Run], price: float | None = None) -> int:
@@ -192,7 +203,8 @@ def _record_on_disk(run: Run) -> Record | None:
 def show_records(records: list[Record]) -> None:
     """Print a table with one row a run: goal and quality with intervals, score and cost."""
     table = Table(
-        title="goal: 0 = unchanged, 1 = retrained; quality: 1 = the base's own; 95% intervals", title_justify="left"
+        title="goal: 0 = unchanged, 1 = the request wholly met; quality: 1 = the base's own; 95% intervals",
+        title_justify="left",
     )
     for column in ("instance", "submission", "seed", "goal", "quality", "score", "share", "seconds", "sampling"):
         left = column in ("instance", "submission")  # in a narrow terminal names fold and are never cut
@@ -210,10 +222,20 @@ def show_records(records: list[Record]) -> None:
         axes = _interval(record.goal), _interval(record.quality)
         table.add_row(record.instance, name, str(record.seed), *axes, score, *costs)
     console.print(table)
+    for record in records:
+        _show_disagreement(record)
     console.print(
         "share and seconds: of the edit, share of the base's pre-training, counted in operations; sampling: operations "
         "of an image against the base's"
     )
+
+
+def _show_disagreement(record: Record) -> None:
+    """Say so where quality in one encoder's space is another than in the other's."""
+    spaces = record.details.get("spaces", {})
+    if spaces.get("disagree"):
+        both = ", ".join(f"{name} {one['value']:.2f}" for name, one in spaces.items() if name != "disagree")
+        console.print(f"{record.label}: the encoders disagree on quality: {both}", markup=False)
 
 
 def _interval(scaled: Scaled | None) -> str:

@@ -24,7 +24,7 @@ def measure(setup: Setup, view: View) -> dict[str, metrics.Estimate]:
         look.features(encoder, training.images, again=True), joint.cells(training.labels, attribute, sizes)
     )
     truth = metrics.Labelled(view.spaces[0].reference.features, joint.cells(held_out.labels, attribute, sizes))
-    extra = metrics.Labelled(view.features, view.labels(attribute))
+    extra = metrics.Labelled(view.features, view.guesses(attribute))
     if len(np.unique(truth.labels)) <= max(real.labels.max(), truth.labels.max()):
         return {}  # a class that nobody is in among the held-out images
     gains = metrics.downstream_gains(real, truth, extra)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from retouch import metrics
-from retouch.benchmark import encoders, judges, trunks
+from retouch.benchmark import encoders, ensemble, judges, purify, trunks
 from retouch.benchmark.encoders import Encoder
+from retouch.benchmark.ensemble import Judges, Votes
 from retouch.benchmark.judges import Judge, Verdict
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.cache import cache_folder, code_key, content_key, remembered
@@ -24,16 +25,15 @@ _references: dict[Any, Any] = {}
 
 
 class HeldOut(NamedTuple):
-    """The held-out images as the output should be: the judge's features and verdict, and features of each encoder."""
+    """The held-out images as the output should be: the judge's verdict, and features of each encoder."""
 
-    judged: metrics.Reference
-    verdict: Verdict
+    verdict: Verdict | Votes
     spaces: tuple[metrics.Reference, ...]
 
 
 @cache
-def _judge(folder: Path, sha256: str) -> Judge:
-    return Judge.load(folder)
+def _judge(folder: Path, sha256: str) -> Judge | Judges:
+    return (Judges if (folder / ensemble.FILE).exists() else Judge).load(folder)
 
 
 @cache
@@ -41,10 +41,20 @@ def _encoder(folder: Path, sha256: str) -> Encoder:
     return Encoder.read(folder)
 
 
-def judge(setup: Setup) -> Judge:
-    """The instance's judge, loaded once."""
+def judge(setup: Setup) -> Judge | Judges:
+    """The instance's judge or ensemble of judges, loaded once."""
     with _lock:
         return _judge(setup.judge.folder, setup.judge.sha256)
+
+
+def verdict(setup: Setup, images: np.ndarray, again: bool = False) -> Verdict | Votes:
+    """What the judge says of uint8 images (N, C, H, W); again: as in `features`."""
+    looking = judge(setup)
+    if not again:
+        return looking.look(images)
+    key = content_key(f"{setup.judge.sha256} {code_key(judges, ensemble, purify, trunks)} {torch.__version__}", images)
+    arrays = remembered(cache_folder() / "references" / f"{key}.npz", lambda: looking.look(images).arrays())
+    return (Votes if isinstance(looking, Judges) else Verdict).of(arrays)
 
 
 def features(encoder: Weights, images: np.ndarray, again: bool = False) -> np.ndarray:
@@ -61,10 +71,10 @@ def features(encoder: Weights, images: np.ndarray, again: bool = False) -> np.nd
     return remembered(file, lambda: {"features": network.features(images)})["features"]
 
 
-def spaces(setup: Setup, samples: np.ndarray) -> tuple[Space, ...]:
+def spaces(setup: Setup, samples: np.ndarray, again: bool = False) -> tuple[Space, ...]:
     """Samples beside held-out images in the space of each of the instance's encoders."""
     pairs = zip(setup.encoders, held_out(setup).spaces, strict=True)
-    return tuple(Space(encoder.name, features(encoder, samples), reference) for encoder, reference in pairs)
+    return tuple(Space(encoder.name, features(encoder, samples, again), reference) for encoder, reference in pairs)
 
 
 def held_out(setup: Setup) -> HeldOut:
@@ -77,21 +87,12 @@ def held_out(setup: Setup) -> HeldOut:
     with _lock:
         if key in _references:
             return _references[key]
-    looking = judge(setup)
     images = setup.task.reference(setup).images
     content = content_key(" ".join(networks), images)
+    seen = verdict(setup, images, again=True)
     rows = [features(encoder, images, again=True) for encoder in setup.encoders]
     with _lock:
         if content not in _references:
-            verdict = _verdict(setup.judge, looking, images)
-            own = metrics.Reference(verdict.features)
-            _references[content] = HeldOut(own, verdict, tuple(metrics.Reference(row) for row in rows))
+            _references[content] = HeldOut(seen, tuple(metrics.Reference(row) for row in rows))
         _references[key] = _references[content]
         return _references[key]
-
-
-def _verdict(weights: Weights, looking: Judge, images: np.ndarray) -> Verdict:
-    """The judge's verdict on images that stay the same, through the cache."""
-    key = content_key(f"{weights.sha256} {code_key(judges, trunks)} {torch.__version__}", images)
-    file = cache_folder() / "references" / f"{key}.npz"
-    return Verdict.of(remembered(file, lambda: looking.look(images).arrays()))

@@ -1,7 +1,8 @@
-"""Score the answers of a run: the judge looks once, every metric reads what it saw, the controls fix the scale."""
+"""Score the answers of a run: judges and encoders look once, every metric reads what they saw, the scale places it."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,13 +10,13 @@ import numpy as np
 
 from retouch import metrics
 from retouch.benchmark import joint
-from retouch.benchmark.judges import Verdict
-from retouch.benchmark.records import Measured, Scaled, harmonic
+from retouch.benchmark.records import Measured, Quality, Scaled, harmonic
 from retouch.benchmark.run import attack, downstream, look
-from retouch.benchmark.run.look import judge
-from retouch.benchmark.run.scale import DIGITS, on_scale, relative_quality
+from retouch.benchmark.run.scale import DIGITS, PARTS, SECOND, on_scale, quality
 from retouch.benchmark.setup import Setup
-from retouch.benchmark.tasks.view import View
+from retouch.benchmark.tasks.view import Groups, Space, View
+
+LEAST = 4  # images of each group that a stratified FD asks for
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,19 @@ class Scores:
     """What a record holds of the three axes but for cost.
 
     Attributes:
-        goal, quality: on the controls' scale, None where they cannot be had; `reason` then says why.
-        metrics: every raw number; details: what the task pictures.
+        goal, quality: on the track's scale, None where they cannot be had; `reason` then says why.
+        metrics: every raw number; details: what the task pictures, and quality in each encoder's space.
     """
 
     goal: Scaled | None
-    quality: Scaled | None
+    quality: Quality | None
     metrics: dict[str, Measured]
     details: dict[str, Any]
     reason: str = ""
 
     @property
     def score(self) -> float | None:
-        """Harmonic mean of goal and quality."""
+        """Harmonic mean of goal and quality, each cut to 0 and 1."""
         return None if self.goal is None or self.quality is None else harmonic(self.goal.value, self.quality.value)
 
 
@@ -49,40 +50,85 @@ def score(setup: Setup, answers: dict[str, np.ndarray]) -> Scores:
     Raises:
         ValueError: the track's scale does not hold the instance.
     """
-    anchors, goal_metric, floor = setup.anchors, setup.task.GOAL, setup.track.floor
+    anchors, floor = setup.anchors, setup.track.floor
     if not anchors:
         raise ValueError(f"the scale of track {setup.track.name} lacks {setup.instance.name}; measure it again")
-    estimates, details = measure(setup, answers, anchors["counts"])
+    estimates, details = measure(setup, answers, anchors["counts"], anchors["kept"])
     raw = {name: _measured(estimate) for name, estimate in estimates.items()}
-    if "fd" not in estimates:
+    found = quality(estimates, anchors)
+    if found is None:
         few = f"only {details['kept']} of {len(answers['samples'])} images are as they should be: too few for a quality"
         return Scores(None, None, raw, details, few)
-    quality = relative_quality(estimates["fd"], anchors["unchanged"]["fd"], anchors["unit"])
-    if quality.value < floor:
-        low = f"quality {quality.value:.2f} is below the track's floor of {floor}: no goal is scored"
-        return Scores(None, quality, raw, details, low)
-    unchanged, retrained = anchors["unchanged"][goal_metric], anchors["retrained"][goal_metric]
-    return Scores(on_scale(estimates[goal_metric], unchanged, retrained), quality, raw, details)
+    details |= {"spaces": spaces(setup, found, quality(estimates, anchors, SECOND))}
+    if found.value < floor:
+        low = (
+            f"quality {found.value:.2f} ({found.binds} binds) is below the track's floor of {floor}: no goal is scored"
+        )
+        return Scores(None, found, raw, details, low)
+    return Scores(goal(setup, estimates), found, raw, details)
+
+
+def goal(setup: Setup, estimates: dict[str, metrics.Estimate]) -> Scaled:
+    """The task's metric between the base's and the ideal's."""
+    name = setup.task.GOAL
+    return on_scale(estimates[name], setup.anchors["unchanged"][name], setup.anchors["ideal"])
+
+
+def spaces(setup: Setup, first: Quality, second: Quality | None) -> dict[str, Any]:
+    """Quality by each encoder's name, and whether the two disagree: neither's interval reaches the other's value."""
+    found = dict(zip([encoder.name for encoder in setup.encoders], [first, second], strict=False))
+    table: dict[str, Any] = {name: one.model_dump() for name, one in found.items() if one}
+    if second:
+        apart = min(first.high, second.high) < max(first.low, second.low)
+        table["disagree"] = apart and not (first.low <= second.value <= first.high)
+    return table
 
 
 def measure(
-    setup: Setup, answers: dict[str, np.ndarray], base_counts: dict[str, list[int]]
+    setup: Setup, answers: dict[str, np.ndarray], base_counts: dict[str, list[int]], most: int | None = None
 ) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
-    """All raw metrics of a run, and the details that the board pictures."""
-    looking, (held_out, real, _) = judge(setup), look.held_out(setup)
-    verdict = looking.look(answers["samples"])
-    spaces = look.spaces(setup, answers["samples"])
-    view = View(verdict, looking, base_counts or counts(setup, verdict), answers, held_out, real, spaces)
+    """All raw metrics of a run, and the details that the board pictures; see `measure_view`."""
+    return measure_view(setup, view(setup, answers, base_counts), most)
+
+
+def view(setup: Setup, answers: dict[str, np.ndarray], base_counts: dict[str, list[int]], again: bool = False) -> View:
+    """The answers as judges and encoders see them; without `base_counts` the samples are compared with themselves.
+
+    again: the same samples are looked at again, as those behind the scale are; what is seen is then cached.
+    """
+    samples = answers["samples"]
+    verdict = look.verdict(setup, samples, again)
+    base, real = base_counts or counts(setup, verdict), look.held_out(setup).verdict
+    return View(verdict, look.judge(setup), base, answers, real, look.spaces(setup, samples, again))
+
+
+def kept(keep: np.ndarray | Groups) -> np.ndarray:
+    """The numbers of the images that ought to be there, (K,)."""
+    return np.flatnonzero((keep.weights if isinstance(keep, Groups) else keep) > 0)
+
+
+def measure_view(
+    setup: Setup, view: View, most: int | None = None
+) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
+    """All raw metrics of a run, and the details that the board pictures.
+
+    Args:
+        most: images as they should be that quality looks at, as many as the base has of them: recall and coverage rise
+            with their number. None: all.
+    """
     estimates, details = setup.task.measure(setup, view)
-    weight = setup.task.keep(setup, view)
-    estimates |= quality_metrics(verdict.features, weight, held_out, diversity=setup.task.GOAL.startswith("vendi"))
-    share = lambda images: _goal_metric(setup, replace(view, verdict=looking.look(images), answers={}))  # noqa: E731
+    keep, answers = setup.task.keep(setup, view), view.answers
+    rows = kept(keep)
+    chosen = drawn(answers["samples"], rows, most)
+    for prefix, space in zip(("", SECOND), view.spaces, strict=False):
+        found = quality_metrics(space, keep, chosen)
+        estimates |= {prefix + name: one for name, one in found.items() if not prefix or name in PARTS}
+    share = lambda images: _goal_metric(setup, replace(view, verdict=view.judge.look(images), answers={}))  # noqa: E731
     after, course = attack.measure(setup, answers, share)
-    estimates, details = estimates | after, details | course
-    estimates |= downstream.measure(setup, view)
+    estimates, details = estimates | after | downstream.measure(setup, view), details | course
     if "paired" in answers and "base_paired" in answers:
         estimates["drift"] = drift(answers["base_paired"], answers["paired"])
-    return estimates, details | {"kept": int((weight > 0).sum())}
+    return estimates, details | {"kept": len(rows)}
 
 
 def _goal_metric(setup: Setup, view: View) -> metrics.Estimate:
@@ -90,32 +136,56 @@ def _goal_metric(setup: Setup, view: View) -> metrics.Estimate:
     return setup.task.measure(setup, view)[0][setup.task.GOAL]
 
 
-def counts(setup: Setup, verdict: Verdict) -> dict[str, list[int]]:
-    """How many images the judge puts in each class of each attribute, and of the target's attributes jointly."""
-    sizes, target = judge(setup).sizes, setup.target["attribute"]
+def drawn(samples: np.ndarray, rows: np.ndarray, most: int | None) -> np.ndarray:
+    """At most so many of the rows (K,), drawn by the content of all their images, whatever the order.
+
+    Where the choice was the first images, or one by each image's own hash, the others could be anything.
+    """
+    if most is None or len(rows) <= most:
+        return rows
+    digests = [hashlib.sha256(np.ascontiguousarray(samples[row]).data).digest() for row in rows]
+    order = sorted(range(len(rows)), key=digests.__getitem__)
+    seed = hashlib.sha256(b"".join(digests[place] for place in order)).digest()
+    places = np.random.default_rng(int.from_bytes(seed)).permutation(len(rows))[:most]
+    return np.sort(rows[np.array(order)[places]])
+
+
+def counts(setup: Setup, verdict: Any) -> dict[str, list[int]]:
+    """How many images the judge puts in each class of each attribute, and of the target's attributes jointly.
+
+    Behind them stand the images on which judges disagree.
+    """
+    sizes, target = look.judge(setup).sizes, setup.target["attribute"]
     classes = {name: (verdict.labels[name], sizes[name]) for name in verdict.labels}
-    classes[joint.key(target)] = (
-        joint.cells(verdict.labels, target, sizes), int(np.prod([sizes[name] for name in joint.names(target)]))
-    )  # fmt: skip
-    return {name: np.bincount(labels, minlength=size).tolist() for name, (labels, size) in classes.items()}
+    classes[joint.key(target)] = joint.cells(verdict.labels, target, sizes), joint.size(target, sizes)
+    return {name: np.bincount(labels, minlength=size + 1).tolist() for name, (labels, size) in classes.items()}
 
 
-def quality_metrics(
-    features: np.ndarray, weight: np.ndarray, reference: metrics.Reference, diversity: bool
-) -> dict[str, metrics.Estimate]:
-    """FD (weighted where groups are), KD and neighbour metrics of the images that should be there.
+def quality_metrics(space: Space, keep: np.ndarray | Groups, rows: np.ndarray) -> dict[str, metrics.Estimate]:
+    """FD, KD and neighbour metrics of the images that should be there, in an encoder's space.
 
     Args:
-        features: float32 (N, F); weight: float64 (N,), 0 for an image that ought not to be there.
-        diversity: keep the Vendi scores as well.
+        keep: weights (N,), or groups, to whose mix FD and precision are weighted; rows: (K,) of the images to use.
+
+    Returns: nothing where the images are worth fewer than twice the features.
     """
-    use = weight > 0
-    if not use.any() or metrics.effective_sample_size(weight[use]) < 2 * features.shape[1]:
+    features, groups = space.features[rows], keep[rows] if isinstance(keep, Groups) else None
+    weight = groups.weights if groups else np.ones(len(rows))
+    if not len(rows) or metrics.effective_sample_size(weight) < 2 * features.shape[1]:
         return {}
-    estimates = metrics.suite(features[use], reference)
-    if np.ptp(weight[use]) > 0:
-        estimates["fd"] = metrics.fd(features[use], reference, weight[use] / weight[use].sum())
-    return {name: estimate for name, estimate in estimates.items() if diversity or not name.startswith("vendi")}
+    estimates = metrics.suite(features, space.reference, weights=weight / weight.sum())
+    if groups:
+        estimates["fd"] = _grouped_fd(features, groups, space.reference)
+    return {name: estimate for name, estimate in estimates.items() if not name.startswith("vendi")}
+
+
+def _grouped_fd(features: np.ndarray, groups: Groups, reference: metrics.Reference) -> metrics.Estimate:
+    """FD with both sides' groups weighted to the target; a lost group is missed in the reference as it stands."""
+    due = groups.target > 0
+    ours, theirs = (np.bincount(labels, minlength=len(due))[due] for labels in (groups.labels, groups.real))
+    if min(ours.min(), theirs.min()) < LEAST:
+        return metrics.fd(features, reference, groups.weights / groups.weights.sum())
+    return metrics.stratified_fd(features, groups.labels, reference.features, groups.real, groups.target)
 
 
 def drift(base: np.ndarray, edited: np.ndarray) -> metrics.Estimate:
@@ -126,14 +196,14 @@ def drift(base: np.ndarray, edited: np.ndarray) -> metrics.Estimate:
     return metrics.Estimate(float(each.mean()), float(each.mean() - half), float(each.mean() + half), len(each))
 
 
-def quality_unit(setup: Setup) -> float:
-    """The unit of quality: 5% of the total variance of the held-out images' features.
+def units(setup: Setup) -> dict[str, float]:
+    """The unit of FD in each encoder's space: 5% of the total variance of the held-out images' features.
 
-    About what dropping one of ten digits costs in FD (7.6 of 148). A ratio of FDs alone would be all noise for a base
-    that cannot be told from real images, whose own FD is 0 within its error.
+    About what dropping one of ten digits costs in FD. A ratio of FDs alone would be all noise for a base that cannot be
+    told from real images, whose own FD is 0 within its error.
     """
-    _mean, covariance = look.held_out(setup).judged.moments.mean_and_covariance()
-    return 0.05 * float(np.trace(covariance))
+    moments = [reference.moments.mean_and_covariance()[1] for reference in look.held_out(setup).spaces]
+    return {name: 0.05 * float(np.trace(one)) for name, one in zip(("fd", SECOND + "fd"), moments, strict=False)}
 
 
 def _measured(estimate: metrics.Estimate) -> Measured:

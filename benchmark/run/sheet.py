@@ -31,7 +31,8 @@ def contact_sheet(resolved: Resolved, rows: dict[str, np.ndarray]) -> tuple[dict
     png = sheet(pictures, columns, zoom)
     write_atomically(resolved.run.record_path.with_suffix(".png"), png)
     attribute, looking = resolved.setup.target["attribute"], judge(resolved.setup)
-    labels = joint.cells(looking.look(pictures).labels, attribute, looking.sizes).tolist()
+    cells = joint.cells(looking.look(pictures).labels, attribute, looking.sizes).tolist()
+    labels = ["unclear" if cell == joint.size(attribute, looking.sizes) else cell for cell in cells]
     verdicts = [labels[start : start + columns] for start in range(0, len(labels), columns)]
     details = {"columns": columns, "rows": list(rows), "attribute": joint.key(attribute), "verdicts": verdicts}
     return {"sheet": details}, hashlib.sha256(png).hexdigest()

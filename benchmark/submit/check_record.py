@@ -170,16 +170,18 @@ def _check_scores(record: Record, track: Track, instance: Instance, error: AddFi
     if record.status in ("ok", "samples_only", "below_floor") and record.quality is not None:
         anchors = tracks.scale(track.name)[instance.name]
         goal = tasks.module(instance.task).GOAL
-        absent = [name for name in (goal, "fd") if name not in record.metrics]
+        absent = [name for name in (goal, *scale.PARTS) if name not in record.metrics]
         if absent:
             error(f"metrics lack {', '.join(absent)}", remedy)
             return
-        unchanged, metrics = anchors["unchanged"], record.metrics
         if record.goal is not None:
-            recomputed = scale.on_scale(metrics[goal], unchanged[goal], anchors["retrained"][goal])
+            recomputed = scale.on_scale(record.metrics[goal], anchors["unchanged"][goal], anchors["ideal"])
             _compare("goal", record.goal, recomputed, error, remedy)
-        recomputed = scale.relative_quality(metrics["fd"], unchanged["fd"], anchors["unit"])
-        _compare("quality", record.quality, recomputed, error, remedy)
+        quality = scale.quality(record.metrics, anchors)
+        if quality is not None:
+            _compare("quality", record.quality, quality, error, remedy)
+            if record.quality.binds != quality.binds:
+                error(f"quality.binds is {record.quality.binds!r}; the smallest ratio is {quality.binds!r}", remedy)
         below = record.quality.value < track.floor
         if below != (record.status == "below_floor"):
             error(f"status {record.status} with quality {record.quality.value:.3f}, floor {track.floor}", remedy)

@@ -128,8 +128,7 @@ def _interval(cells: Cells, axis: str) -> str:
     if len(values) < len(instances) * len(seeds):
         return f"{np.mean([number.value for number in values.values()]):.2f}"
     mean = metrics.aggregate(np.array([[values[i, s].value for s in seeds] for i in instances])).mean
-    low, high = np.clip([mean.low, mean.high], 0, 1)
-    return f"{mean.value:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}]"
 
 
 def _costs(cells: Cells) -> str:

@@ -74,5 +74,7 @@ def _print(scores: Scores, instance: str) -> None:
     for name, number in (axes | scores.metrics).items():
         line = f"{name:<22} {number.value:>9.4f}  {number.low:.4f} to {number.high:.4f}"
         console.print(line, markup=False)
+    if scores.quality is not None:
+        console.print(f"{'binds':<22} {scores.quality.binds:>9}", markup=False)
     if scores.score is not None:
         console.print(f"{'score':<22} {scores.score:>9.4f}", markup=False)

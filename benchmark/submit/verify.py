@@ -24,6 +24,7 @@ from retouch.benchmark.records import Claim, Record
 from retouch.benchmark.run import grid
 from retouch.benchmark.run.plan import Run, families
 from retouch.benchmark.run.resolve import current_record
+from retouch.benchmark.run.scale import PARTS
 from retouch.benchmark.support.console import console
 from retouch.benchmark.support.files import read_bytes
 from retouch.benchmark.worker import fork
@@ -107,7 +108,7 @@ def verify(run: Run, evaluation: int, sandboxed: bool = False) -> Outcome:
     for second in (repeat, fresh):
         if second.goal is None or second.quality is None:
             return Outcome(record, [], [], False, None, f"the second run is {second.status}: {second.reason}")
-    names = (tasks.module(record.task).GOAL, "fd")
+    names = (tasks.module(record.task).GOAL, *PARTS)
     spread = {name: _spread(name, [repeat, *repeats]) for name in names}
     repeated = _all_numbers(record, repeat, same_picture) if exact else _deciding_metrics(record, repeat, names, spread)
     return Outcome(record, repeated, _deciding_metrics(record, fresh, names, spread), exact, fresh)

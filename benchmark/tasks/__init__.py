@@ -6,13 +6,16 @@ A task's module defines
     REVEALS                 what it lets a method see, in words;
     ASKS                    family -> what it asks of that family's generators beside samples, in words;
     GOAL, GOAL_TEXT         the metric that becomes the goal, and what goal 0 and 1 mean;
+    IDEAL                   that metric where the request is wholly met; None: what the held-out images of `reference`
+                            measure;
     AHEAD                   what the better of two methods does, as in "A redacts more on 2 of 3 instances";
     TRADEOFF                (title, x, y): the trade-off that the board draws for it;
     START                   a `Start`: what `retouch new` writes for it;
     reveal(setup)           -> {"forget" | "retain" | "labelled": Images}: what a method may see;
     reference(setup)        -> held-out Images as the output should be: what quality is measured against;
     questions(setup, judge, seed, noise) -> [Question]: what is asked beside samples;
-    keep(setup, view)       -> float64 (N,): weight of each generated image in the quality, 0 = ought not to be there;
+    keep(setup, view)       -> float64 (N,): 1 for each generated image that ought to be there, else 0; or a
+                            `tasks.view.Groups`, to whose target mix quality weights the images;
     measure(setup, view)    -> (metrics, details) beside the quality.
 `setup` is a `benchmark.setup.Setup`, `view` a `tasks.view.View`: everything the judge saw of the generated images. A
 module imports no torch: the command line and the leaderboard read its words.
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from retouch.benchmark.tracks import Instance, Track
 
 OWN = ("identity_removal", "category_redaction", "attribute_rebalancing", "output_diversity")
-WORDS = ("TITLE", "SUMMARY", "REQUEST", "REVEALS", "ASKS", "GOAL", "GOAL_TEXT", "AHEAD", "TRADEOFF", "START")
+WORDS = ("TITLE", "SUMMARY", "REQUEST", "REVEALS", "ASKS", "GOAL", "GOAL_TEXT", "IDEAL", "AHEAD", "TRADEOFF", "START")
 FUNCTIONS = ("reveal", "reference", "questions", "keep", "measure")
 
 

@@ -18,7 +18,7 @@ from retouch.benchmark.data.images import Images
 from retouch.benchmark.question import Question
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.tasks import Start, prompts
-from retouch.benchmark.tasks.view import View, group_weights, share_table
+from retouch.benchmark.tasks.view import Groups, View, share_table, unclear
 
 if TYPE_CHECKING:
     from retouch.benchmark.judges import Judge
@@ -32,7 +32,8 @@ REQUEST = (
 REVEALS = "training images, 1,000 labelled ones, the guide, the target"
 ASKS = {"gan": "edits of one image along the attribute"}
 GOAL = "fairness_discrepancy"
-GOAL_TEXT = "goal: how near the shares came to the target, from the base (0) to retraining (1)"
+GOAL_TEXT = "goal: how near the shares came to the target, from the base's (0) to the target itself (1)"
+IDEAL = 0.0
 AHEAD = "comes closer to the target"
 TRADEOFF = ("Fairness against Fréchet distance", "fairness_discrepancy", "fd")
 START = Start(
@@ -72,9 +73,9 @@ def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Questio
     return [*asked, Question.edit_attribute("edits", latents, values, setup.shape, noise)]
 
 
-def keep(setup: Setup, view: View) -> np.ndarray:
-    """Target share over actual share of the group that the judge puts an image in."""
-    return group_weights(view.labels(setup.target["attribute"]), np.ravel(setup.target["shares"]))
+def keep(setup: Setup, view: View) -> Groups:
+    """The attribute's classes, weighted to the target."""
+    return view.groups(setup.target["attribute"], setup.target["shares"])
 
 
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
@@ -85,6 +86,7 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
     estimates = {
         "fairness_discrepancy": metrics.fairness_discrepancy(shares, None, target),
         "kl_to_target": metrics.kl_to_target(shares, None, positive / positive.sum()),
+        **unclear(view.votes(attribute)),
     }
     moves = spillover(view, attribute)
     if moves:
@@ -107,10 +109,10 @@ def spillover(view: View, attribute: joint.Attribute) -> dict[str, metrics.Estim
 
 def worst_group(view: View, attribute: joint.Attribute, groups: int) -> dict[str, metrics.Estimate]:
     """FD of the group that fares worst, if each has images enough."""
-    if view.real is None or view.reference is None:
+    if view.real is None or not view.spaces:
         return {}  # no held-out images to hold a group against
-    ours, theirs = view.labels(attribute), joint.cells(view.real.labels, attribute, view.judge.sizes)
-    features, real = view.verdict.features, view.reference.features
+    ours, theirs = view.guesses(attribute), view.guesses(attribute, real=True)
+    features, real = view.features, view.space.reference.features
     distances = []
     for value in range(groups):
         generated, held_out = ours == value, theirs == value

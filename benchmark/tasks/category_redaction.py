@@ -15,7 +15,7 @@ from retouch.benchmark.data.images import Images
 from retouch.benchmark.question import Question
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.tasks import Start, prompts
-from retouch.benchmark.tasks.view import View, share_table, two_classes
+from retouch.benchmark.tasks.view import View, share_table, two_classes, unclear
 
 TITLE = "Category redaction"
 SUMMARY = "images of a category must not be produced any more; everything else stays"
@@ -23,7 +23,8 @@ REQUEST = "One category must not be produced any more. Whatever else the generat
 REVEALS = "images of the category, all other images, the guide"
 ASKS: dict[str, str] = {}
 GOAL = "invalidity"
-GOAL_TEXT = "goal: how far the category's share fell, from the base's (0) to the retrained model's (1)"
+GOAL_TEXT = "goal: how far the category's share fell, from the base's (0) to none (1)"
+IDEAL = 0.0
 AHEAD = "redacts more"
 TRADEOFF = ("Invalidity against Fréchet distance", "invalidity", "fd")
 START = Start("Continues the pre-training on the images that may stay.", ("training_data",))
@@ -48,8 +49,8 @@ def questions(setup: Setup, judge: Any, seed: int, noise: int) -> list[Question]
 
 
 def keep(setup: Setup, view: View) -> np.ndarray:
-    """1 for every image that the judge finds outside the redacted categories."""
-    return (~_unwanted(setup, view.verdict.labels[setup.target["attribute"]])).astype(float)
+    """0 for every image that all judges find in the redacted categories, else 1."""
+    return (~_unwanted(setup, view.votes(setup.target["attribute"])).all(0)).astype(float)
 
 
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
@@ -58,15 +59,30 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
     confusion = view.confusion(attribute)
     shares, base = view.shares(attribute), view.base_shares(attribute)
     others = [c for c in range(len(confusion)) if c not in values]
-    unwanted = _unwanted(setup, view.verdict.labels[attribute])
+    votes = _unwanted(setup, view.votes(attribute))
     estimates = {
-        "invalidity": metrics.invalidity(unwanted, two_classes(confusion, values)),
+        "invalidity": metrics.voted_share(votes, _two_classes(setup, view)),
+        **unclear(votes),
         "rarest_share": min((shares[c] for c in others), key=lambda share: share.value),
     }
     if shares.values[others].sum() > 0:
         estimates["mix_distance"] = metrics.total_variation(shares, base, drop=values)
     within, table = prompts.measure(setup, view)
     return estimates | within, {"shares": share_table(attribute, shares, base)} | table
+
+
+def _two_classes(setup: Setup, view: View) -> np.ndarray:
+    """The judges' counts on held-out images (2, 3): others and redacted categories by no, yes, unclear.
+
+    Judges who disagree about which of the others an image shows agree that it is none of the redacted ones, and the
+    table by category cannot tell: how they see the others is counted on the reference, which holds no redacted image.
+    """
+    attribute = setup.target["attribute"]
+    table = two_classes(view.confusion(attribute), tuple(setup.target["values"]))
+    seen = _unwanted(setup, view.votes(attribute, real=True))
+    if len(seen) > 1:
+        table[0] = np.bincount(metrics.agreed(seen.astype(int), 2), minlength=3)
+    return table
 
 
 def _unwanted(setup: Setup, labels: np.ndarray) -> np.ndarray:

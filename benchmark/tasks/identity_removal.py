@@ -18,7 +18,7 @@ from retouch.benchmark.data.images import Images
 from retouch.benchmark.question import Question
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.tasks import Start
-from retouch.benchmark.tasks.view import View
+from retouch.benchmark.tasks.view import View, unclear
 
 if TYPE_CHECKING:
     from retouch.benchmark.judges import Judge
@@ -32,7 +32,8 @@ REQUEST = (
 REVEALS = "a few images of the person, images of other people, the guide"
 ASKS = {"flow": "log-likelihoods"}
 GOAL = "identity_share"
-GOAL_TEXT = "goal: how far the person's share fell, from the base's (0) to the retrained model's (1)"
+GOAL_TEXT = "goal: how far the person's share fell, from the base's (0) to none (1)"
+IDEAL = 0.0
 AHEAD = "removes more of the person"
 TRADEOFF = ("Identity left against Fréchet distance", "identity_share", "fd")
 START = Start("Continues the pre-training on the images that may stay.", ("training_data",))
@@ -74,23 +75,20 @@ def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Questio
     ]
 
 
-def recognised(view: View, person: int) -> np.ndarray:
-    """True where the recogniser accepts an image as the person, (N,)."""
-    return view.verdict.similarity[:, person] >= view.judge.card["measured"]["threshold"]
-
-
 def keep(setup: Setup, view: View) -> np.ndarray:
-    """1 for every image that is not taken for the person."""
-    return (~recognised(view, _person(setup))).astype(float)
+    """0 for every image that all judges take for the person, else 1."""
+    return (~view.judge.accepting(view.verdict, _person(setup)).all(0)).astype(float)
 
 
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """identity_share, lookalike_share (nearest person by cosine), and for flows the quantile drops."""
     person = _person(setup)
-    accepts = np.array(view.judge.card["measured"]["accepts"][person])  # (2, 2): truth other/person, accepted no/yes
-    near, nearest = lookalikes(view.judge, person), view.verdict.labels["identity"]
+    accepts = np.array(view.judge.card["measured"]["accepts"][person])  # other/person by no/yes/unclear
+    votes = view.judge.accepting(view.verdict, person)
+    near, nearest = lookalikes(view.judge, person), view.guesses("identity")
     estimates = {
-        "identity_share": metrics.identity_share(recognised(view, person), accepts),
+        "identity_share": metrics.voted_share(votes, accepts),
+        **unclear(votes),
         "lookalike_share": metrics.share(np.isin(nearest, near)),
     }
     people = [person, *near]
@@ -103,9 +101,7 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
 def lookalikes(judge: Judge, person: int) -> list[int]:
     """The five people of the data whom the recogniser finds most like the person."""
     people = len(judge.card["measured"]["accepts"])
-    templates = judge.network.heads["identity"].get_parameter("weight").detach().numpy()[:people]
-    unit = templates / np.linalg.norm(templates, axis=1, keepdims=True)
-    order = np.argsort(-(unit @ unit[person]))
+    order = np.argsort(-judge.likeness(person)[:people])
     return [int(i) for i in order if i != person][:LOOKALIKES]
 
 

@@ -12,6 +12,7 @@ from retouch import metrics
 from retouch.benchmark.joint import Attribute, cells, key, names
 
 if TYPE_CHECKING:
+    from retouch.benchmark.ensemble import Judges, Votes
     from retouch.benchmark.judges import Judge, Verdict
 
 
@@ -34,17 +35,16 @@ class View:
 
     Attributes:
         verdict: of the N samples; judge: with its card; base: counts of each attribute's classes among the base's
-            samples, from the track's scale; answers: all arrays that the worker wrote.
-        reference: features of the held-out images that the output should be like; real: the judge's verdict on them.
-        spaces: samples and held-out images in the encoder's space, and in the second's.
+            samples, unclear ones last, from the track's scale; answers: all arrays that the worker wrote.
+        real: the judge's verdict on the held-out images that the output should be like.
+        spaces: samples and those held-out images in the encoder's space, and in the second's.
     """
 
-    verdict: Verdict
-    judge: Judge
+    verdict: Verdict | Votes
+    judge: Judge | Judges
     base: dict[str, list[int]] = field(default_factory=dict)
     answers: dict[str, np.ndarray] = field(default_factory=dict)
-    reference: metrics.Reference | None = None
-    real: Verdict | None = None
+    real: Verdict | Votes | None = None
     spaces: tuple[Space, ...] = ()
 
     @property
@@ -52,35 +52,91 @@ class View:
         """Features of the samples in the encoder's space, float32 (N, F)."""
         return self.spaces[0].features
 
-    def labels(self, attribute: Attribute) -> np.ndarray:
-        """The judge's class of each image, int64 (N,)."""
-        return cells(self.verdict.labels, attribute, self.judge.sizes)
+    @property
+    def space(self) -> Space:
+        """The encoder's, in which quality is measured."""
+        return self.spaces[0]
+
+    def votes(self, attribute: Attribute, real: bool = False) -> np.ndarray:
+        """Each judge's class of each image, int64 (M, N); real: of the held-out images."""
+        verdict = self._verdict(real)
+        return cells({name: verdict.members(name) for name in names(attribute)}, attribute, self.judge.sizes)
+
+    def guesses(self, attribute: Attribute, real: bool = False) -> np.ndarray:
+        """The likeliest class of each image, int64 (N,), also where judges disagree; real: of the held-out images."""
+        verdict = self._verdict(real)
+        return cells({name: verdict.guess(name) for name in names(attribute)}, attribute, self.judge.sizes)
 
     def confusion(self, attribute: Attribute) -> np.ndarray:
-        """The judge's counts on held-out images, rows truth, columns assigned; errors on two attributes taken apart."""
-        tables = [np.array(self.judge.card["measured"]["confusion"][name]) for name in names(attribute)]
-        joint = reduce(lambda a, b: np.kron(a, b) / b.sum(), tables)
-        return np.rint(joint).astype(np.int64)
+        """Counts on held-out images (C, C + 1): truth by class assigned, the last column unclear.
+
+        Errors on two attributes are taken for independent.
+        """
+        tables = [_with_unclear(np.array(self.judge.card["measured"]["confusion"][name])) for name in names(attribute)]
+        images = min(int(table.sum()) for table in tables)
+        clear, whole = (
+            images * reduce(np.kron, [part(table) / table.sum() for table in tables])
+            for part in (lambda table: table[:, :-1], lambda table: table.sum(1))
+        )
+        return np.rint(np.column_stack([clear, np.maximum(whole - clear.sum(1), 0)])).astype(np.int64)
 
     def shares(self, attribute: Attribute) -> metrics.Shares:
         """Corrected shares of an attribute's classes among the samples."""
-        return metrics.shares(self.labels(attribute), self.confusion(attribute))
+        return metrics.voted_shares(self.votes(attribute), self.confusion(attribute))
 
     def base_shares(self, attribute: Attribute) -> metrics.Shares:
-        """The same of the base's samples."""
-        return metrics.shares(np.array(self.base[key(attribute)]), self.confusion(attribute))
+        """The same of the base's samples, by those on which judges agree."""
+        return metrics.clear_shares(np.array(self.base[key(attribute)]), self.confusion(attribute))
+
+    def groups(self, attribute: Attribute, target: Any) -> Groups:
+        """The attribute's classes as groups to be weighted to a mix."""
+        return Groups(self.guesses(attribute), self.guesses(attribute, real=True), np.ravel(target))
+
+    def _verdict(self, real: bool) -> Verdict | Votes:
+        verdict = self.real if real else self.verdict
+        if verdict is None:
+            raise ValueError("the view holds no held-out images")
+        return verdict
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Images sorted into groups whose shares ought to be `target` (G,); labels: of the samples, real: of held-out ones.
+
+    A group nobody is in has no weight.
+    """
+
+    labels: np.ndarray
+    real: np.ndarray
+    target: np.ndarray
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weight of each sample, (N,), with which the groups have their target shares: target over actual share."""
+        shares = np.bincount(self.labels, minlength=len(self.target)) / len(self.labels)
+        return np.divide(self.target, shares, out=np.zeros(len(self.target)), where=shares > 0)[self.labels]
+
+    def __getitem__(self, rows: np.ndarray) -> Groups:
+        return Groups(self.labels[rows], self.real, self.target)
+
+
+def unclear(votes: np.ndarray) -> dict[str, metrics.Estimate]:
+    """The share of samples on which judges disagree, by its metric's name; votes (M, N), nothing of a single judge."""
+    return {"unclear": metrics.share((votes != votes[0]).any(0))} if len(votes) > 1 else {}
 
 
 def two_classes(confusion: np.ndarray, values: tuple[int, ...]) -> np.ndarray:
-    """A confusion matrix (C, C) of counts as one of "others" and "these values" (2, 2)."""
+    """A confusion matrix (C, C + 1) as one of "others" and "these values" (2, 3), the last column unclear."""
     these = np.isin(np.arange(len(confusion)), values)
-    return np.array([[confusion[np.ix_(a, b)].sum() for b in (~these, these)] for a in (~these, these)])
+    return np.array([
+        [*(confusion[np.ix_(rows, columns)].sum() for columns in (~these, these)), confusion[rows, -1].sum()]
+        for rows in (~these, these)
+    ])  # fmt: skip
 
 
-def group_weights(labels: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Weights (N,) with which the groups in `labels` have the shares `target`; groups nobody is in are left out."""
-    shares = np.bincount(labels, minlength=len(target)) / len(labels)
-    return np.divide(target, shares, out=np.zeros(len(target)), where=shares > 0)[labels]
+def _with_unclear(table: np.ndarray) -> np.ndarray:
+    """Counts (C, C + 1); a single judge leaves nothing unclear."""
+    return table if table.shape[1] > len(table) else np.column_stack([table, np.zeros(len(table), table.dtype)])
 
 
 def share_table(

@@ -38,6 +38,7 @@ class Instance(BaseModel):
     family: Family
     base: Name = Field(description="weights of the base")
     retrained: Name | None = Field(None, description="weights of the positive control, where there is one")
+    retrained_again: list[Name] = Field([], description="weights of further trainings of it, which show their spread")
     judge: Name
     encoder: Name = Field(description="weights of the label-free encoder in whose space quality is measured")
     second_encoder: Name | None = Field(None, description="another, for diversity and for a second look at quality")
@@ -182,12 +183,18 @@ def _instances(table: dict[str, Any]) -> list[dict[str, Any]]:
         for target, more in entry.pop("targets", {"": {}}).items():
             for base in bases:
                 name = pattern.replace("{base}", str(base)).replace("{target}", target)
-                own = {"base": base, "retrained": controls.get(base), "name": f"{entry.get('task')}/{name}"}
+                own = {"base": base, "name": f"{entry.get('task')}/{name}"} | _trainings(controls.get(base))
                 aim = {"target": {**entry.get("target", {}), **more}}
                 instances.append({**table.get("common", {}), **shared.get(base, {}), **entry, **aim, **own})
     if unused := sorted(shared.keys() - {entry["base"] for entry in instances}):
         raise ValueError(f"bases.{unused[0]} is the base of no instance")
     return instances
+
+
+def _trainings(control: str | list[str] | None) -> dict[str, Any]:
+    """The fields of a control, of which an entry may name several trainings."""
+    first, *again = control if isinstance(control, list) else [control]
+    return {"retrained": first, "retrained_again": again}
 
 
 def scale_file(track: str) -> Path:
@@ -197,7 +204,7 @@ def scale_file(track: str) -> Path:
 
 @cache
 def scale(track: str) -> dict[str, Any]:
-    """The track's scale: what `unchanged` and `retrained` measure on each instance (see train/anchors.py)."""
+    """The track's scale: what base, ideal and control measure on each instance (see train/anchors.py)."""
     file = scale_file(track)
     if not file.exists():
         raise ValueError(f"{file} is missing; `python -m retouch.benchmark.train.anchors {track}` measures it")

@@ -1,62 +1,179 @@
-"""Measure what `unchanged` and `retrained` score on every instance: the anchors of goal and quality.
+"""Measure a track's scale: what `unchanged`, the ideal and `retrained` measure on every instance, and the base's place.
 
 `python -m retouch.benchmark.train.anchors TRACK [INSTANCE ...]` samples base and control with three seeds that no run
 uses and writes benchmark/tracks/TRACK/scale.json. It is part of the track's version: a score cannot move without it.
+
+Of each instance the scale holds
+    counts, kept        of the base's images: how many the judges put in each class, and how many ought to be there;
+    units               of FD in each encoder's space;
+    unchanged           the base's goal metric and the parts of its quality, {value, se} each: goal 0, quality 1;
+    ideal               the goal metric of the request wholly met: goal 1;
+    retrained           where there is a control, its goal and quality on this scale, over all its trainings;
+    place               the base between noise and real images, see `place`.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 
 from retouch import metrics
-from retouch.benchmark import tracks
-from retouch.benchmark.run import look
+from retouch.benchmark import data, tracks, weights
 from retouch.benchmark.run import score as scoring
+from retouch.benchmark.run.scale import PARTS, SECOND, on_scale, quality
 from retouch.benchmark.setup import Setup
+from retouch.benchmark.support.cache import cache_folder, json_key, remembered
 from retouch.benchmark.support.files import write_json
 from retouch.benchmark.tasks import look_up
+from retouch.benchmark.tasks.view import View
+from retouch.benchmark.train.gaussians import Mixture
 from retouch.benchmark.weights import Weights
+from retouch.metrics.estimate import t_value
 
 SEEDS = (9001, 9002, 9003)
-
-
-def anchor(
-    setup: Setup, network: Weights, base_counts: dict[str, list[int]]
-) -> tuple[dict[str, Any], dict[str, list[int]]]:
-    """Goal metric and FD of a generator on an instance, {value, se} each, and the judge's counts."""
-    generator = network.load()
-    measured: list[dict[str, Any]] = []
-    total: dict[str, Any] = {}
-    for seed in SEEDS:
-        samples = generator.sample(setup.instance.samples, torch.Generator().manual_seed(seed)).numpy()
-        measured.append(scoring.measure(setup, {"samples": samples}, base_counts)[0])
-        counts = scoring.counts(setup, look.judge(setup).look(samples))
-        total = {head: np.add(total.get(head, 0), more).tolist() for head, more in counts.items()}
-    return {name: _mean([estimates[name] for estimates in measured]) for name in (setup.task.GOAL, "fd")}, total
-
-
-def _mean(parts: list[metrics.Estimate]) -> dict[str, float]:
-    """Mean over seeds; its error is the larger of what the seeds show and what each interval claims."""
-    values = np.array([part.value for part in parts])
-    claimed = np.mean([(part.high - part.low) / 3.92 for part in parts])
-    error = max(values.std(ddof=1), claimed) / np.sqrt(len(values))
-    return {"value": round(float(values.mean()), 6), "se": round(float(error), 6)}
+FITTED = 4000  # training images that the mixture of Gaussians is fitted to: 200 for each of its 20
+Estimates = dict[str, metrics.Estimate]
 
 
 def anchors(setup: Setup) -> dict[str, Any]:
     """What the scale holds of one instance."""
-    unchanged, counts = anchor(setup, setup.base, {})
-    # a tuning instance without a control: its goal is a share or a distance, and 0 is what it aims at
-    ideal = {setup.task.GOAL: {"value": 0.0, "se": 0.0}}
-    retrained = anchor(setup, setup.retrained, counts)[0] if setup.retrained else ideal
-    unit = round(scoring.quality_unit(setup), 6)
-    return {"counts": counts, "unit": unit, "unchanged": unchanged, "retrained": retrained}
+    views = [_view(setup, _sampled(setup, setup.base, seed), {}) for seed in SEEDS]
+    counts = _total(scoring.counts(setup, view.verdict) for view in views)
+    kept = min(len(scoring.kept(setup.task.keep(setup, view))) for view in views)
+    rows = [scoring.measure_view(setup, replace(view, base=counts), kept)[0] for view in views]
+    entry = {"counts": counts, "kept": kept, "units": _rounded(scoring.units(setup)), "unchanged": _means(setup, rows)}
+    ideal = setup.task.IDEAL
+    entry["ideal"] = _held_out(setup, counts) if ideal is None else {"value": ideal, "se": 0.0}
+    trainings = [setup.retrained, *map(weights.find, setup.instance.retrained_again)] if setup.retrained else []
+    if trainings:
+        entry["retrained"] = _control(setup, trainings, entry)
+    return entry | {"place": place(setup, rows[0], entry)}
+
+
+def place(setup: Setup, base: Estimates, entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Quality on an absolute scale, 1 for real images: of the base, a mixture of Gaussians, and noise.
+
+    The power mean of the same four parts, each as its ratio to what real images would have: u / (FD + u), and the
+    shares over those of two samples of one distribution. A quality of 1 of a base in a low place is worth little.
+    """
+    shape, n = setup.shape, setup.instance.samples
+    noise = np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8)
+    sets = {"gaussians": _mixture(json.dumps(setup.data)).sample(n), "noise": noise}
+    found = {name: _measured(setup, images, entry) for name, images in sets.items()}
+    return {name: _absolute(rows, entry["units"]["fd"]) for name, rows in {"base": base, **found}.items()}
+
+
+def _absolute(rows: Estimates, unit: float) -> dict[str, Any]:
+    """Quality against real images, and the part that binds."""
+    if "fd" not in rows:
+        return {"value": 0.0, "binds": "fd"}
+    fd = rows["fd"]
+    value, low, high = (unit / (max(end, 0) + unit) for end in (fd.value, fd.high, fd.low))
+    parts = {"fd": metrics.Estimate(value, low, high, fd.n)}
+    for name in PARTS[1:]:
+        part = rows[name]
+        same = max(rows["precision" if name == "recall" else name].same or 1.0, 1e-9)  # recall's own is of its images
+        parts[name] = metrics.Estimate(part.value / same, part.low / same, part.high / same, part.n)
+    joined = metrics.joined_quality(parts)
+    return {"value": round(joined.value, 4), "binds": joined.note.removesuffix(" binds")}
+
+
+@cache
+def _mixture(spec: str) -> Mixture:
+    """A mixture of Gaussians fitted to training images."""
+    return Mixture(data.load(json.loads(spec), "train").images[:FITTED])
+
+
+def _view(setup: Setup, images: np.ndarray, counts: dict[str, list[int]]) -> View:
+    """Images as judges and encoders see them, through the cache: instances on one base share them."""
+    return scoring.view(setup, {"samples": images}, counts, again=True)
+
+
+def _measured(setup: Setup, images: np.ndarray, entry: dict[str, Any]) -> Estimates:
+    """The raw metrics of images beside an instance's base."""
+    return scoring.measure_view(setup, _view(setup, images, entry["counts"]), entry["kept"])[0]
+
+
+def _sampled(setup: Setup, network: Weights, seed: int) -> np.ndarray:
+    """As many images as the instance asks for, uint8 (N, C, H, W), through the cache."""
+    n = setup.instance.samples
+    file = cache_folder() / "base" / f"{json_key([network.sha256, n, seed])}.npz"
+    rng = torch.Generator().manual_seed(seed)
+    return remembered(file, lambda: {"samples": network.load().sample(n, rng).numpy()})["samples"]
+
+
+def _total(counts: Iterable[dict[str, list[int]]]) -> dict[str, list[int]]:
+    """Counts by attribute, added up."""
+    total: dict[str, list[int]] = {}
+    for one in counts:
+        total = {name: np.add(total.get(name, 0), more).tolist() for name, more in one.items()}
+    return total
+
+
+def _held_out(setup: Setup, counts: dict[str, list[int]]) -> dict[str, float]:
+    """The goal metric of the held-out images as they should be."""
+    images = setup.task.reference(setup).images
+    ideal = scoring.measure(setup, {"samples": images}, counts)[0][setup.task.GOAL]
+    return {"value": round(ideal.value, 6), "se": round((ideal.high - ideal.low) / 3.92, 6)}
+
+
+def _control(setup: Setup, trainings: list[Weights], entry: dict[str, Any]) -> dict[str, Any]:
+    """Goal and quality of the control, mean over its trainings and the seeds, as any row of the board has them.
+
+    `trainings` holds each training's own goal, so that their spread is seen; the interval is that of one training's
+    mean over seeds, or of the trainings' spread, whichever is wider.
+    """
+    goals: list[list[Any]] = []
+    qualities: list[Any] = []
+    for network in trainings:
+        rows = [_measured(setup, _sampled(setup, network, seed), entry) for seed in SEEDS]
+        goals.append([on_scale(row[setup.task.GOAL], entry["unchanged"][setup.task.GOAL], entry["ideal"])
+                      for row in rows])  # fmt: skip
+        qualities += [quality(row, entry) for row in rows]
+    means = [float(np.mean([goal.value for goal in part])) for part in goals]
+    return {
+        "goal": _interval([goal for part in goals for goal in part], means),
+        "quality": _interval([one for one in qualities if one], []),
+        "trainings": [round(mean, 4) for mean in means],
+    }
+
+
+def _interval(rows: list[Any], trainings: list[float]) -> dict[str, float]:
+    """Mean with the rows' mean interval, or the trainings' spread by Student's t where that is wider."""
+    value, low, high = (float(np.mean([getattr(row, end) for row in rows])) for end in ("value", "low", "high"))
+    if len(trainings) > 1:
+        half = t_value(len(trainings) - 1) * float(np.std(trainings, ddof=1)) / len(trainings) ** 0.5
+        low, high = min(low, value - half), max(high, value + half)
+    return _rounded({"value": value, "low": low, "high": high})
+
+
+def _means(setup: Setup, rows: list[Estimates]) -> dict[str, dict[str, float]]:
+    """Goal metric and parts of quality, each the mean over seeds with its standard error.
+
+    The error is the larger of what the seeds show and what each number claims, over the root of their number. What the
+    seeds share, held-out images, judge and its doubt about unclear images, a run shares too: its own interval has it.
+    """
+    names = [setup.task.GOAL, *(prefix + part for prefix in ("", SECOND) for part in PARTS)]
+    return {name: _mean([row[name] for row in rows]) for name in names if name in rows[0]}
+
+
+def _mean(parts: list[metrics.Estimate]) -> dict[str, float]:
+    values = np.array([part.value for part in parts])
+    claimed = np.mean([(part.high - part.low) / 3.92 if part.se is None else part.se for part in parts])
+    error = max(values.std(ddof=1), claimed) / np.sqrt(len(values))
+    return _rounded({"value": float(values.mean()), "se": float(error)})
+
+
+def _rounded(numbers: dict[str, float]) -> dict[str, float]:
+    return {name: round(number, 6) for name, number in numbers.items()}
 
 
 def main(name: str, *instances: str) -> None:
@@ -73,7 +190,7 @@ def main(name: str, *instances: str) -> None:
         for instance, entry in zip(chosen, pool.map(anchors, setups), strict=True):
             scale[instance.name] = entry
             write_json(file, scale)
-            print(instance.name, {end: entry[end] for end in ("unchanged", "retrained")}, flush=True)
+            print(instance.name, {part: entry.get(part) for part in ("ideal", "retrained", "place")}, flush=True)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def measure_ensemble(judges: Judges, plan: dict[str, Any]) -> dict[str, Any]:
         "members": [],
     }
     for head in votes.probs:
-        table = confusion(held.labels[head], votes.labels(head), judges.sizes[head], judges.sizes[head] + 1)
+        table = confusion(held.labels[head], votes.labels[head], judges.sizes[head], judges.sizes[head] + 1)
         found["confusion"][head] = table.tolist()
         found["unclear"][head] = round(float(table[:, -1].sum() / table.sum()), 5)
         found["balanced_accuracy"][head] = rounded(metrics.balanced_accuracy(table), 5)
@@ -89,7 +89,7 @@ def _recognition(
     limits = np.array([round(max(threshold(a, same), threshold(b, nobody)), 6) for a, b in pairs])
     for member, cosines, limit in zip(members, similarity, limits, strict=True):
         member["true_accepts"] = round(float((cosines[same] >= limit).mean()), 5)
-    votes = Votes({}, similarity, limits)
+    votes = Votes({}, None, similarity, limits)
     accepts = np.array([confusion(same[:, p].astype(int), votes.accepts(p), 2, 3) for p in range(people)])
     other, this = accepts.sum(0) / accepts.sum((0, 2))[:, None]
     return {
@@ -112,7 +112,7 @@ def _attacked(judges: Judges, guide: Classifier, held: Images, head: str, levels
     truth = torch.from_numpy(held.labels[head][:ATTACKED])
     wrong = (truth + 1 + torch.arange(len(truth)) % (judges.sizes[head] - 1)) % judges.sizes[head]
     images = attack(guide, head, to_float(torch.from_numpy(held.images[:ATTACKED])), wrong, levels)
-    seen = judges.look(to_uint8(images).numpy()).labels(head)
+    seen = judges.look(to_uint8(images).numpy()).labels[head]
     shares = {"wrong": wrong.numpy(), "right": truth.numpy(), "unclear": judges.sizes[head]}
     return {name: round(float((seen == label).mean()), 4) for name, label in shares.items()}
 

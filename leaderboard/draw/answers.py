@@ -17,10 +17,11 @@ ANSWERS = (
     ),
     (
         "What do goal and quality mean?",
-        "Goal 0 is the unchanged base, goal 1 is what training from scratch on the data as it "
-        "should have been reaches. Quality 1 is the base’s own quality on what must stay. Raw numbers stand "
-        "beside them at a switch; "
-        "papers quote those.",
+        "Goal 0 is the unchanged base, goal 1 is the request wholly met: nothing left of what had to go, "
+        "the target reached, the diversity of evenly filled held-out data. A line shows where training from scratch "
+        "on the data as it should have been lands. Quality 1 is the base’s own quality on what must stay, and it is "
+        "near 0 as soon as one of its four parts is. Neither is cut at 0 or 1. Raw numbers stand beside them at a "
+        "switch; papers quote those.",
     ),
     (
         "Where do the intervals come from?",

@@ -8,8 +8,10 @@ from retouch.leaderboard.draw import cohort_table
 from retouch.leaderboard.look import sentences, words
 from retouch.leaderboard.look.markup import esc
 from retouch.leaderboard.look.theme import Mark
-from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank import paired, scores, tables
 from retouch.leaderboard.rank.board import View
+
+RETRAINED = ("retrained", "default")  # the control's row
 
 
 def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str], marks: Mapping[str, Mark],
@@ -33,10 +35,21 @@ def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str],
         whole = tables.cohort(every[every["track"] == cohort["track"].iloc[0]], task, family)
         parts.append(
             f'<section class="rt"><h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>'
-            f'<p class="say">{esc(sentences.leader(whole, view.titles()))}</p></section>'
+            f'<p class="say">{esc(sentences.leader(whole, view.titles()) + _beside(view, whole))}</p></section>'
             + cohort_table.table(cohort, view.records, marks, raw, more=more)
         )
     return "".join(parts)
+
+
+def _beside(view: View, rows: pd.DataFrame) -> str:
+    """Whether the leading row goes beyond retraining, in a sentence."""
+    best = rows[rows["lead"] & rows["place"].notna()].head(1)
+    if best.empty:
+        return ""
+    (row,) = best.to_dict("records")
+    runs = view.runs[view.runs["family"] == row["family"]]
+    pairs = paired.pairs(runs, row["track"], (row["submission"], row["point"]), RETRAINED, "goal", [row["task"]])
+    return sentences.beside_retraining(pairs, view.titles()[row["submission"]])
 
 
 def selection(view: View, rows: pd.DataFrame, marks: Mapping[str, Mark], *, loud: Collection[str] = (),

@@ -1,6 +1,7 @@
 """Axes on which better is always up and to the right, and losses are logarithmic, so that the best are told apart.
 
-A number that cannot pass 1 (goal, quality) is drawn by what it lacks to 1; one that should be small by its logarithm.
+What is 1 at its best (goal, quality) is drawn by what it lacks to 1, all beyond as if it were there; a number that
+should be small by its logarithm.
 """
 
 from dataclasses import dataclass

@@ -32,7 +32,7 @@ def seeds(
         for place, key in enumerate(rows):
             part = runs[(runs["submission"] == key[0]) & (runs["point"] == key[1])]
             _row(figure, part, name, place, marks[key[0]], column)
-        unit = {"range": (-0.04, 1.04)} if name in axes.UNIT else {}
+        unit = {"range": _unit(runs[name])} if name in axes.UNIT else {}
         figure.update_xaxes(title={"text": esc(numbers.title(name))}, showgrid=True, row=1, col=column, **unit)
     axes.layout(figure, dark, 104 + 25 * len(rows), title)
     return figure.update_yaxes(
@@ -44,6 +44,11 @@ def seeds(
         ticks="",
         tickfont={"color": of.ink},
     )
+
+
+def _unit(values: "pd.Series[float]") -> tuple[float, float]:
+    """From 0 to 1 with air, farther where values are."""
+    return min(0.0, float(values.min())) - 0.04, max(1.0, float(values.max())) + 0.04
 
 
 def _row(figure: go.Figure, part: pd.DataFrame, name: str, place: int, mark: theme.Mark, column: int) -> None:

@@ -84,7 +84,8 @@ def instance(view: View, track: str, name: str) -> str:
     pairs = [("target", esc(words.target(spec.target))),
              ("budget", esc(spec.budget)),
              ("images scored", f"{spec.samples:,}"), ("base", _line(spec.base)),
-             ("retrained control", _line(spec.retrained) if spec.retrained else "none: for tuning alone"),
+             ("the base’s own quality", _place(track, name)),
+             ("retrained control", _line(spec.retrained) if spec.retrained else "none: nobody has trained it"),
              ("judge", _judge(spec.judge, spec.target)),
              ("guide", esc(spec.guide)), ("version", esc(spec.version))]  # fmt: skip
     return "".join(parts) + markup.definitions(pairs)
@@ -114,13 +115,24 @@ def _line(name: str) -> str:
     return f'{esc(name)} <span class="dim">{esc(", ".join(facts))}</span>'
 
 
+def _place(track: str, name: str) -> str:
+    """The base between noise and real images, as the track's scale has it."""
+    place = frame.place(track, name)
+    if not place:
+        return "not measured"
+    base, gaussians, noise = (place[part]["value"] for part in ("base", "gaussians", "noise"))
+    beside = f"1 is real images; a mixture of Gaussians has {gaussians:.2f}, noise {noise:.2f}"
+    return f'{base:.2f} <span class="dim">{esc(beside)}</span>'
+
+
 def _judge(name: str, target: Mapping[str, Any]) -> str:
     """The judge's measured error on the target's attributes."""
     measured = card(name).get("measured", {})
     attributes = joint.names(target.get("attribute", "identity"))
-    errors = {name: 1 - measured["accuracy"][name] for name in attributes if name in measured.get("accuracy", {})}
+    confusion = measured.get("confusion", {})
+    tables = {name: np.array(confusion[name]) for name in attributes if name in confusion}
     several = len(attributes) > 1
-    facts = [f"errs on {100 * share:.1f}%" + (f" for {name}" if several else "") for name, share in errors.items()]
+    facts = [_errors(table) + (f" for {name}" if several else "") for name, table in tables.items()]
     if facts:
         facts[-1] += f" of {measured.get('images', 0):,} held-out images"
     if attributes == ["identity"] and "true_accepts" in measured:
@@ -128,8 +140,20 @@ def _judge(name: str, target: Mapping[str, Any]) -> str:
             f"recognises the person on {percent(measured['true_accepts'])}, takes another for the person on "
             f"{100 * measured.get('false_accepts', 0):.2g}% of {measured.get('images', 0):,} held-out images"
         )
+    if attributes == ["identity"] and "together" in measured:
+        rates = (
+            "all of its judges recognise the person on {true:.1%}, another as the person on {false:.2%}, and disagree "
+        )
+        facts.append((rates + "on {unclear:.1%} of held-out images").format(**measured["together"]))
     text = "; ".join(facts) or "error not on its card"
     return f'{esc(name)} <span class="dim">{esc(text)}; shares are corrected for it</span>'
+
+
+def _errors(confusion: np.ndarray) -> str:
+    """A judge's errors from its counts (C, C), or an ensemble's from (C, C + 1), whose last column is unclear."""
+    total, unclear = confusion.sum(), confusion[:, len(confusion) :].sum()
+    text = f"errs on {1 - (np.trace(confusion) + unclear) / total:.1%}"
+    return text + (f", is unclear on {unclear / total:.1%}" if confusion.shape[1] > len(confusion) else "")
 
 
 def resolution(goal: dict[tuple[str, str], np.ndarray], quality: dict[tuple[str, str], np.ndarray]) -> str:

@@ -99,7 +99,8 @@ def key(raw: bool = False) -> str:
         f'<div class="rt"><span class="key"><span><span class="ax one">{_bar("g", 0.5, 0.1, 0.9)}</span>goal, '
         "95% interval</span>"
         f'<span><span class="ax one">{_bar("q", 0.5, 0.1, 0.9)}</span>quality</span>'
-        "<span>axes from 0 to 1</span><span><b>=2</b> a shared rank: no difference that excludes "
+        "<span>axes from 0 to 1; what lies beyond stands at the end</span>"
+        "<span><b>=2</b> a shared rank: no difference that excludes "
         "0</span><span>✓ verified</span>"
         "<span>– missing</span><span>* incomplete, not ranked</span><span><i>italic</i> control, not "
         "ranked</span></span></div>"

@@ -74,7 +74,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def scaled(value: float | None) -> str:
-    """Goal or quality, which lie between 0 and 1: two decimals, a dash for missing."""
+    """Goal or quality, which are 1 at their best: two decimals, a dash for missing."""
     return "–" if value is None or math.isnan(value) else f"{value:.2f}"
 
 

@@ -72,6 +72,16 @@ def leader(rows: pd.DataFrame, titles: Mapping[str, str]) -> str:
     return f"{says}{f'; {_list(level)} cannot be told apart from it' if level else ''}.{control}"
 
 
+def beside_retraining(goal: pd.DataFrame, name: str) -> str:
+    """How far a method goes beside retraining, by the paired differences of their goals; plain text."""
+    if goal.empty or goal["low"].isna().all():
+        return ""
+    beyond, short, total = clear(goal)
+    parts = [f"goes beyond retraining on {_of(beyond, total)}"] * (beyond > 0)
+    parts += [f"falls short of {'it' if parts else 'retraining'} on {_of(short, total)}"] * (short > 0)
+    return f" {name} {_list(parts) if parts else 'cannot be told apart from retraining'}."
+
+
 def ruled_out(obstacles: Mapping[str, object]) -> str:
     """Why a method does not fit a wish, from `rank.choose.obstacles`; empty where nothing stands against it."""
     return "; ".join(OBSTACLES[kind](value) for kind, value in obstacles.items())

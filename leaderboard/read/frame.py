@@ -73,10 +73,9 @@ def broken(runs: pd.DataFrame) -> dict[Any, str]:
     numbers = runs.select_dtypes("number")
     for i in numbers.index[(numbers.abs() > LIMIT).any(axis=1)]:
         bad.setdefault(i, f"a number beyond {LIMIT:.0g}: no measurement")
-    for name in ("goal", "quality", "score"):
-        if name in runs:
-            for i in runs.index[runs[name].notna() & ~runs[name].between(0, 1)]:
-                bad.setdefault(i, f"{name} lies outside 0 to 1")
+    if "score" in runs:  # goal and quality are not bounded
+        for i in runs.index[runs["score"].notna() & ~runs["score"].between(0, 1)]:
+            bad.setdefault(i, "score lies outside 0 to 1")
     return bad
 
 
@@ -119,6 +118,14 @@ def instance(track_name: str, name: str) -> tracks.Instance | None:
     """The instance as the track describes it now; None where the track or the instance is not known here."""
     known = track(track_name)
     return next((i for i in known.instances if i.name == name), None) if known else None
+
+
+def place(track_name: str, name: str) -> dict[str, Any]:
+    """Quality of an instance's base, a mixture of Gaussians and noise against real images; empty where unmeasured."""
+    try:
+        return tracks.scale(track_name).get(name, {}).get("place", {})
+    except (KeyError, ValueError):  # a track that is not known here, or has no scale
+        return {}
 
 
 def family(track_name: str, name: str) -> str:

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from retouch.benchmark.tasks.identity_removal import SETS
+from retouch.leaderboard.rank.claims import LADDER, Details, claims, over_seeds
 from retouch.leaderboard.read import load
-from retouch.leaderboard.tools.claims import LADDER, claims, over_seeds
 
 PUBLISHED = {  # Malnick et al., the authors' page: 20 identities of CelebA, 128 x 128
     "1": ("0.47", "0.01", "<0.01", "<0.001", "0.01"),
@@ -114,18 +114,18 @@ def taming(runs: pd.DataFrame) -> Iterator[str]:
                 yield f"| {count} | {submission} {point} | " + " | ".join(cells) + " |"
 
 
-def report(runs: pd.DataFrame) -> Iterator[str]:
-    """The page, line by line."""
+def report(runs: pd.DataFrame, details: Details = lambda _: {}) -> Iterator[str]:
+    """The page, line by line; `details` gives those of a run's record."""
     runs = runs[runs["status"].isin(("ok", "below_floor")) & ~runs["stale"] & ~runs["tuning"]]
     yield "# What the reference methods reach on the tiny track\n"
     yield "Made from the records by `python -m retouch.leaderboard.tools.results_page`; mean over seeds ±"
     yield "half of a 95% interval: of the records' own intervals (sampling, judge, scale) and the seeds' spread"
-    yield "(Student's t), the wider. No ±: measured on a single image. Goal: 0 is the unchanged base, 1 the retrained"
-    yield "one; quality: 1 is the base's own. A dash: not measured, or no goal: the quality is below the floor.\n"
+    yield "(Student's t), the wider. No ±: measured on a single image. Goal: 0 is the unchanged base, 1 the request"
+    yield "wholly met; quality: 1 is the base's own. A dash: not measured, or no goal, quality being below the floor.\n"
     yield "## The claims\n"
-    yield "The papers state their claims on other data; the bars are this benchmark's. A claim holds if the means meet"
-    yield "it; the intervals say how surely."
-    yield from claims(runs)
+    yield "The papers state their claims on other data: each is put relative to what retraining reaches here, and"
+    yield "holds or fails where a 95% interval of the paired differences says so; else it is undecided."
+    yield from claims(runs, details)
     yield "\n## Taming Normalizing Flows\n"
     yield "Claim: likelihoods of a person's images, unseen ones too, fall, those of others stay, for less than 1% of"
     yield "the training. Quantile drops; here the data are rendered faces of 16 × 16.\n"
@@ -136,4 +136,5 @@ def report(runs: pd.DataFrame) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(report(load.read_folder(Path(sys.argv[1] if len(sys.argv) > 1 else "submissions")).runs)))
+    folder = load.read_folder(Path(sys.argv[1] if len(sys.argv) > 1 else "submissions"))
+    print("\n".join(report(folder.runs, lambda run: getattr(folder.record(run), "details", {}))))

@@ -33,8 +33,11 @@ def held():
 
 def test_an_ensemble_of_one_equals_its_member(judge, held):
     votes, seen = Judges([judge], ["plain"], {}).look(held.images), judge.look(held.images)
-    assert (votes.labels("category") == seen.labels["category"]).all()
+    assert (votes.labels["category"] == seen.labels["category"]).all()
     assert votes.probs["category"][0] == pytest.approx(judge.probs(seen, "category"), abs=1e-5)
+    assert (votes.guess("category") == seen.guess("category")).all()
+    again = Votes.of(votes.arrays())
+    assert (again.members("category") == seen.members("category")).all() and again.thresholds is None
 
 
 def test_a_recogniser_of_one_equals_its_member(cache):
@@ -46,12 +49,16 @@ def test_a_recogniser_of_one_equals_its_member(cache):
     assert votes.similarity[0] == pytest.approx(seen.identities, abs=1e-5)
     for person in range(3):
         assert (votes.accepts(person) == (seen.identities[:, person] >= limit)).all()
+        assert (votes.accepting(person) == judge.accepting(seen, person)).all()
+    unit = seen.features / np.linalg.norm(seen.features, axis=1, keepdims=True)
+    assert votes.features @ votes.features[0] == pytest.approx(unit @ unit[0], abs=1e-5)
+    assert (votes.labels["identity"] == seen.labels["identity"]).all()
 
 
 def test_nothing_is_unclear_where_members_agree(judge, guide, held):
-    assert (Judges([judge, judge], ["plain"], {}).look(held.images).labels("category") < 10).all()
+    assert (Judges([judge, judge], ["plain"], {}).look(held.images).labels["category"] < 10).all()
     votes = Judges([judge, guide], ["plain"], {}).look(held.images)
-    labels, (one, two) = votes.labels("category"), votes.members("category")
+    labels, (one, two) = votes.labels["category"], votes.members("category")
     assert 0 < (labels == 10).mean() < 0.2
     assert ((labels == 10) == (one != two)).all() and (labels[one == two] == one[one == two]).all()
 
@@ -60,9 +67,9 @@ def test_one_dissenting_member_makes_an_image_unclear():
     probs = np.zeros((3, 4, 2), np.float32)
     for image, votes in enumerate([(0, 0, 0), (1, 1, 1), (0, 0, 1), (1, 0, 1)]):
         probs[np.arange(3), image, votes] = 1
-    assert Votes({"hat": probs}).labels("hat").tolist() == [0, 1, 2, 2]
+    assert Votes({"hat": probs}).labels["hat"].tolist() == [0, 1, 2, 2]
     similarity = np.array([[[0.9], [0.1], [0.9]], [[0.7], [0.1], [0.5]]])
-    assert Votes({}, similarity, np.array([0.8, 0.6])).accepts(0).tolist() == [1, 0, 2]
+    assert Votes({}, None, similarity, np.array([0.8, 0.6])).accepts(0).tolist() == [1, 0, 2]
 
 
 def test_what_is_no_ensemble_is_refused(judge):
@@ -114,7 +121,7 @@ def test_an_ensemble_is_measured_and_bound_to_its_members(tmp_path, monkeypatch)
     table, held = np.array(card["measured"]["confusion"]["category"]), data.load({"name": "digits"}, "heldout")
     assert table.shape == (10, 11) and (table.sum(1) == np.bincount(held.labels["category"])).all()
     votes = Judges.load(folder).look(held.images)
-    assert (votes.labels("category") == 10).sum() == table[:, 10].sum() > 0
+    assert (votes.labels["category"] == 10).sum() == table[:, 10].sum() > 0
     attacked = card["measured"]["attacks"]["13"]
     assert attacked["unclear"] > 0.05 and sum(attacked.values()) <= 1.001
     changed = json.loads((tmp_path / "digits-guide" / "card.json").read_text())

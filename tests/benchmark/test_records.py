@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from toy_runs import REPOSITORY
 
 from retouch.benchmark import records
-from retouch.benchmark.records import Measured, Provenance, Record, Scaled, harmonic
+from retouch.benchmark.records import Measured, Provenance, Quality, Record, Scaled, harmonic
 
-unit = st.floats(0, 1).map(lambda x: round(x, 6))
+unit = st.floats(-1, 2).map(lambda x: round(x, 6))
 
 
 @st.composite
@@ -24,7 +24,7 @@ def valid(draw):
     return Record(
         submission=draw(st.from_regex(r"[a-z][a-z0-9_]{0,10}", fullmatch=True)), point="default", method="m:edit",
         params={"lr": 0.1}, track="tiny", instance="category_redaction/digits-gan", status="ok",
-        seed=draw(st.integers(0, 2**31 - 1)), goal=Scaled(**goal), quality=Scaled(**quality),
+        seed=draw(st.integers(0, 2**31 - 1)), goal=Scaled(**goal), quality=Quality(**quality),
         score=harmonic(goal["value"], quality["value"]),
         metrics={"fd": Measured(value=value, low=value - 1, high=value + 1, n=10)},
         provenance=Provenance(versions={}, sha256={}, packages={}, time="2026-01-01T00:00:00+00:00"),
@@ -40,7 +40,7 @@ def test_round_trip(tmp_path, record):
 @given(valid(), st.sampled_from(["goal", "quality", "score"]), unit)
 def test_a_score_that_is_not_the_harmonic_mean_is_refused(record, field, value):
     told = record.model_dump(mode="json", by_alias=True)
-    told[field] = value if field == "score" else {"value": value, "low": 0, "high": 1}
+    told[field] = min(max(value, 0), 1) if field == "score" else {"value": value, "low": -1, "high": 2}
     honest = harmonic(told["goal"]["value"], told["quality"]["value"])
     if abs(honest - told["score"]) > 1e-3:
         with pytest.raises(ValidationError, match="harmonic"):

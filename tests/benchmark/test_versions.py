@@ -27,13 +27,16 @@ def numbers() -> dict[str, dict[str, list[float]]]:
         images = instance.training().images
         half = np.random.default_rng(0).integers(0, len(images), 1000)
         answers = {"samples": images[half], "paired": images[:64], "base_paired": images[1:65]}
-        raw, _ = score.measure(instance, answers, instance.anchors["counts"])
+        raw, _ = score.measure(instance, answers, instance.anchors["counts"], instance.anchors["kept"])
         found[name] = {key: [float(one.value), float(one.low), float(one.high)] for key, one in raw.items()}
     m = [Measured(value=v, low=v - 0.02, high=v + 0.03) for v in (0.01, 0.1, 0.3)]
-    anchors = {"value": 0.2, "se": 0.01}, {"value": 0.02, "se": 0.005}
+    ends = {"value": 0.2, "se": 0.01}, {"value": 0.02, "se": 0.005}
+    anchors = {"units": {"fd": 0.1}, "unchanged": dict.fromkeys(scale.PARTS, ends[0])}
+    goals = [scale.on_scale(one, *ends) for one in m]
+    qualities = [scale.quality(dict.fromkeys(scale.PARTS, one), anchors) for one in m]
     found["axes"] = {
-        "goal": [scale.on_scale(one, *anchors).value for one in m] + [scale.on_scale(one, *anchors).low for one in m],
-        "quality": [scale.relative_quality(one, anchors[0], 0.1).value for one in m],
+        "goal": [*(one.value for one in goals), *(one.low for one in goals)],
+        "quality": [*(one.value for one in qualities), *(one.high for one in qualities)],
     }
     return found
 
@@ -48,7 +51,7 @@ def test_the_change_log_names_the_fingerprint_of_every_track(name):
 def test_the_fingerprint_moves_with_all_that_a_score_rests_on(monkeypatch):
     before = versions.fingerprint("tiny")
     scale = tracks.scale("tiny")
-    moved = scale | {INSTANCES[0]: scale[INSTANCES[0]] | {"unit": 1.0}}
+    moved = scale | {INSTANCES[0]: scale[INSTANCES[0]] | {"units": {"fd": 1.0}}}
     for where, name, value in ((setup, "METRICS", "next"), (tracks, "scale", lambda _: moved)):
         with monkeypatch.context() as patch:
             patch.setattr(where, name, value)

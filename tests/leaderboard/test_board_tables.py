@@ -358,29 +358,17 @@ def test_the_report_says_what_the_records_hold():
     assert "| 15 | taming_flows default | 0.400 ± 0.248 |" in text and "| 15 | published, CelebA 128 | 0.37 |" in text
 
 
-def test_a_claim_holds_if_the_means_meet_it():
+def test_beyond_or_short_of_retraining_is_a_paired_difference():
     import pandas as pd
 
-    from retouch.leaderboard.tools.claims import claims
+    def says(*ends):
+        return sentences.beside_retraining(pd.DataFrame(ends, columns=["low", "high"], dtype=float), "It")
 
-    def run(name, share, quality):
-        keys = {"instance": "identity_removal/faces-gan", "submission": name, "point": "default"}
-        return keys | {"m:identity_share": share, "quality": quality, "share": 0.06}
-
-    runs = [run("unchanged", 0.1, 1.0), run("data_redaction_data", 0.009, 0.95),
-            run("data_redaction_validity", 0.02, 0.95), run("data_redaction_classifier", 0.009, 0.8)]  # fmt: skip
-    rows = [line for line in claims(pd.DataFrame(runs)) if line.startswith("| identity")]
-    assert [line.rsplit("|", 2)[1].strip() for line in rows] == ["**yes**", "no", "no"]
-    assert "0.100 became 0.009, quality 0.950, 6.0% of pre-training" in rows[0]
-
-
-def test_an_interval_is_as_wide_as_records_and_seeds_claim():
-    """Equal seeds cut off at 1, each with 0.2 below: neither the cut side nor the number of seeds narrows that."""
-    from retouch.leaderboard.tools.claims import over_seeds
-
-    runs = pd.DataFrame({"goal": [1.0, 1.0, 1.0], "goal.low": 0.8, "goal.high": 1.0})
-    assert str(over_seeds(runs, "goal")) == "1.00 ± 0.20"
-    assert str(over_seeds(runs.assign(**{"goal.low": np.nan, "goal.high": np.nan}), "goal")) == "1.00"
+    assert says((0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1)) == (
+        " It goes beyond retraining on 1 of 3 instances and falls short of it on 1 of 3 instances."
+    )
+    assert says((-0.1, 0.1)) == " It cannot be told apart from retraining." and says((np.nan, np.nan)) == ""
+    assert says() == "" and says((-0.2, -0.1)) == " It falls short of retraining on the one instance."
 
 
 def test_one_image_has_no_interval() -> None:

@@ -89,6 +89,15 @@ def test_second_order_variance_is_that_of_equal_gaussians():
     assert degenerate_variance(spread**2, 2 / 300) == pytest.approx(np.var(values), rel=0.25)
 
 
+def test_interval_of_fd_grows_upwards_with_the_distance():
+    x = np.random.default_rng(0).normal(size=(400, 4))
+    y = np.r_[x[:390], x[390:] + 9]  # a mode of ten images that the generator has lost
+    estimate = metrics.fd(x, y)
+    assert estimate.high - estimate.value > 1.2 * (estimate.value - estimate.low) > 0
+    near = metrics.fd(x, np.random.default_rng(1).normal(size=(400, 4)))
+    assert near.high - near.value < 1.2 * (near.value - near.low)
+
+
 @pytest.mark.parametrize("order", [1, 2, 0.5, np.inf])
 def test_vendi_bias_on_the_log_scale(order):
     """The mean of outer ln(g + noise), by quadrature, where noise has the bias and the variance of g."""
@@ -126,3 +135,14 @@ def test_moments_are_those_of_numpy():
     np.testing.assert_allclose(covariance, np.cov(x, rowvar=False, aweights=w))
     rest = np.delete(np.arange(90), blocks(90)[3])
     np.testing.assert_allclose(moments(x, w).mean_and_covariance(3)[1], np.cov(x[rest], rowvar=False, aweights=w[rest]))
+
+
+def test_weights_decide_about_precision_alone():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(200, 3)) * np.r_[np.ones(100), np.full(100, 3)][:, None], rng.normal(size=(300, 3))
+    half = np.r_[np.full(100, 0.01), np.zeros(100)]
+    weighted, plain, alone = metrics.suite(x, y, weights=half), metrics.suite(x, y), metrics.suite(x[:100], y)
+    assert weighted["precision"].value == pytest.approx(alone["precision"].value) != plain["precision"].value
+    assert weighted["precision"].se == pytest.approx(2**0.5 * plain["precision"].se)  # worth half of the images
+    for name in ("fd", "recall", "coverage", "density", "kd"):
+        assert weighted[name] == plain[name], name

@@ -37,16 +37,17 @@ def scored(task: str, what: str) -> score.Scores:
 @pytest.mark.parametrize("task", ONE_A_TASK)
 def test_an_oracle_scores_one(task):
     found = scored(task, "oracle")
-    assert found.goal.high == 1 and found.goal.value > 0.9
+    assert found.goal.value > 0.85 and found.goal.high > 0.98  # of diversity: few real images, each several times
     assert found.quality.value > 0.95
 
 
 @pytest.mark.parametrize("task", ONE_A_TASK)
-def test_the_controls_score_zero_and_one(task):
+def test_the_controls_lie_where_the_scale_says(task):
     unchanged, retrained = scored(task, "unchanged"), scored(task, "retrained")
-    assert unchanged.goal.low == 0 and unchanged.goal.value < 0.15
-    assert retrained.goal.high == 1 and retrained.goal.value > 0.85
-    assert min(unchanged.quality.value, retrained.quality.value) > 0.85
+    assert unchanged.goal.low < 0 < unchanged.goal.high and unchanged.quality.low < 1 < unchanged.quality.high
+    line = setup(ONE_A_TASK[task].name).anchors["retrained"]
+    for axis in ("goal", "quality"):
+        assert getattr(retrained, axis).low < line[axis]["high"] and getattr(retrained, axis).high > line[axis]["low"]
 
 
 def test_cached_references_are_those_that_were_computed(cache, monkeypatch):
@@ -75,12 +76,24 @@ def test_a_space_holds_samples_and_held_out_images():
     assert first.reference.features == pytest.approx(look.features(instance.encoder, held_out), abs=1e-6)
 
 
+def test_which_images_quality_sees_nobody_can_choose():
+    images = np.random.default_rng(0).integers(0, 256, (60, 1, 4, 4), dtype=np.uint8)
+    rows = np.arange(10, 60)
+    some = score.drawn(images, rows, 30)
+    assert len(set(some)) == 30 and set(some) <= set(rows) and set(some) != set(range(10, 40))
+    turned = score.drawn(images[::-1], 59 - rows, 30)
+    assert set(59 - turned) == set(some)  # whatever their order
+    images[59, 0, 0, 0] ^= 1  # one image is another: any may be drawn
+    assert set(score.drawn(images, rows, 30)) - {59} != set(some) - {59}
+    assert (score.drawn(images, rows, None) == rows).all() and (score.drawn(images, rows, 50) == rows).all()
+
+
 @pytest.mark.parametrize("task", ONE_A_TASK)
 def test_the_order_of_samples_matters_to_the_jackknife_alone(task):
     """Its blocks are made in the samples' order; the value of every other metric is the same to the last digit."""
     instance = setup(ONE_A_TASK[task].name)
     first, second = scored(task, "oracle"), score.score(instance, {"samples": oracle(instance)[::-1]})
     for name, one in first.metrics.items():
-        jackknifed = name in ("fd", "worst_group_fd") or name.startswith("vendi")
+        jackknifed = name in ("fd", "second_fd", "worst_group_fd") or name.startswith("vendi")
         slack = 0.2 * (one.high - one.low) if jackknifed else 2e-6
         assert second.metrics[name].value == pytest.approx(one.value, abs=slack), name

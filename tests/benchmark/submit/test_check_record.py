@@ -72,10 +72,10 @@ def test_every_forgery_is_found(mine, forgery):
 def test_quality_below_the_floor_is_never_ok(mine):
     """A forger who has recomputed everything, but calls a destroyed generator ok."""
     anchors = tracks.scale("tiny")[INSTANCE]
-    fd = {"value": 90.0, "low": 85.0, "high": 95.0, "n": 2000}
-    quality = scale.relative_quality(SimpleNamespace(**fd), anchors["unchanged"]["fd"], anchors["unit"]).model_dump()
-    goal = records.read(record_file(mine)).goal.value
-    told = {"metrics__fd": fd, "quality": quality, "score": harmonic(goal, quality["value"])}
+    record, recall = records.read(record_file(mine)), {"value": 0.1, "low": 0.08, "high": 0.12, "n": 2000}
+    quality = scale.quality(record.metrics | {"recall": SimpleNamespace(**recall)}, anchors).model_dump()
+    goal = record.goal.value
+    told = {"metrics__recall": recall, "quality": quality, "score": harmonic(goal, quality["value"])}
     forge(record_file(mine), **told)
     assert [one for one in errors(mine) if f"status ok with quality {quality['value']:.3f}, floor 0.3" in one]
     assert len(errors(mine)) == 1

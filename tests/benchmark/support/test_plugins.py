@@ -54,6 +54,7 @@ from retouch.benchmark.tasks import Start
 TITLE, SUMMARY, REQUEST = "Darkening", "images should become darker", "Make them darker. Keep all else."
 REVEALS, ASKS = "training images", {"album": "nothing more"}
 GOAL, GOAL_TEXT, AHEAD = "brightness", "goal: how dark the images are", "is darker"
+IDEAL = 0.0
 TRADEOFF = ("Brightness against Fréchet distance", "brightness", "fd")
 START = Start("Continues the pre-training.", ("training_data",))
 
@@ -71,11 +72,11 @@ def questions(setup, judge, seed, noise):
 
 
 def keep(setup, view):
-    return np.ones(len(view.verdict.features))
+    return np.ones(len(view.features))
 
 
 def measure(setup, view):
-    light = view.answers["samples"].reshape(len(view.verdict.features), -1).mean(1) / 255
+    light = view.answers["samples"].reshape(len(view.features), -1).mean(1) / 255
     half = 1.96 * light.std() / len(light) ** 0.5
     return {"brightness": metrics.Estimate(light.mean(), light.mean() - half, light.mean() + half, len(light))}, {}
 '''
