@@ -32,7 +32,7 @@ FORGED = {
         "goal.value is 0.9000; its metrics and the track's scale give",
     ),
     "a better quality": ({"quality__value": 0.5, "quality__low": 0.4, "quality__high": 0.6}, "quality.value is 0.5000"),
-    "a narrower interval": ({"quality__low": 0.99999, "quality__high": 1.0}, "quality.low is"),
+    "another interval": ({"quality__low": 0.0, "quality__high": 9.0}, "quality.low is"),
     "another seed": ({"seed": 2}, "belongs elsewhere"),
     "another name": ({"submission": "other"}, "belongs elsewhere"),
     "another place": ({"instance": "../../etc/passwd"}, "instance"),
