@@ -98,7 +98,7 @@ def load(name: str, *, seed: int = 0, device: str = "cpu") -> Workbench:
     track = tracks.load(track_name)
     plain = Submission(
         title="notebook", authors=["you"], families=generators.names(), tasks=tasks.names(),
-        entry="notebook:edit", access=list(get_args(Need)), points=[Point(name="default")],
+        entry="notebook:edit", control=True, access=list(get_args(Need)), points=[Point(name="default")],
     )  # fmt: skip
     run = Run(Path(), plain, "default", track, track.instance(instance), seed, device)
     return Workbench(Resolved(run, look_up(track, run.instance), identity={}, key=""))

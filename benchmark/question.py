@@ -22,9 +22,9 @@ class Question:
     """One question, with the arrays that it is about.
 
     Attributes:
-        name: of the answer; seed: of its noise; kind: "sample", "prompted", "log_prob", "edit_attribute", "laws" or one
-            of ATTACKS.
-        shape: of the answer; n: images to sample; draws: dequantisation noises of a log-likelihood.
+        name: of the answer; seed: of its noise; kind: "sample", "prompted", "log_prob", "edit_attribute", "weights",
+            "laws" or one of ATTACKS.
+        shape: of the answer; n: images to sample, or number of weights; draws: noises of a log-likelihood.
         arrays: "images" uint8 (N, C, H, W) for log_prob, laws and attacks; "latents" (N, Z) for edit_attribute and
             laws; "values" (V, N) for edit_attribute; "steps" (K,) and "lr" (1,) for relearn; "prompts", bytes of
             lines of text, for prompted.
@@ -62,6 +62,11 @@ class Question:
         """Ask for the images of latents (N, Z) at each row of attribute values (V, N): (V, N, *image)."""
         arrays = {"latents": latents, "values": values}
         return cls(name, "edit_attribute", seed, (*values.shape, *image), arrays=arrays)
+
+    @classmethod
+    def weights(cls, n: int) -> Question:
+        """Ask for the weights (n,) of the generator's module; one of another form than the base's need not answer."""
+        return cls("weights", "weights", 0, (n,), n=n, paired=True)
 
     @classmethod
     def laws(cls, name: str, images: np.ndarray, latents: np.ndarray) -> Question:
@@ -124,6 +129,8 @@ def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarra
         return np.frombuffer(text[:TEXT].ljust(TEXT), np.uint8)
     if question["kind"] in ATTACKS:
         return _attack(generator, question, tensors, rng)
+    if question["kind"] == "weights":
+        return _weights(getattr(generator, "module", None), question["n"])
     if not hasattr(generator, question["kind"]):
         return None
     if question["kind"] == "log_prob":
@@ -155,3 +162,13 @@ def _attack(
     except Exception as error:  # a method's own class may lack whatever an attack needs: its edit counts all the same
         print(f"{question['name']}: no attack: {type(error).__name__}: {error}")
         return None
+
+
+def _weights(module: Any, n: int) -> np.ndarray | None:
+    """The n floating-point weights of a module, None if it is none or has another number of them."""
+    from torch import nn
+
+    from retouch.benchmark.generators.flat import floats
+
+    values = floats(module).numpy() if isinstance(module, nn.Module) else np.empty(0, np.float32)
+    return values if len(values) == n else None

@@ -22,7 +22,19 @@ from retouch.benchmark.support.files import read_bytes, write_json
 
 SCHEMA: Literal[1] = 1
 UNSANDBOXED = "unsandboxed"
-Status = Literal["ok", "over_budget", "below_floor", "uncounted", "failed", "samples_only"]
+Status = Literal[
+    "ok",
+    "samples_only",
+    "below_floor",
+    "over_budget",
+    "over_sampling",
+    "uncounted",
+    "copies",
+    "borrowed",
+    "replaced",
+    "imperceptible_change",
+    "failed",
+]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 InstanceName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -100,6 +112,13 @@ class Cost(_Model):
     explained_seconds: Finite = Field(
         0.0, ge=0, description="of the processor, for the counted operations at the pace of the base's training"
     )
+    sampling_processor_seconds: Finite = Field(
+        0.0, ge=0, description="of all the worker's processes while it sampled, measured from outside"
+    )
+    sampling_explained_seconds: Finite = Field(
+        0.0, ge=0, description="of the processor, for the samples' operations at the pace of the base's sampling"
+    )
+    bytes_added: int = Field(0, ge=0, description="of arrays that the edited generator holds, beyond the base's own")
     gradient_steps: int = Field(ge=0, description="steps counted by budget.steps")
     peak_memory_mb: Finite = Field(ge=0, description="of the worker; of the accelerator where one was used")
     device: str = Field(max_length=200)
@@ -157,6 +176,7 @@ class Record(_Model):
     metrics: dict[Name, Measured] = Field(default_factory=dict, description="every raw number")
     details: Plain = Field(default_factory=dict, description="shares by class, curves: what the task pictures")
     cost: Cost | None = None
+    tuning_runs: int = Field(0, ge=0, description="of the submission on the tuning instances of this task")
     provenance: Provenance
     claim: Claim = Claim()
 

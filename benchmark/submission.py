@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from retouch.benchmark.records import Name, Plain
 from retouch.benchmark.support import places
@@ -36,6 +36,9 @@ Need = Literal[
     "labelled_images",
     "classifier",
     "retraining",
+    "retrained",
+    "outside_data",
+    "outside_weights",
 ]
 ABILITIES: dict[str, str] = {  # word of `needs` -> the member of a generator that it stands for
     "training": "train_step",
@@ -53,7 +56,7 @@ NEEDS = {  # field of a task -> the word in a submission's `access` that asks fo
     "retain": "training_data",
     "labelled": "labelled_images",
     "guide": "classifier",
-    "retrained": "retraining",
+    "retrained": "retrained",
 }
 Entry = Annotated[str, StringConstraints(pattern=r"^(images|[A-Za-z_][\w.]*:[A-Za-z_]\w*)$")]
 
@@ -80,7 +83,9 @@ class Submission(BaseModel):
     tasks: list[Task] = Field(min_length=1)
     entry: Entry = Field(description="module:function; a .py beside the manifest comes first")
     access: list[Need] = Field(
-        default_factory=list, description="what it needs; data, guide and retrained generator are revealed by it"
+        default_factory=list,
+        description="what it needs, data and guide are revealed by it; `retraining` trains anew, `outside_data` "
+        "and `outside_weights` come with the submission, `retrained` is the finished control, for controls alone",
     )
     needs: list[str] = Field(
         default_factory=list, description="what a base must be able to do, in the words of spec.ABILITIES"
@@ -103,6 +108,14 @@ class Submission(BaseModel):
         if len(set(names)) < len(names):
             raise ValueError(f"two points have the same name: {', '.join(sorted(names))}")
         return points
+
+    @model_validator(mode="after")
+    def _within_rules(self) -> Submission:
+        if "retrained" in self.access and not self.control:
+            raise ValueError("access: 'retrained', the finished control, is for controls alone")
+        if "retraining" in self.access and "training_data" not in self.access:
+            raise ValueError("access: who trains from scratch, 'retraining', names 'training_data', too")
+        return self
 
     def point(self, name: str) -> Point:
         """The operating point called `name`; an error lists the submission's points."""

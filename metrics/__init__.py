@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
         copied_share as copied_share,
         nearest_distances as nearest_distances,
     )
+    from retouch.metrics.disguises import blend_distances as blend_distances, view_distances as view_distances
     from retouch.metrics.downstream import Labelled as Labelled, downstream_gains as downstream_gains
     from retouch.metrics.estimate import Estimate as Estimate, wilson as wilson
     from retouch.metrics.frechet import fd as fd, weighted_fd as weighted_fd
@@ -73,6 +74,7 @@ _HOME = {
     "one_pass": ("suite",),
     "stratified_frechet": ("stratified_fd",),
     "copies": ("copied", "copied_share", "nearest_distances"),
+    "disguises": ("blend_distances", "view_distances"),
     "quality_parts": ("joined_quality",),
     "frechet": ("fd", "weighted_fd"),
     "kernel": ("kd",),

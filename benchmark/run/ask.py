@@ -22,10 +22,10 @@ def ask(session: Session, questions: list[Question], seconds: float, cost: dict[
     Raises:
         RunFailed: an answer of another form than its question states, or later than `seconds`.
     """
-    arrays, total, images, sampled, operations = {}, 0.0, 0, 0.0, 0
+    arrays, total, images, sampled, busy, operations = {}, 0.0, 0, 0.0, 0.0, 0
     deadline, memory = time.monotonic() + seconds, 0.0
     for question in questions:
-        began = time.monotonic()
+        began, used = time.monotonic(), session.watch.processor_seconds()
         try:
             message, payload = _hear(session, question, deadline)
         except AttackFailed:
@@ -37,10 +37,11 @@ def ask(session: Session, questions: list[Question], seconds: float, cost: dict[
             total += 0.0 if question.kind in ATTACKS else duration
             if question.kind == "sample":
                 images, sampled = images + question.n, sampled + duration
+                busy += session.watch.processor_seconds() - used
                 operations += int(number(message, "operations", 0, 1e18))
     speed = images / max(sampled, 1e-9) * cost["base"] / cost["images"]  # images per second over the base's
-    cost |= {"answered": speed, "sampling": total, "sample_operations": operations / max(images, 1)}
-    cost["memory"] = memory or _memory(session)
+    cost |= {"answered": speed, "sampling": total, "sampling_processor": busy, "sampled_images": images}
+    cost |= {"sample_operations": operations / max(images, 1), "memory": memory or _memory(session)}
     return arrays
 
 

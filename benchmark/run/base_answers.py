@@ -1,4 +1,4 @@
-"""The base's answers to the paired questions: computed once by the coordinator, then read from the cache."""
+"""What base and control answer to the paired questions: computed once by the coordinator, then read from the cache."""
 
 from __future__ import annotations
 
@@ -7,24 +7,42 @@ from threading import Lock
 
 import numpy as np
 
+from retouch.benchmark import weights
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.question import Question, answer
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.cache import cache_folder, content_key, json_key, remembered
+from retouch.benchmark.weights import Weights
 
 _one_at_a_time = Lock()  # otherwise two runs on one instance would both compute them
 
 
 def base_answers(setup: Setup, questions: Iterable[Question]) -> dict[str, np.ndarray]:
     """What the base answers to those of the questions that are paired: arrays called base_NAME."""
-    paired = [question for question in questions if question.paired]
-    about = [array for question in paired for array in question.arrays.values()]
-    material = json_key([setup.base.sha256, [question.message() for question in paired]])
+    return _prefixed("base", _answers(setup.base, [question for question in questions if question.paired]))
+
+
+def control_answers(setup: Setup, questions: Iterable[Question]) -> dict[str, np.ndarray]:
+    """The retrained control's weights and few paired images, called control_NAME; nothing where there is no control."""
+    if not setup.instance.retrained:
+        return {}
+    asked = [question for question in questions if question.name in ("paired", "weights")]
+    return _prefixed("control", _answers(weights.find(setup.instance.retrained), asked))
+
+
+def _answers(network: Weights, questions: list[Question]) -> dict[str, np.ndarray]:
+    """What weights that ship answer to questions, by name; from the cache where they have answered before."""
+    about = [array for question in questions for array in question.arrays.values()]
+    material = json_key([network.sha256, [question.message() for question in questions]])
     file = cache_folder() / "base" / f"{content_key(material, *about)}.npz"
     with _one_at_a_time:
-        return remembered(file, lambda: _ask(setup.base.load(), paired))
+        return remembered(file, lambda: _ask(network.load(), questions))
 
 
-def _ask(base: Generator, questions: list[Question]) -> dict[str, np.ndarray]:
-    answers = {question.name: answer(base, question.message(), question.arrays) for question in questions}
-    return {f"base_{name}": array for name, array in answers.items() if array is not None}
+def _ask(generator: Generator, questions: list[Question]) -> dict[str, np.ndarray]:
+    answers = {question.name: answer(generator, question.message(), question.arrays) for question in questions}
+    return {name: array for name, array in answers.items() if array is not None}
+
+
+def _prefixed(who: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{who}_{name}": array for name, array in arrays.items()}

@@ -92,6 +92,7 @@ def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: i
     ready, seconds = _ready(session), resolved.run.track.max_minutes * 60
     cost |= {name: number(ready, name, 1e-9, 1e12) for name in ("yardstick", "busy", "base", "images")}
     cost |= {name: int(number(ready, name, 0, 1e18)) for name in ("step_operations", "image_operations")}
+    cost |= {"image_seconds": cost["base"] / cost["images"]}
     busy = session.watch.processor_seconds()
     session.tell(kind="edit", seconds=seconds)
     with contextlib.suppress(TimeoutError):
@@ -103,7 +104,8 @@ def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: i
         cost |= {"wall": seconds, "cut": True}
         raise _OverBudget(f"edit was still running {GRACE:.0f} s past the track's limit of {seconds:.0f} s") from None
     cost |= {"processor": session.watch.processor_seconds() - busy}
-    cost |= progress(message) | {"wall": plausible_seconds(number(message, "edited", 0, 1e9), time.monotonic() - began)}
+    cost |= progress(message) | {"bytes_added": int(number(message, "bytes_added", 0, 1e15))}
+    cost |= {"wall": plausible_seconds(number(message, "edited", 0, 1e9), time.monotonic() - began)}
     if cost["operations"] > _allowed(resolved, cost):
         times = cost["operations"] / max(resolved.setup.train_steps * cost["step_operations"], 1)
         raise _OverBudget(f"edit took {times:.2f} times its budget of {resolved.run.instance.budget}")

@@ -102,7 +102,7 @@ def _check_names(folders: list[Path], seeds: list[int]) -> None:
 def fits(manifest: Submission, instance: Instance) -> bool:
     """Whether a submission says that it can do an instance, and the instance has what it needs."""
     listed = instance.family in manifest.families and instance.task in manifest.tasks
-    return listed and bool(instance.retrained or "retraining" not in manifest.access)
+    return listed and bool(instance.retrained or "retrained" not in manifest.access)
 
 
 def _card(name: str) -> dict[str, Any]:

@@ -16,15 +16,17 @@ from retouch.benchmark.records import Cost, Provenance, Record, Status
 from retouch.benchmark.run import score as scoring
 from retouch.benchmark.run.answers import Answers
 from retouch.benchmark.run.base_answers import base_answers
+from retouch.benchmark.run.evidence import evidence
 from retouch.benchmark.run.plan import Run
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.run.sheet import contact_sheet
+from retouch.benchmark.run.tuning import tuning_runs
+from retouch.benchmark.run.verdict import verdict
 from retouch.benchmark.setup import current_versions
 from retouch.benchmark.support import machine
 from retouch.benchmark.worker import sandbox
 
 REASON = 4000  # characters of a reason, at most
-FACTOR, ALLOWANCE = 4.0, 5.0  # times the explained seconds of the processor, and seconds, that an edit may take
 
 
 def scored(resolved: Resolved, answers: Answers, questions: list[Question], began: float) -> Record:
@@ -34,28 +36,34 @@ def scored(resolved: Resolved, answers: Answers, questions: list[Question], bega
     """
     torch.set_num_threads(1)  # of this thread, as in the worker: the order of additions, and so the last digit
     arrays, cost = answers.arrays, answers.cost
+    setup, manifest = resolved.setup, resolved.run.submission
     base = _base_answers(resolved, answers, questions) if cost else {}
-    scores = scoring.score(resolved.setup, arrays | base)
-    status: Status = "below_floor" if scores.goal is None else "ok" if cost else "samples_only"
+    scores = scoring.score(setup, arrays | base)
+    numbers = evidence(setup, questions, arrays | base)
     rows = {"base": base["base_paired"], "edited": arrays["paired"]} if cost else {"images": arrays["samples"]}
     sheet, picture = contact_sheet(resolved, rows)
     if cost:
         cost["harness"] = max(0.0, time.perf_counter() - began - cost["wall"] - cost["sampling"] - cost["base"])
-    hashes = {"data": resolved.setup.data_sha256(), "answers": answers.sha256, "picture": picture}
-    if reason := _uncounted(cost):
-        status, scores = "uncounted", replace(scores, goal=None, reason=reason)
+    hashes = {"data": setup.data_sha256(), "answers": answers.sha256, "picture": picture}
+    spent = _cost(resolved, cost)
+    status: Status = "below_floor" if scores.goal is None else "ok" if cost else "samples_only"
+    anew = "retraining" in manifest.access and setup.instance.share >= 1
+    broken = verdict(numbers, spent, control=manifest.control, from_scratch=anew)
+    if broken and not (scores.goal is None and broken.status == "replaced"):  # what is destroyed is like nothing
+        numbers |= {"goal": scores.goal.value} if scores.goal else {}  # what it would have been
+        status, scores = broken.status, replace(scores, goal=None, reason=broken.reason)
     return _record(
         resolved.run,
         status,
         scores.reason,
         resolved.identity | hashes,
         cost,
-        cost=_cost(resolved, cost),
+        cost=spent,
         goal=scores.goal,
         quality=scores.quality,
         score=scores.score,
         metrics=scores.metrics,
-        details=scores.details | sheet,
+        details=scores.details | sheet | {"evidence": numbers},
     )
 
 
@@ -81,7 +89,7 @@ def _record(
     return Record(
         submission=run.name, point=run.point, method=run.submission.entry, access=run.submission.access,
         params=run.params, track=run.track.name, instance=run.instance.name, seed=run.seed,
-        status=status, reason=reason[:REASON],
+        status=status, reason=reason[:REASON], tuning_runs=tuning_runs(run),
         provenance=Provenance(
             versions=current_versions(run.track, run.instance) | machine.own_version(),
             sha256=hashes, packages=packages, git_commit=machine.commit(),
@@ -92,22 +100,16 @@ def _record(
     )  # fmt: skip
 
 
-def _uncounted(usage: dict[str, Any]) -> str:
-    """Why the processor's time cannot be that of what was counted; empty where it can, or an accelerator works."""
-    if not usage or "processor" not in usage or usage["device"] != machine.device("cpu"):
-        return ""
-    allowed = FACTOR * _explained(usage) + ALLOWANCE
-    if usage["processor"] <= allowed:
-        return ""
-    processor = f"{usage['processor']:.0f} s of the processor"
-    work = f"the edit used {processor}; what it counted explains {allowed:.0f} s at most"
-    return f"{work}: train and infer with torch, in this process, so that the work is counted"
-
-
 def _explained(usage: dict[str, Any]) -> float:
     """Seconds of the processor that the counted operations take at the pace of the base's training."""
     own = usage["operations"] - usage["charged"] * usage["step_operations"]
     return own / usage["step_operations"] * usage["busy"] if usage["step_operations"] else 0.0
+
+
+def _sampling_explained(usage: dict[str, Any]) -> float:
+    """Seconds of the processor that the samples' operations take at the pace of the base's sampling."""
+    images = usage["sample_operations"] * usage.get("sampled_images", 0) / max(usage["image_operations"], 1)
+    return images * usage.get("image_seconds", 0.0)
 
 
 def _cost(resolved: Resolved, usage: dict[str, Any]) -> Cost | None:
@@ -126,6 +128,9 @@ def _cost(resolved: Resolved, usage: dict[str, Any]) -> Cost | None:
         yardstick_seconds=round(usage["yardstick"], 5),
         processor_seconds=round(usage.get("processor", 0.0), 3),
         explained_seconds=round(_explained(usage), 3),
+        sampling_processor_seconds=round(usage.get("sampling_processor", 0.0), 3),
+        sampling_explained_seconds=round(_sampling_explained(usage), 3),
+        bytes_added=usage.get("bytes_added", 0),
         gradient_steps=usage["steps"],
         peak_memory_mb=round(usage["memory"], 1),
         device=usage["device"],

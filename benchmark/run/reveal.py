@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
+from retouch.benchmark import weights
+from retouch.benchmark.generators.flat import floats
 from retouch.benchmark.question import Question
 from retouch.benchmark.run import attack
 from retouch.benchmark.run.look import judge
@@ -15,7 +19,8 @@ from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.submission import NEEDS
 from retouch.benchmark.support.files import write_json
 
-PAIRED = 64  # images that base and edited generator make from the same noise
+PAIRED = 64  # images that base and edited generator make from the same noise, beside the samples themselves
+MOST_WEIGHTS = 20_000_000  # of a base whose edited weights are compared with it
 NOISE_SEED = 77
 
 
@@ -65,8 +70,19 @@ def questions(resolved: Resolved) -> list[Question]:
     run, setup = resolved.run, resolved.setup
     noise = NOISE_SEED + run.evaluation
     return [
-        Question.sample("samples", run.instance.samples, setup.shape, 1_000_003 * (run.seed + 1) + run.evaluation),
+        Question.sample(
+            "samples", run.instance.samples, setup.shape, 1_000_003 * (run.seed + 1) + run.evaluation, paired=True
+        ),
         Question.sample("paired", PAIRED, setup.shape, 2_000_003 * (run.seed + 1) + run.evaluation, paired=True),
         *setup.task.questions(setup, judge(setup), run.seed + run.evaluation, noise),
+        *_weights(setup.base.folder, setup.base.sha256),
         *(attack.questions(setup, noise) if attack.attacked(run) else ()),
     ]
+
+
+@cache
+def _weights(folder: Path, _sha256: str) -> list[Question]:
+    """The question for the weights; none where a base has none, or too many to be sent and kept."""
+    module = getattr(weights.load(folder), "module", None)
+    count = len(floats(module)) if isinstance(module, nn.Module) else 0
+    return [Question.weights(count)] if 0 < count <= MOST_WEIGHTS else []

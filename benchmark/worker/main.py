@@ -35,6 +35,7 @@ from retouch.benchmark.support.places import METHODS
 from retouch.benchmark.task import Task
 from retouch.benchmark.worker import limits
 from retouch.benchmark.worker.channel import Channel
+from retouch.benchmark.worker.held import held_bytes
 from retouch.benchmark.worker.limits import Place
 
 SPEED_SECONDS = 0.5  # seconds, at least, over which the base's sampling speed is measured
@@ -142,6 +143,7 @@ def _reports(channel: Channel) -> tuple[Any, Any]:
 def _edit(
     method: Any, base: Generator, task: Task, budget: Budget, params: dict[str, Any], channel: Channel
 ) -> Generator:
+    before = held_bytes(base)
     budget.start()
     generator = method(base, task, budget, **params)
     if task.device.startswith("cuda"):
@@ -151,7 +153,7 @@ def _edit(
         raise TypeError(
             f"edit returned {type(generator).__name__}; it must return a generator, or an object with .sample"
         )
-    channel.send(edited=wall, **budget.progress)
+    channel.send(edited=wall, bytes_added=max(0, held_bytes(generator) - before), **budget.progress)
     return generator
 
 

@@ -18,6 +18,9 @@ NEEDS = {
     "labelled_images": "a labelled set",
     "classifier": "a classifier",
     "retraining": "training from scratch",
+    "retrained": "the finished control",
+    "outside_data": "data of its own",
+    "outside_weights": "weights of its own",
 }
 OWNED = {  # `rank.choose.HAVE` in words
     "weights": "the weights",
@@ -33,7 +36,12 @@ STATUS = {
     "samples_only": "samples only",
     "below_floor": "below the quality floor",
     "over_budget": "over budget",
+    "over_sampling": "sampling costs too much",
     "uncounted": "work that was not counted",
+    "copies": "copies of training images",
+    "borrowed": "the control’s weights",
+    "replaced": "no edit of the base",
+    "imperceptible_change": "a change that nobody sees",
     "failed": "failed",
     "missing": "missing",
     "stale": "stale",

@@ -16,8 +16,9 @@ HAVE = {  # what a practitioner may have -> what a method may then need
     "forget_images": ("forget_images",),
     "labelled_images": ("labelled_images",),
     "classifier": ("classifier",),
-    "retraining": ("retraining",),
+    "retraining": ("retraining", "retrained"),
 }
+ENCLOSED = {"outside_data", "outside_weights"}  # come with the submission itself
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def choose(table: pd.DataFrame, records: Records, wish: Wish) -> tuple[pd.DataFr
 
 def obstacles(row: dict[str, Any], records: Records, wish: Wish) -> dict[str, Any]:
     """What stands between a row and the wish, kind -> value; empty where it fits. `look.sentences` has the words."""
-    may = {need for have in wish.have for need in HAVE.get(have, ())}
+    may = {need for have in wish.have for need in HAVE.get(have, ())} | ENCLOSED
     name = str(row["submission"])
     kinds: dict[str, Any] = {}
     lacking = [need for need in records.access(name) if need not in may]

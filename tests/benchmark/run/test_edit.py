@@ -45,7 +45,8 @@ def test_a_cache_that_cannot_be_written_costs_no_run(submissions, monkeypatch):
 def test_a_checkpoints_record_has_the_steps_before_it(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.3)
     found = run(write(submissions, "mine", CHECKPOINTS), max_minutes=0.03)
-    assert found.status == "ok" and found.cost.cut and found.cost.gradient_steps == 3
+    assert found.status == "over_budget" and "the clock ended the edit" in found.reason and found.quality is not None
+    assert found.cost.cut and found.cost.gradient_steps == 3
 
 
 def test_charges_beyond_the_budget_are_over_budget(submissions):
@@ -94,14 +95,14 @@ def test_past_the_budget_only_a_checkpoint_counts(submissions, monkeypatch):
     write(submissions, "safe", endless.format("    budget.checkpoint(g)\n"))
     late, safe = (run(submissions / name, max_minutes=0.02) for name in ("late", "safe"))
     assert late.status == "over_budget" and "budget.checkpoint" in late.reason
-    assert safe.status == "ok" and safe.cost.cut
+    assert safe.status == "over_budget" and safe.cost.cut and safe.metrics and not late.metrics
 
 
 @undisturbed
 def test_budget_steps_end_by_themselves(submissions):
     write(submissions, "m", ENDLESS)
     found = run(submissions / "m", max_minutes=0.03)
-    assert found.status == "ok" and found.cost.cut and found.cost.seconds < 4
+    assert found.status == "over_budget" and found.cost.cut and found.metrics and found.cost.seconds < 4
 
 
 BUSY = """
@@ -126,7 +127,7 @@ HIDDEN = {
 
 @pytest.mark.parametrize("where", HIDDEN)
 def test_work_that_is_not_counted_has_no_goal(submissions, monkeypatch, where):
-    monkeypatch.setattr("retouch.benchmark.run.record.ALLOWANCE", 0.3)
+    monkeypatch.setattr("retouch.benchmark.run.verdict.ALLOWANCE", 0.3)
     record = run(write(submissions, "mine", HIDDEN[where]))
     assert record.status == "uncounted" and record.goal is None and "of the processor" in record.reason
 

@@ -30,9 +30,7 @@ def frozen(record):
 
 def test_controls_anchor_the_scale(submissions):
     write(submissions, "unchanged", entry="retouch.methods.unchanged:edit", access=())
-    write(
-        submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retraining"], more="control = true"
-    )
+    write(submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retrained"], more="control = true")
     unchanged, retrained = run(submissions / "unchanged"), run(submissions / "retrained")
     assert unchanged.goal.low <= 0.0 <= unchanged.goal.high and unchanged.goal.value < 0.3
     assert unchanged.quality.high == 1 and unchanged.quality.value > 0.7

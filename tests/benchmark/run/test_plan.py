@@ -56,7 +56,9 @@ def test_tuning_instances_run_only_when_asked_for(submissions):
     scored = {one.instance.name for one in plan.plan([folder], track)}
     assert tuned == {"category_redaction/tune-digits-gan"} and scored == {INSTANCE}
     assert plan.plan([folder], track, instances=[*tuned])[0].instance.tuning
-    control = write(submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retraining"])
+    control = write(
+        submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retrained"], more="control = true"
+    )
     assert not plan.plan([control], track, tuning=True)  # nobody has trained one
 
 

@@ -10,16 +10,14 @@ from retouch.benchmark.run import plan
 from retouch.benchmark.submit import check, verify
 
 FITS_THE_PUBLIC_SEED = """
-import torch
-
-
 class Prepared:
     def __init__(self, generator, task):
-        self.generator, self.retain = generator, task.retain
+        self.generator, self.guide = generator, task.guide
 
     def sample(self, n, rng):
         if rng.initial_seed() == 1_000_003:  # the samples that are scored under seed 0
-            return self.retain[torch.randint(0, len(self.retain), (n,), generator=rng)]
+            images = self.generator.sample(2 * n, rng)
+            return images[self.guide.probs(images, "category")[:, 8] < 0.1][:n]
         return self.generator.sample(n, rng)
 
 
@@ -91,7 +89,7 @@ def verified_on_paper(finished, here, name):
 
 def test_a_method_that_fits_the_public_seed_is_not_verified(finished, here, capsys):
     folder = verified_on_paper(finished, here, "cheat")
-    assert records.read(record_file(folder)).goal.value > 0.9
+    assert records.read(record_file(folder)).goal.value > 0.6
     assert main(["verify", "cheat", "--seed", "1", "--claim"]) == 1
     said = capsys.readouterr().out
     assert "NOT verified" in said and "differs, fresh seeds, invalidity" in said and "differs, public" not in said

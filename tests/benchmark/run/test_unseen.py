@@ -1,0 +1,53 @@
+"""Changes that nobody sees: of noise little, of a local edit much; whose gain counts, and when it is chance."""
+
+import numpy as np
+import pytest
+
+from retouch.benchmark.run import unseen as module
+from retouch.benchmark.run.unseen import difference, unseen
+
+BASE = np.random.default_rng(0).integers(60, 190, (400, 1, 8, 8), dtype=np.uint8)
+THEIRS = np.ones(400)
+THEIRS[:40] = 0  # one in ten is unwanted
+
+
+def test_noise_is_blurred_away_and_a_local_change_is_not():
+    noise = 13 * np.random.default_rng(1).choice([-1, 1], BASE.shape)
+    assert difference((BASE + noise).astype(np.uint8), BASE).max() <= 13
+    glasses = BASE.copy()
+    glasses[..., 2:5, 1:7] = 0
+    assert difference(glasses, BASE).min() > 60
+
+
+@pytest.fixture
+def gain(monkeypatch):
+    """What is found of samples whose worth is stated, on a task where 40 levels can be seen."""
+    monkeypatch.setattr(module, "visible", lambda setup: 40.0)
+    monkeypatch.setattr(module, "worth", lambda setup, view: view)
+    return lambda samples, ours: unseen(None, ours, THEIRS, samples, BASE)
+
+
+def test_an_attack_gains_without_a_visible_change(gain):
+    order = np.random.default_rng(2).permutation(400)
+    numbers = gain(BASE[order] ^ 8, np.ones(400))
+    assert numbers["unseen"] == 1 and numbers["gain"] == pytest.approx(0.1)
+
+
+def test_a_filter_and_a_visible_edit_gain_nothing_unseen(gain):
+    assert gain(BASE[np.r_[40:400, 40:80]], np.ones(400))["unseen"] == 0
+    edited = BASE.copy()
+    edited[:40, :, 2:5] = 0
+    assert gain(edited, np.ones(400))["unseen"] == 0
+
+
+def test_flips_to_both_sides_are_chance(gain):
+    ours = THEIRS.copy()
+    ours[:8], ours[40:45] = 1, 0
+    assert gain(BASE ^ 8, ours)["unseen"] == 0
+
+
+def test_a_loss_elsewhere_hides_no_attack(gain):
+    ours, edited = np.ones(400), BASE ^ 8
+    ours[200:] = 0
+    edited[200:, :, 2:5] = 0
+    assert gain(edited, ours)["unseen"] == 1
