@@ -52,11 +52,15 @@ def voted_shares(
     classes = len(confusion)
     votes, table = _votes(votes, classes), _table(confusion, classes)
     label, n = agreed(votes, classes), votes.shape[1]
-    clear = clear_shares(np.bincount(label, minlength=classes + 1), table, level=level, draws=draws, seed=seed)
+    if (label == classes).all():  # nothing is clear: any share of the classes that were named
+        clear = shares(np.ones(classes), level=level, draws=draws, seed=seed)
+    else:
+        clear = clear_shares(np.bincount(label, minlength=classes + 1), table, level=level, draws=draws, seed=seed)
     unclear = votes[:, label == classes]
     excess = max(0.0, unclear.shape[1] / n - float(clear.values @ (table[:, -1] / table.sum(1))))
     if excess == 0:
         return clear
+    excess = 1.0 if unclear.shape[1] == n else excess
     named = np.stack([(unclear == c).mean(0) for c in range(classes)], 1)  # (unclear, C) shares of the votes
     handed = _handed(named > 0, draws, np.random.default_rng(seed + 1))
     values = (1 - excess) * clear.values + excess * named.mean(0)

@@ -66,6 +66,13 @@ def test_a_class_that_is_often_unclear_is_not_lost():
     assert clear.values == pytest.approx([0.4, 0.4, 0.2], abs=0.01)
 
 
+def test_where_nothing_is_clear_all_named_shares_are_possible():
+    table = np.column_stack([np.eye(3, dtype=int) * 98, np.full(3, 2)])
+    shares = metrics.voted_shares(np.repeat([[1], [2]], 50, axis=1), table)
+    assert shares.values == pytest.approx([0, 0.5, 0.5]) and shares[0].high == 0
+    assert shares[1].low < 0.1 and shares[1].high > 0.9
+
+
 @pytest.mark.parametrize("truth", [0.02, 0.4])
 def test_intervals_cover_as_on_real_images(truth):
     rng, rates, hit = np.random.default_rng(0), SURE / SURE.sum(1, keepdims=True), 0
