@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -39,6 +40,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 InstanceName = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}$")]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Unit = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sandbox = Annotated[str, StringConstraints(pattern=rf"^({UNSANDBOXED}|bubblewrap \d+(\.\d+)+)$")]
 
 
 def _plain(value: dict[str, Any]) -> dict[str, Any]:
@@ -50,6 +53,24 @@ def _plain(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Plain = Annotated[dict[str, Any], AfterValidator(_plain)]  # whatever JSON can hold: no NaN, no infinity, no date
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The pairs of a JSON object as a dict; a ValueError for a key that stands twice."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        twice = next(key for key in table if sum(key == other for other, _ in pairs) > 1)
+        raise ValueError(f"the key {twice[:80]!r} stands twice in one object")
+    return table
+
+
+def _utc(text: str) -> str:
+    if datetime.fromisoformat(text).utcoffset() != timedelta(0):
+        raise ValueError("wanted a time in UTC, as in 2026-01-31T12:00:00+00:00")
+    return text
+
+
+Time = Annotated[str, AfterValidator(_utc)]
 
 
 class _Model(BaseModel):
@@ -138,22 +159,38 @@ class Provenance(_Model):
     """What produced the record; a record whose versions or hashes are no longer current is stale."""
 
     versions: dict[str, str] = Field(description="track, instance, judge, metrics, retouch")
-    sha256: dict[str, str] = Field(
+    sha256: dict[str, Sha256] = Field(
         description="by content: base, judge, guide and retrained (where revealed), scale, instance, method; data, "
         "answers and picture are noted and make nothing stale"
     )
     packages: dict[str, str] = Field(description="name -> version of what computed it")
-    sandbox: str = Field(UNSANDBOXED, max_length=100, description="what the worker was locked into")
+    sandbox: Sandbox = Field(UNSANDBOXED, description="what the worker was locked into")
+    host: dict[str, str] = Field(
+        default_factory=dict, description="what made it: processor, cores, memory, system, accelerator"
+    )
     git_commit: str = ""
-    time: str = Field(description="UTC, ISO 8601; the only field that two equal runs do not share, with the costs")
+    time: Time = Field(description="UTC, ISO 8601; the only field that two equal runs do not share, with the costs")
 
 
 class Claim(_Model):
-    """Whether somebody else has run it again."""
+    """What is known of a record beyond its own word; maintainers alone write it."""
 
-    status: Literal["claimed", "verified"] = "claimed"
-    goal: Scaled | None = Field(None, description="of the second run")
+    status: Literal["claimed", "verified", "disputed", "withdrawn"] = "claimed"
+    by: str = Field("", max_length=100, description="who ran it again, disputed or withdrew it")
+    when: Time | None = Field(None, description="UTC, ISO 8601")
+    goal: Scaled | None = Field(None, description="of the second run, under seeds drawn for it")
     quality: Quality | None = None
+    cost: Cost | None = Field(None, description="as the host measured it in the second run")
+    note: str = Field("", max_length=1000, description="what differed, or why it is disputed or withdrawn")
+    superseded_by: Name | None = Field(None, description="the submission that takes its place")
+
+    @model_validator(mode="after")
+    def _signed(self) -> Claim:
+        if self.status != "claimed" and not (self.by and self.when):
+            raise ValueError(f"{self.status}, but not by whom and when: `retouch verify --claim` writes both")
+        if self.status in ("disputed", "withdrawn") and not self.note:
+            raise ValueError(f"{self.status} without a note that says why")
+        return self
 
 
 class Record(_Model):
@@ -238,11 +275,15 @@ def write(folder: Path, record: Record) -> Path:
 
 
 def read(file: Path) -> Record:
-    """Read one record; a ValueError names the file and each field that is wrong."""
+    """Read one record; a ValueError names the file and each field that is wrong.
+
+    Numbers in quotes and keys that stand twice are errors: two readers could take them for different records.
+    """
     content = read_bytes(file, 1_000_000)
     try:
-        return Record.model_validate_json(content)
-    except ValueError as error:
+        json.loads(content, object_pairs_hook=_each_once)
+        return Record.model_validate_json(content, strict=True)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}: {error}") from None
 
 

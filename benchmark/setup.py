@@ -35,6 +35,7 @@ class Setup:
         task: the module of its task; base, judge, encoder: checked weights; second_encoder, guide, retrained: the same,
             None where the instance names none, or where a submission's access does not reveal it.
         anchors: what the track's scale holds of it; empty before the scale is measured.
+        draw: which held-out images are drawn, where a data set draws them: 0 the public ones.
     """
 
     track: Track
@@ -47,6 +48,7 @@ class Setup:
     guide: Weights | None
     retrained: Weights | None
     anchors: dict[str, Any]
+    draw: int = 0
 
     @property
     def target(self) -> dict[str, Any]:
@@ -95,7 +97,9 @@ class Setup:
         """Held-out images of the base's data, or as `design` states; 3,000 of drawn data sets."""
         spec = self.data | design
         spec.pop("counts", None)  # an unevenly filled training set is no reason to hold out unevenly
-        return data.load(spec | {"n": HELD_OUT} if "n" in spec else spec, "heldout")
+        if "n" in spec:
+            spec |= {"n": HELD_OUT, "start": HELD_OUT * self.draw}
+        return data.load(spec, "heldout")
 
     def data_sha256(self) -> str:
         """Hash of the training images and labels, as they are read or drawn here."""

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,7 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--address", default="auto", help="with --engine ray: the cluster's HOST:PORT; default: auto")
     parser.add_argument("--max-hours", type=float, default=math.inf, metavar="H", help="no run begins after H hours")
     parser.add_argument("--price", type=float, metavar="P", help="with --plan: of an hour of a worker, or of a GPU")
-    parser.add_argument("--sandbox", action="store_true", help="lock each worker up with bubblewrap: docs/isolation.md")
+    submitting.add_sandbox(parser)
     parser.add_argument("--again", action="store_true", help="run also what has a valid record")
     parser.add_argument(
         "--plan", action="store_true", help="list the runs with minutes, memory and disk; start nothing"
@@ -107,7 +108,6 @@ def _run_missing(args: argparse.Namespace) -> int:
     from retouch.benchmark.run import plan
     from retouch.benchmark.run.resume import missing
     from retouch.benchmark.support import machine
-    from retouch.benchmark.worker import sandbox
 
     track = tracks.load(args.track)
     device = args.device if args.engine == "ray" else machine.usable(args.device)
@@ -117,8 +117,7 @@ def _run_missing(args: argparse.Namespace) -> int:
         return 2
     _check_tasks(args.task or [], track)
     runs = plan.plan(folders, track, tasks=args.task, instances=args.instance, seeds=args.seed,
-                     points=args.point, tuning=args.tuning, device=device,
-                     sandboxed=args.sandbox)  # fmt: skip
+                     points=args.point, tuning=args.tuning, device=device)  # fmt: skip
     if not runs:
         raise ValueError(
             "nothing fits: the submission's families and tasks leave no instance of what was asked for"
@@ -131,8 +130,7 @@ def _run_missing(args: argparse.Namespace) -> int:
         print(f"retouch: left out: {line}", file=sys.stderr)
     if not runs:
         return 2
-    if args.sandbox:
-        sandbox.name()  # raises where bubblewrap is missing, before anything runs
+    runs = [replace(run, sandboxed=submitting.sandboxed(run, args.sandbox, "run")) for run in runs]
     left = runs if args.again else missing(runs)
     if args.plan:
         failed = show.show_plan(runs, left, args.price)

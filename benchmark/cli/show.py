@@ -17,6 +17,8 @@ from retouch.benchmark import tasks, tracks
 from retouch.benchmark.support.console import console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from retouch.benchmark.records import Record, Scaled
     from retouch.benchmark.run.grid import Engine
     from retouch.benchmark.run.plan import Run
@@ -164,7 +166,8 @@ def _watch(missing: list[Run], engine: Engine, hours: float) -> Iterator[Record]
         def on_progress(run: Run, step: int, of: int) -> None:
             bar.update(bars[run.label], completed=step, total=of)
 
-        for record in grid(missing, engine, Events(on_start, on_progress, status.state), hours):
+        new = grid(missing, engine, Events(on_start, on_progress, status.state), hours)
+        for record in _until_stopped(new, missing):
             status.finished(record)
             bar.advance(total)
             if record.label in bars:
@@ -176,6 +179,18 @@ def _watch(missing: list[Run], engine: Engine, hours: float) -> Iterator[Record]
                 _show_output(record, resolve(runs[record.label]).log_file)
             yield record
     status.close()
+
+
+def _until_stopped(new: Iterator[Record], missing: list[Run]) -> Iterator[Record]:
+    """The records, and after Ctrl-C a line that says how many there are."""
+    done = 0
+    try:
+        for record in new:
+            done += 1
+            yield record
+    except KeyboardInterrupt:
+        console.print(f"stopped: {done} of {len(missing)} runs done; what was under way has left no record")
+        raise
 
 
 def _show_output(record: Record, log: Path) -> None:

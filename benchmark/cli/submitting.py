@@ -5,9 +5,45 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retouch.benchmark.support.places import submissions_folder
+
+if TYPE_CHECKING:
+    from retouch.benchmark.run.plan import Run
+
+
+def add_sandbox(parser: argparse.ArgumentParser) -> None:
+    """--sandbox and --no-sandbox."""
+    parser.add_argument("--sandbox", action=argparse.BooleanOptionalAction, help="lock each worker up with bubblewrap; "
+                        "default: whatever is not the package's own method (docs/isolation.md)")  # fmt: skip
+
+
+def sandboxed(run: Run, wish: bool | None, verb: str) -> bool:
+    """Whether a run goes into the sandbox; a line on stderr where it should and cannot.
+
+    Raises:
+        ValueError: there is none here, and --sandbox asks for it, or a stranger's code would be verified.
+    """
+    from retouch.benchmark.worker import sandbox
+
+    if wish is False or (wish is None and not run.foreign):
+        return False
+    try:
+        sandbox.name()
+    except ValueError as missing:
+        if wish or verb == "verify":
+            raise ValueError(f"{missing} (--no-sandbox, where you have read the code)") from None
+        _warn_once(f"no sandbox here, so that {run.name} runs with your rights: docs/isolation.md")
+        return False
+    return True
+
+
+@cache
+def _warn_once(line: str) -> None:
+    print(f"retouch: {line}", file=sys.stderr)
 
 
 def new(verbs: argparse._SubParsersAction) -> None:
@@ -59,12 +95,16 @@ def verify(verbs: argparse._SubParsersAction) -> None:
     """`retouch verify NAME`."""
     parser = verbs.add_parser("verify", help="run cells again, with public and with fresh seeds, and compare")
     parser.add_argument("names", nargs="+", metavar="NAME")
-    parser.add_argument("--sample", type=int, default=0, metavar="K", help="only K cells, at random; default: all")
-    parser.add_argument("--seed", type=int, help="of the choice and of the fresh evaluation seeds; default: drawn now")
+    parser.add_argument("--sample", type=int, metavar="K", help="only K cells (an instance at a point, with its "
+                        "seeds), at random; default: all; with --claim enough to meet one in ten in 19 of 20 "
+                        "cases")  # fmt: skip
+    parser.add_argument("--draws", type=int, default=5, help="fresh draws of each cell; default: 5")
+    parser.add_argument("--seed", type=int, help="of the choice and of the fresh seeds; default: drawn now")
     parser.add_argument("--track", default="tiny")
     parser.add_argument("--instance", action="append", help="only this instance (repeatable)")
-    parser.add_argument("--sandbox", action="store_true", help="the second runs inside bubblewrap, as `run --sandbox`")
+    add_sandbox(parser)
     parser.add_argument("--claim", action="store_true", help="for maintainers: write the outcome into the records")
+    parser.add_argument("--by", help="with --claim: who verifies; default: git's user.name")
     parser.add_argument("--device", default="cpu")
 
     def verb(args: argparse.Namespace) -> int:
@@ -72,15 +112,17 @@ def verify(verbs: argparse._SubParsersAction) -> None:
         from retouch.benchmark.run import plan
         from retouch.benchmark.submit import verify
         from retouch.benchmark.support import machine
-        from retouch.benchmark.worker import sandbox
 
         folders = [submission.find(name, submissions_folder()) for name in args.names]
         device = machine.usable(args.device)
         runs = plan.plan(folders, tracks.load(args.track), instances=args.instance, device=device)
         seed = secrets.randbits(30) if args.seed is None else args.seed
-        if args.sandbox:
-            sandbox.name()  # raises where bubblewrap is missing, before anything runs
-        return verify.verify_and_show(runs, args.sample, seed, args.sandbox, args.claim)
+        locked = any(sandboxed(run, args.sandbox, "verify") for run in runs)
+        sample = args.sample
+        if sample is None:
+            sample = verify.sample_size(len(verify.cells(runs))) if args.claim else 0
+        by = (args.by or machine.user()) if args.claim else ""
+        return verify.verify_and_show(runs, sample, seed, locked, by, args.draws)
 
     parser.set_defaults(verb=verb)
 
@@ -116,13 +158,94 @@ def rescore(verbs: argparse._SubParsersAction) -> None:
     """`retouch rescore NAME...`."""
     parser = verbs.add_parser("rescore", help="score stale records again from cached answers; starts no worker")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    parser.add_argument("--from", dest="source", metavar="ADDRESS", help="where `retouch answers push` has put answers")
 
     def verb(args: argparse.Namespace) -> int:
-        from retouch.benchmark.submit import check, rescore
+        from contextlib import nullcontext
 
-        return rescore.rescore_and_show(check.folders_in(args.names, submissions_folder()))
+        from retouch.benchmark.submit import answers, check, rescore
+
+        with answers.at(args.source) if args.source else nullcontext():
+            return rescore.rescore_and_show(check.folders_in(args.names, submissions_folder()))
 
     parser.set_defaults(verb=verb)
 
 
-REST = (check, verify, score, rescore)
+def answers(verbs: argparse._SubParsersAction) -> None:
+    """`retouch answers push|pull ADDRESS`."""
+    parser = verbs.add_parser("answers", help="push answers to a folder or bucket, or pull them into the cache")
+    parser.add_argument("way", choices=("push", "pull"))
+    parser.add_argument("address", metavar="ADDRESS", help="a folder, s3://bucket/prefix, ... (fsspec)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="submissions; default: all")
+
+    def verb(args: argparse.Namespace) -> int:
+        from retouch.benchmark.submit import answers, check
+
+        return getattr(answers, args.way)(check.folders_in(args.names, submissions_folder()), args.address)
+
+    parser.set_defaults(verb=verb)
+
+
+def mark(verbs: argparse._SubParsersAction) -> None:
+    """`retouch mark disputed|withdrawn NAME`."""
+    parser = verbs.add_parser("mark", help="for maintainers: dispute or withdraw records, with a note that says why")
+    parser.add_argument("status", choices=("disputed", "withdrawn"))
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--note", required=True)
+    parser.add_argument("--instance", action="append", help="only this instance (repeatable)")
+    parser.add_argument("--superseded-by", metavar="NAME", help="the submission that takes its place")
+    parser.add_argument("--by", help="default: git's user.name")
+
+    def verb(args: argparse.Namespace) -> None:
+        from retouch.benchmark import submission
+        from retouch.benchmark.submit import claims
+        from retouch.benchmark.support import machine
+
+        fields = {"status": args.status, "by": args.by or machine.user(), "note": args.note}
+        folder = submission.find(args.name, submissions_folder())
+        count = claims.mark(folder, fields | {"superseded_by": args.superseded_by}, args.instance)
+        print(f"{count} records of {folder.name} are {args.status}")
+
+    parser.set_defaults(verb=verb)
+
+
+def submit(verbs: argparse._SubParsersAction) -> None:
+    """`retouch submit NAME`."""
+    parser = verbs.add_parser("submit", help="branch, commit and pull request with a submission's folder")
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("--print", action="store_true", dest="dry", help="print the commands and run none")
+
+    def verb(args: argparse.Namespace) -> int:
+        from retouch.benchmark import submission
+        from retouch.benchmark.submit import pull_request
+
+        return pull_request.submit(submission.find(args.name, submissions_folder()), args.dry)
+
+    parser.set_defaults(verb=verb)
+
+
+def release(verbs: argparse._SubParsersAction) -> None:
+    """`retouch release VERSION`."""
+    parser = verbs.add_parser("release", help="for maintainers: draw private instances and publish the last ones")
+    parser.add_argument("version", metavar="VERSION", help="lower-case letters, digits, _ . -")
+    parser.add_argument("--track", default="tiny")
+    parser.add_argument("--secret", type=Path, required=True, help="file of this release's secret; written if missing")
+    parser.add_argument("--previous", type=Path, help="file of the secret of the release that this one replaces")
+    parser.add_argument("--releases", type=Path, default=Path("releases.json"), help="the public list")
+    parser.add_argument("--into", type=Path, required=True, help="folder outside the repository, for RETOUCH_PATH")
+
+    def verb(args: argparse.Namespace) -> None:
+        from retouch.benchmark import records, tracks
+        from retouch.benchmark.submit import release
+
+        if not records.is_name(args.version):
+            raise ValueError(f"{args.version!r} names no release: lower-case letters, digits, _ . -")
+        track = tracks.load(args.track)
+        file = release.release(args.version, track, args.secret, args.releases, args.into, args.previous)
+        print(f"{file} holds the private instances: keep it, and {args.secret}, out of the repository")
+        print(f"{args.releases} names the release by the hash of its secret: commit it")
+
+    parser.set_defaults(verb=verb)
+
+
+REST = (check, verify, score, rescore, answers, submit, mark, release)

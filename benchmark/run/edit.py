@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from retouch.benchmark.budget import SLACK
@@ -29,11 +30,13 @@ IMPORTS = 30  # seconds that importing the method may take before the clock runs
 
 
 def answers(
-    resolved: Resolved, questions: list[Question], on_progress: Callable[[int, int], None] = lambda step, of: None
-) -> Answers:
-    """Edit and ask the questions, in a worker process.
+    resolved: Resolved, questions: list[Question], on_progress: Callable[[int, int], None] = lambda step, of: None,
+    stop: Event | None = None,
+) -> Answers:  # fmt: skip
+    """Edit and ask the questions, in a worker process, which `stop` ends.
 
     Raises:
+        Stopped: `stop` was set.
         RunFailed: the method raised, died, overran its budget without a checkpoint, or gave an answer of another form
             than its question states.
     """
@@ -47,12 +50,13 @@ def answers(
             checkpoint_progress.update(progress)
 
     worker = partial(
-        Session, folder, run.folder, device=run.device, memory_mb=run.track.max_memory_mb, sandboxed=run.sandboxed,
-        on_progress=on_progress, on_checkpoint=keep,
+        Session, folder, folder / "submission", device=run.device, memory_mb=run.track.max_memory_mb,
+        sandboxed=run.sandboxed, on_progress=on_progress, on_checkpoint=keep, stop=stop or Event(),
     )  # fmt: skip
     seconds, printed = max(120, run.track.max_minutes * 60), ""  # seconds for all answers
     try:
         reveal.lay_out(resolved, folder / "reveal")
+        reveal.lay_out_code(run.folder, folder / "submission")
         with worker() as session:
             try:
                 _edit(resolved, session, cost, _size(folder / "reveal/base"))

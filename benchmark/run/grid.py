@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
+from threading import Event
 from typing import Any
 
 from retouch.benchmark import records
@@ -46,21 +47,31 @@ Engine = Callable[[Iterator[Run], Events], Iterator[Record]]  # takes runs as it
 def local(workers: int, families: Iterable[str] = ()) -> Engine:
     """The engine of one machine: `workers` runs at a time, each edit in a process of its own.
 
+    On Ctrl-C all workers end at once and leave no record; those that were written are yielded before it goes on.
     families: of the generators that come, which the server of these processes imports now.
     """
     fork.start(families)
 
     def engine(runs: Iterator[Run], events: Events) -> Iterator[Record]:
-        with ThreadPoolExecutor(workers) as pool:
+        stop, pool = Event(), ThreadPoolExecutor(workers)
 
-            def submitted(most: int) -> set[Future[Record]]:
-                return {pool.submit(execute, run, events) for run in islice(runs, most)}
+        def submitted(most: int) -> set[Future[Record]]:
+            return {pool.submit(execute, run, events, stop=stop) for run in islice(runs, most)}
 
-            pending = submitted(workers)
+        pending = submitted(workers)
+        try:
             while pending:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 pending |= submitted(len(done))
                 yield from (future.result() for future in done)
+        except KeyboardInterrupt:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            yield from (one.result() for one in pending if not one.cancelled() and one.exception() is None)
+            raise
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
 
     return engine
 
@@ -78,11 +89,11 @@ def grid(
     yield from (engine or local(1, families(runs)))(due, events)
 
 
-def execute(run: Run, events: Events = Events(), again: bool = False) -> Record:
+def execute(run: Run, events: Events = Events(), again: bool = False, stop: Event | None = None) -> Record:
     """Execute a run and write its record beside its contact sheet; a failure's record states the reason.
 
     A run that cannot start, because a file of the package or of the submission is missing or damaged, replaces no
-    earlier record. `again`: ignore the cached answers of an earlier run.
+    earlier record. `again`: ignore the cached answers of an earlier run; `stop`: see `edit.answers`.
     """
     events.start(run)
     began = time.perf_counter()
@@ -95,7 +106,7 @@ def execute(run: Run, events: Events = Events(), again: bool = False) -> Record:
         return record
     try:
         questions = reveal.questions(resolved)
-        answers = (None if again else cached(resolved)) or _ask(resolved, questions, events.progress)
+        answers = (None if again else cached(resolved)) or _ask(resolved, questions, events.progress, stop)
         record = scored(resolved, answers, questions, began)
     except RunFailed as failure:
         keep_log(resolved, failure.printed)
@@ -108,13 +119,14 @@ def execute(run: Run, events: Events = Events(), again: bool = False) -> Record:
     return record
 
 
-def _ask(resolved: Resolved, questions: list[Question], on_progress: Progress) -> Answers:
+def _ask(resolved: Resolved, questions: list[Question], on_progress: Progress, stop: Event | None) -> Answers:
     """The answers of a worker, kept in the cache with what the method printed."""
     run = resolved.run
-    answers = edit.answers(resolved, questions, lambda step, of: on_progress(run, step, of))
+    answers = edit.answers(resolved, questions, lambda step, of: on_progress(run, step, of), stop)
     if resolve(run).key != resolved.key:
         raise RunFailed("the submission's files changed while it ran; run it again", printed=answers.printed)
-    answers.cost |= {"device": machine.device(run.device), "packages": json.dumps(machine.packages())}
+    origin = {"packages": json.dumps(machine.packages()), "host": json.dumps(machine.host(run.device))}
+    answers.cost |= origin | {"device": machine.device(run.device)}
     keep_answers(resolved, answers)
     keep_log(resolved, answers.printed)
     return answers

@@ -83,7 +83,7 @@ def held_out(setup: Setup) -> HeldOut:
     Instances with the same held-out images and networks, as the three families have, share it.
     """
     networks = [setup.judge.sha256, *(encoder.sha256 for encoder in setup.encoders)]
-    key = (setup.base.sha256, *networks, setup.instance.model_dump_json())
+    key = (setup.base.sha256, *networks, setup.instance.model_dump_json(), setup.draw)
     with _lock:
         if key in _references:
             return _references[key]

@@ -10,7 +10,7 @@ from threading import Lock
 
 from retouch.benchmark.support.cache import json_key
 from retouch.benchmark.support.files import State, check_plain, sha256, state
-from retouch.benchmark.support.places import method_file
+from retouch.benchmark.support.places import PREFIX, method_file
 
 OWN_FILE = 1_000_000_000  # bytes of a submission's own file, weights for one, at most
 _parsing = Lock()  # Python 3.11 may lose count of its depth when two threads parse at once (python/cpython#106905)
@@ -19,7 +19,7 @@ _parsing = Lock()  # Python 3.11 may lose count of its depth when two threads pa
 def method_sha256(folder: Path, entry: str) -> str:
     """Hash of the method that `entry` names in a submission's folder.
 
-    Records, texts (.md) and the manifest are no part of it.
+    Every file that a worker sees is part of it; records and the manifest are not, and a worker sees neither.
 
     Raises:
         ValueError: the module that `entry` names does not exist.
@@ -42,11 +42,12 @@ def _file_sha256(file: Path) -> str:
 
 
 def own_files(folder: Path) -> list[Path]:
-    """The plain files of a submission that its method may read."""
+    """The plain files of a submission that its method may read, texts included: code may lie in any."""
     files: list[Path] = []
     for inner, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in ("records", "__pycache__", ".git")]
-        files += [Path(inner, name) for name in names if name != "submission.toml" and not name.endswith(".md")]
+        files += [Path(inner, name) for name in names]
+    files = [file for file in files if file != folder / "submission.toml"]
     return sorted(file for file in files if file.is_file() and not file.is_symlink())
 
 
@@ -75,6 +76,7 @@ def _imported(node: ast.AST) -> list[str]:
     """The modules that a statement may import."""
     if isinstance(node, ast.Import):
         return [alias.name for alias in node.names]
-    if isinstance(node, ast.ImportFrom) and node.module:
-        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    if isinstance(node, ast.ImportFrom):
+        module = f"{PREFIX}.{node.module or ''}".rstrip(".") if node.level else str(node.module)
+        return [module, *(f"{module}.{alias.name}" for alias in node.names)]
     return []

@@ -12,6 +12,7 @@ from typing import Any
 from retouch.benchmark import data, records, submission, weights
 from retouch.benchmark.records import Cost
 from retouch.benchmark.submission import Submission
+from retouch.benchmark.support.places import method_file
 from retouch.benchmark.tracks import Instance, Track
 
 
@@ -38,6 +39,14 @@ class Run:
     def params(self) -> dict[str, Any]:
         """What `edit` is called with."""
         return {**self.submission.params, **self.submission.point(self.point).params}
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its code is not the package's own: a .py beside the manifest comes first."""
+        module = self.submission.entry.split(":")[0]
+        return self.submission.entry != "images" and (
+            (self.folder / f"{module}.py").exists() or not method_file(module)
+        )
 
     @property
     def label(self) -> str:

@@ -84,15 +84,16 @@ def _base_answers(resolved: Resolved, answers: Answers, questions: list[Question
 def _record(
     run: Run, status: Status, reason: str, hashes: dict[str, str], origin: dict[str, Any], **scores: Any
 ) -> Record:
-    """A record with its provenance; `origin` names packages and sandbox where a worker ran."""
+    """A record with its provenance; `origin` names packages, host and sandbox where a worker ran."""
     packages = json.loads(origin["packages"]) if "packages" in origin else machine.packages()
+    host = json.loads(origin["host"]) if "host" in origin else machine.host(run.device)
     return Record(
         submission=run.name, point=run.point, method=run.submission.entry, access=run.submission.access,
         params=run.params, track=run.track.name, instance=run.instance.name, seed=run.seed,
         status=status, reason=reason[:REASON], tuning_runs=tuning_runs(run),
         provenance=Provenance(
             versions=current_versions(run.track, run.instance) | machine.own_version(),
-            sha256=hashes, packages=packages, git_commit=machine.commit(),
+            sha256=hashes, packages=packages, host=host, git_commit=machine.commit(),
             sandbox=origin.get("sandbox") or (sandbox.name() if run.sandboxed else records.UNSANDBOXED),
             time=datetime.now(UTC).isoformat(timespec="seconds"),
         ),

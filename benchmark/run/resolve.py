@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retouch.benchmark import records, versions
@@ -14,6 +14,8 @@ from retouch.benchmark.support.cache import cache_folder, json_key
 from retouch.benchmark.tasks import look_up
 
 SCORING = ("judge", "encoder", "second_encoder", "scale")  # what decides the scores of answers, not the answers
+
+DRAWS = 10_007  # of held-out images, by the evaluation seed; with evaluation 0 the public ones
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def resolve(run: Run) -> Resolved:
         ValueError, OSError: a file of the package or of the submission that is missing or damaged.
     """
     method = method_sha256(run.folder, run.submission.entry)
-    setup = look_up(run.track, run.instance, run.submission.access)
+    setup = replace(look_up(run.track, run.instance, run.submission.access), draw=run.evaluation % DRAWS)
     return resolved(run, setup, setup.hashes() | {"method": method})
 
 

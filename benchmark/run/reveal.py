@@ -15,6 +15,7 @@ from retouch.benchmark.generators.flat import floats
 from retouch.benchmark.question import Question
 from retouch.benchmark.run import attack
 from retouch.benchmark.run.look import judge
+from retouch.benchmark.run.method import own_files
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.submission import NEEDS
 from retouch.benchmark.support.files import write_json
@@ -38,6 +39,15 @@ def lay_out(resolved: Resolved, folder: Path) -> None:
             for label, values in images.labels.items() if name == "labelled" else ():
                 np.save(folder / f"labelled.{label}.npy", values)
     write_json(folder / "task.json", task_table(resolved))
+
+
+def lay_out_code(submission: Path, folder: Path) -> None:
+    """Write FOLDER: the files of a submission that its method's hash covers, and no other."""
+    folder.mkdir()
+    for file in own_files(submission):
+        target = folder / file.relative_to(submission)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
 
 
 def task_table(resolved: Resolved) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from retouch.benchmark.run import plan
 from retouch.benchmark.run.method import method_sha256
 from retouch.benchmark.submission import Submission
 from retouch.benchmark.submit import check_code, check_record
-from retouch.benchmark.submit.check_record import Audit
+from retouch.benchmark.submit.audit import Audit, brief
 from retouch.benchmark.support.console import progress
 
 MOST_SEEDS = 6  # seeds that a warning lists
@@ -49,7 +49,7 @@ def check(folder: Path) -> Audit:
     try:
         audit.manifest = submission.read(folder)
     except (ValueError, OSError) as error:
-        audit.error(folder / "submission.toml", check_record.brief(error, folder), "mend these fields: docs/writing.md")
+        audit.error(folder / "submission.toml", brief(error, folder), "mend these fields: docs/writing.md")
     if audit.manifest is not None:
         _check_placeholders(audit, audit.manifest)
         for level, where, what, remedy in check_code.findings(folder, audit.manifest):

@@ -8,73 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from retouch.benchmark import records, tasks, tracks, versions, weights
-from retouch.benchmark.budget import SLACK
+from retouch.benchmark import records, tasks, tracks, versions
 from retouch.benchmark.records import Record, Scaled
 from retouch.benchmark.run import scale
-from retouch.benchmark.run.verdict import Verdict, verdict
-from retouch.benchmark.submission import NEEDS, Submission
+from retouch.benchmark.submission import NEEDS
+from retouch.benchmark.submit import check_cost, check_origin
+from retouch.benchmark.submit.audit import AddFinding, Audit, brief
 from retouch.benchmark.support.files import read_bytes
 from retouch.benchmark.tracks import Instance, Track
 
 TOLERANCE = 1e-4  # of a goal computed again from recorded numbers, which have six decimals
-AddFinding = Callable[[str, str], None]  # what is wrong, and the remedy
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What is wrong, where, and what to do about it."""
-
-    level: str  # error | warning
-    where: str
-    what: str
-    remedy: str
-
-
-@dataclass
-class Audit:
-    """What `check` knows of a submission.
-
-    Attributes:
-        manifest: None if it cannot be read; records: those that can be read and lie in their place.
-        method_sha256: hash of the method's code, empty if it cannot be hashed.
-    """
-
-    folder: Path
-    manifest: Submission | None = None
-    records: list[Record] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
-    method_sha256: str = ""
-
-    def error(self, where: Path | str, what: str, remedy: str) -> None:
-        """Add an error; `where` is shown from the submission's folder on."""
-        self.add("error", where, what, remedy)
-
-    def warn(self, where: Path | str, what: str, remedy: str) -> None:
-        """Add a warning."""
-        self.add("warning", where, what, remedy)
-
-    def add(self, level: str, where: Path | str, what: str, remedy: str) -> None:
-        """Add a finding."""
-        where = where.relative_to(self.folder.parent) if isinstance(where, Path) else where
-        self.findings.append(Finding(level, printable(str(where)), printable(what), printable(remedy)))
-
-
-def printable(text: str, most: int = 600) -> str:
-    """Text of unknown origin as one line of at most `most` characters, without control characters."""
-    text = text[:most]
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
-
-
-def brief(error: Exception, folder: Path) -> str:
-    """An error's message without the submission's path and without pydantic's link to its own site."""
-    lines = [line for line in str(error).splitlines() if "errors.pydantic.dev" not in line]
-    return " ".join(lines).replace(f"{folder}/", "")
 
 
 def check_record(audit: Audit, file: Path) -> None:
@@ -101,10 +47,14 @@ def check_record(audit: Audit, file: Path) -> None:
         return
     if record.seed not in track.seeds:
         warn(f"seed {record.seed} is none of the track's ({', '.join(map(str, track.seeds))})", "it is not ranked")
+    if audit.manifest and instance.family not in audit.manifest.families:
+        error(f"family {instance.family} is not in submission.toml", "add it to `families`, or remove the record")
+    check_origin.check_origin(record, error)
     if not _check_provenance(audit, record, error):
         return  # today's scale says nothing about a score of another version
+    check_origin.check_data(record, error)
     _check_scores(record, track, instance, error)
-    _check_cost(audit, record, track, instance, error)
+    check_cost.check_cost(record, track, instance, bool(audit.manifest and audit.manifest.control), error)
 
 
 def _check_manifest(audit: Audit, record: Record, error: AddFinding, warn: AddFinding) -> None:
@@ -121,6 +71,8 @@ def _check_manifest(audit: Audit, record: Record, error: AddFinding, warn: AddFi
         error(f"method {record.method!r} is not the manifest's entry {manifest.entry!r}", remedy)
     if record.access != manifest.access:
         error(f"made with access {', '.join(record.access) or 'to nothing'}, not that of submission.toml", remedy)
+    if (record.status == "samples_only") != (record.method == "images"):
+        error(f"status {record.status} of the entry {record.method!r}", "`retouch score` writes images' records alone")
     if record.task not in manifest.tasks:
         warn(f"task {record.task} is not in submission.toml", "add it to `tasks`, or remove the record")
 
@@ -158,7 +110,8 @@ def _check_provenance(audit: Audit, record: Record, error: AddFinding) -> bool:
         error(f"stale: {'; '.join(moved)}", f"`retouch rescore {name}`; what that cannot do, `retouch run {name}`")
     if audit.method_sha256 and record.provenance.sha256["method"] != audit.method_sha256:
         error("made by other code than the submission's", f"`retouch run {name}` runs it again")
-    if record.claim.status == "verified" and None in (record.claim.goal, record.claim.quality) and record.goal:
+    unproven = None in (record.claim.goal, record.claim.quality) and not record.claim.note.startswith("by sample: ")
+    if record.claim.status == "verified" and unproven and record.goal:
         error("verified, but the second run's values are missing", "maintainers' `retouch verify --claim` writes them")
     return not moved
 
@@ -194,35 +147,3 @@ def _compare(name: str, recorded: Scaled, recomputed: Scaled, error: AddFinding,
         a, b = getattr(recorded, end), getattr(recomputed, end)
         if not math.isclose(a, b, abs_tol=TOLERANCE):
             error(f"{name}.{end} is {a:.4f}; its metrics and the track's scale give {b:.4f}", remedy)
-
-
-def _check_cost(audit: Audit, record: Record, track: Track, instance: Instance, error: AddFinding) -> None:
-    """Check that the cost agrees with itself and is within the budget."""
-    cost = record.cost
-    if record.status not in ("ok", "below_floor", "uncounted") or record.method == "images":
-        return
-    if cost is None:
-        error("a run without its cost", "`retouch run` writes it")
-        return
-    steps = weights.find(instance.base).recipe.get("steps", 0)
-    whole, share = cost.step_operations * steps, cost.share or 0.0
-    if steps and not math.isclose(share * whole, cost.operations, rel_tol=1e-6, abs_tol=1e-6 * whole):
-        error(f"share {cost.share} is not {cost.operations:,} of {whole:,} operations", "`retouch run` writes it")
-    allowed = cost.step_operations * (instance.steps or round(steps * (instance.share or 0)))
-    if cost.operations > allowed * (1 + SLACK) and not (audit.manifest and audit.manifest.control):
-        budget = f"a budget of {instance.budget}, {allowed:,}"
-        error(f"{cost.operations:,} operations for {budget}", "`retouch run` stops at the budget")
-    if record.status == "ok" and (broken := _broken_rule(audit, record, instance)):
-        error(broken.reason, f"`retouch run` calls it {broken.status}")
-    if cost.seconds - cost.charged_seconds > track.max_minutes * 60 + 2.5:
-        error(f"{cost.seconds:.0f} s where {track.max_minutes:g} minutes are allowed", "`retouch run` stops there")
-
-
-def _broken_rule(audit: Audit, record: Record, instance: Instance) -> Verdict | None:
-    """The rule that a record's own numbers break."""
-    evidence = record.details.get("evidence")
-    numbers = evidence if isinstance(evidence, dict) else {}
-    numbers = {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)}
-    control = bool(audit.manifest and audit.manifest.control)
-    anew = "retraining" in record.access and instance.share >= 1
-    return verdict(numbers, record.cost, control=control, from_scratch=anew)

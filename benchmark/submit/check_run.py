@@ -9,7 +9,7 @@ import numpy as np
 from retouch.benchmark.question import Question
 from retouch.benchmark.run import edit, plan
 from retouch.benchmark.run.resolve import resolve
-from retouch.benchmark.submit.check_record import Audit
+from retouch.benchmark.submit.audit import Audit
 from retouch.benchmark.tracks import Track
 from retouch.benchmark.worker import fork
 from retouch.benchmark.worker.process import RunFailed

@@ -21,6 +21,7 @@ from PIL import Image
 from retouch.benchmark.support.files import read_bytes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".ppm", ".tif", ".tiff")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF")  # whatever a name says: an EPS would start Ghostscript
 MOST_FILES = 1_000_000
 LARGEST = 64_000_000  # bytes of a picture's file, and pixels of a picture, at most
 BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, RuntimeError, OSError)
@@ -113,7 +114,7 @@ def _check_count(count: int, n: int, path: Path) -> None:
 def _picture(name: str, content: bytes, shape: tuple[int, int, int], resize: bool) -> np.ndarray:
     """One picture as uint8 (C, H, W)."""
     try:
-        with Image.open(BytesIO(content)) as image:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
             if image.width * image.height > LARGEST:
                 raise ValueError(f"{image.width}×{image.height} pixels, more than any image here may have")
             plain = image.convert("RGB") if image.mode == "P" and "transparency" not in image.info else image

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from itertools import groupby
 
 import numpy as np
 
 from retouch import metrics
-from retouch.benchmark import tasks
+from retouch.benchmark import tasks, tracks
 from retouch.benchmark.records import Record
-from retouch.benchmark.submit.check_record import Audit, Finding
+from retouch.benchmark.submit.audit import Audit, Finding
 from retouch.benchmark.support.console import console
 
 MOST_FINDINGS = 50  # findings in a comment
@@ -101,17 +102,29 @@ def _comparison_tables(audit: Audit, others: list[Record]) -> Iterable[str]:
 
 
 def by_point(records: Iterable[Record]) -> dict[str, dict[tuple[str, str, str], Cells]]:
-    """Group the records that have a score: submission -> (track, task, point) -> (instance, seed) -> record."""
+    """Group the records that have a score: submission -> (track, task, point) -> (instance, seed) -> record.
+
+    Tuning instances are left out: they are no part of a mean, and no rival has run them.
+    """
 
     def key(r: Record) -> tuple[str, str, str, str]:
         return r.submission, r.track, r.task, r.point
 
     out: dict[str, dict[tuple[str, str, str], Cells]] = {}
     task_names = tasks.names()
-    scored = sorted((r for r in records if r.goal is not None and r.task in task_names), key=key)
+    scored = (r for r in records if r.goal is not None and r.task in task_names)
+    scored = sorted((r for r in scored if not _tuning(r.track, r.instance)), key=key)
     for (name, track, task, point), group in groupby(scored, key):
         out.setdefault(name, {})[track, task, point] = {(r.instance, r.seed): r for r in group}
     return out
+
+
+@cache
+def _tuning(track: str, instance: str) -> bool:
+    try:
+        return tracks.load(track).instance(instance).tuning
+    except ValueError:
+        return False  # an unknown one, which `check` names
 
 
 def _mean(cells: Cells, name: str) -> float:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from retouch.benchmark import records, submission, tracks, versions
 from retouch.benchmark.records import Claim, Record
-from retouch.benchmark.run.answers import cached
+from retouch.benchmark.run.answers import Answers, cached
 from retouch.benchmark.run.plan import Run
 from retouch.benchmark.run.record import scored
-from retouch.benchmark.run.resolve import resolve
+from retouch.benchmark.run.resolve import Resolved, resolve
 from retouch.benchmark.run.reveal import questions
+from retouch.benchmark.submission import Submission
 from retouch.benchmark.support.console import console
 
 DEVICES = ("cpu", "cuda")  # on which the answers may have been made
@@ -26,34 +27,44 @@ def stale(folder: Path) -> Iterator[tuple[Record, Run | None]]:
     """
     manifest = submission.read(folder)
     for record in records.read_all(folder)[0]:
-        if not versions.moved(record) or record.status in ("failed", "over_budget"):
-            continue
-        try:
-            track = tracks.load(record.track)
-            run = Run(folder, manifest, manifest.point(record.point).name, track, track.instance(record.instance),
-                      record.seed, sandboxed=record.provenance.sandbox != records.UNSANDBOXED)  # fmt: skip
-            yield record, run if run.params == record.params else None
-        except ValueError:
-            yield record, None
+        if versions.moved(record) and record.status not in ("failed", "over_budget"):
+            yield record, run_of(record, folder, manifest)
+
+
+def run_of(record: Record, folder: Path, manifest: Submission) -> Run | None:
+    """The run that a record tells of; None where manifest or track no longer has it, or its params have changed."""
+    try:
+        track = tracks.load(record.track)
+        run = Run(folder, manifest, manifest.point(record.point).name, track, track.instance(record.instance),
+                  record.seed, sandboxed=record.provenance.sandbox != records.UNSANDBOXED)  # fmt: skip
+    except ValueError:
+        return None
+    return run if run.params == record.params else None
+
+
+def own_answers(record: Record, run: Run) -> tuple[Resolved, Answers] | None:
+    """The cached answers that a record rests on, by their hash; None where cache and store lack them."""
+    answers_sha256 = record.provenance.sha256.get("answers")
+    for device in DEVICES:
+        resolved = resolve(replace(run, device=device))
+        answers = cached(resolved)
+        if answers and answers_sha256 in (None, answers.sha256):
+            return resolved, answers
+    return None
 
 
 def rescore(record: Record, run: Run | None) -> Record | None:
     """Score a record again and write it with its own cost and packages; None where the cache lacks its answers."""
-    if run is None:
+    began = time.perf_counter()
+    if run is None or (own := own_answers(record, run)) is None:
         return None
-    answers_sha256 = record.provenance.sha256.get("answers")
-    for device in DEVICES:
-        began, resolved = time.perf_counter(), resolve(replace(run, device=device))
-        answers = cached(resolved)
-        if answers is None or (answers_sha256 and answers.sha256 != answers_sha256):
-            continue
-        result = scored(resolved, answers, questions(resolved), began)
-        origin = {"packages": record.provenance.packages, "sandbox": record.provenance.sandbox}
-        provenance = result.provenance.model_copy(update=origin)
-        result = result.model_copy(update={"cost": record.cost, "provenance": provenance, "claim": Claim()})
-        records.write(run.folder, result)
-        return result
-    return None
+    resolved, answers = own
+    result = scored(resolved, answers, questions(resolved), began)
+    origin = {name: getattr(record.provenance, name) for name in ("packages", "sandbox", "host")}
+    provenance = result.provenance.model_copy(update=origin)
+    result = result.model_copy(update={"cost": record.cost, "provenance": provenance, "claim": Claim()})
+    records.write(run.folder, result)
+    return result
 
 
 def rescore_and_show(folders: list[Path]) -> int:

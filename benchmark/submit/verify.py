@@ -1,53 +1,39 @@
-"""`retouch verify`: run cells of a submission again and compare the results with what its records claim.
+"""`retouch verify`: run cells of a submission again, on this host, and compare with what its records claim.
 
-Each cell (instance, point, seed) is run twice. With the public seeds it must give the same numbers on the same kind of
-machine: a record that was edited fails this. With evaluation seeds drawn now its raw metrics must be as near as those
-of two samples of one generator: a method that is fitted to the public seeds fails this. A run that cannot repeat to
-the digit, because the clock cut its edit or its machine or packages differ, must lie within the spread over seeds.
+A cell is an instance at an operating point, with the records of all its seeds. One of its records, drawn at random, is
+repeated under its own seeds: where packages and processor agree, to the last digit. Then edit seed, evaluation seed and
+held-out images (where a data set can draw others) are drawn anew, several times, and the means are compared. Costs are
+the host's. Whatever cannot be run here is not verified.
 """
 
 from __future__ import annotations
 
 import io
 import math
+import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from retouch.benchmark import records, tasks
-from retouch.benchmark.records import Claim, Record
+from retouch.benchmark.records import Record
 from retouch.benchmark.run import grid
 from retouch.benchmark.run.plan import Run, families
 from retouch.benchmark.run.resolve import current_record
-from retouch.benchmark.run.scale import PARTS
+from retouch.benchmark.submit import claims
+from retouch.benchmark.submit.compare_runs import Comparison, costs, digits, distributions, repeatable, unequal
 from retouch.benchmark.support.console import console
 from retouch.benchmark.support.files import read_bytes
 from retouch.benchmark.worker import fork
 
-EXACT = 2e-6  # recorded numbers have six decimals
-Z = 3.3  # standard errors: one honest comparison in 1,000 lies farther out
-Z95 = 1.96  # half the width of a 95% interval, in standard errors
-WIDEST = 3.0  # standard errors: the spread over seeds is below that in 97% of 234 cells of the tiny track
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One number of a record beside that of a second run, and how far they may lie apart."""
-
-    name: str
-    claimed: float
-    repeat: float
-    tolerance: float
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the two differ by no more than the tolerance."""
-        return math.isclose(self.claimed, self.repeat, rel_tol=0, abs_tol=self.tolerance)
+DRAWS = 5  # fresh draws of a cell; twice as many before it counts as different
+OWN_SEEDS = 2**16  # seeds below this may be a track's own
+Cell = list[Run]  # the seeds of one instance at one operating point, each with a current record that has a goal
 
 
 @dataclass(frozen=True)
@@ -55,63 +41,108 @@ class Outcome:
     """What verifying a cell gave.
 
     Attributes:
-        repeated: comparisons with the public seeds; fresh: with evaluation seeds drawn now.
-        exact: whether this machine had to repeat the record to the last digit; fresh_record: that of the fresh seeds.
-        trouble: why a second run has no scores, else empty.
+        records: of the cell; repeated: comparisons under the public seeds; fresh: of means under seeds drawn now.
+        exact: whether this host had to repeat the record to the last digit; draws: the fresh runs; host: the repeat.
+        trouble: why a run of the host has no scores, else empty.
     """
 
-    record: Record
+    records: list[Record]
     repeated: list[Comparison]
     fresh: list[Comparison]
     exact: bool
-    fresh_record: Record | None = None
+    draws: list[Record]
+    host: Record | None = None
     trouble: str = ""
 
     @property
     def verified(self) -> bool:
-        """Whether both runs have scores and every number agrees."""
+        """Whether all runs have scores and every number agrees."""
         return not self.trouble and all(number.agrees for number in self.repeated + self.fresh)
 
 
-def choose(runs: list[Run], sample: int, seed: int | None) -> list[Run]:
-    """Choose `sample` of the runs whose record has a goal, at random; 0 chooses all of them."""
-    scored = [run for run in runs if (record := current_record(run)) and record.goal is not None]
-    if not sample or sample >= len(scored):
-        return scored
-    rows = np.random.default_rng(seed).choice(len(scored), sample, replace=False)
-    return [scored[i] for i in sorted(rows)]
+def cells(runs: list[Run]) -> list[Cell]:
+    """The runs whose record is current and has a goal, by submission, instance and operating point."""
+    groups: dict[tuple[str, str, str], Cell] = {}
+    for run in runs:
+        if (record := current_record(run)) and record.goal is not None:
+            groups.setdefault((run.name, run.instance.name, run.point), []).append(run)
+    return list(groups.values())
 
 
-def verify(run: Run, evaluation: int, sandboxed: bool = False) -> Outcome:
-    """Run a cell twice more, in a copy of the submission's folder.
+def choose(groups: list[Cell], sample: int, rng: np.random.Generator) -> list[Cell]:
+    """Choose `sample` of the cells at random; 0 chooses all of them."""
+    if not sample or sample >= len(groups):
+        return groups
+    return [groups[i] for i in sorted(rng.choice(len(groups), sample, replace=False))]
 
-    Where the edit cannot be repeated to the digit, the track's other seeds are run as well, and their spread sets the
-    tolerance. No tolerance is taken from the record, which may be forged.
+
+def verify(cell: Cell, rng: np.random.Generator, sandboxed: bool = False, draws: int = DRAWS) -> Outcome:
+    """Run a cell again, in a copy of the submission's folder.
 
     Args:
-        evaluation: added to the public evaluation seeds; sandboxed: run inside bubblewrap.
+        rng: draws the record to repeat, and edit and evaluation seeds; sandboxed: run inside bubblewrap.
     """
-    if (record := current_record(run)) is None:
-        raise ValueError(f"{run.label} has no current record to verify; `retouch run {run.name}` makes it")
-    folder = Path(tempfile.mkdtemp(prefix="retouch-verify-")) / run.name
-    try:
-        shutil.copytree(run.folder, folder, symlinks=True, ignore=_not_code)
-        copy = replace(run, folder=folder, sandboxed=sandboxed)
+    claimed = [record for run in cell if (record := current_record(run))]
+    chosen = int(rng.integers(len(cell)))
+    with _copy(cell[chosen], sandboxed) as copy:
         repeat = grid.execute(copy, again=True)
-        same_picture = _pixels(run) == _pixels(copy)  # before the next run draws over it
-        fresh = grid.execute(replace(copy, evaluation=evaluation), again=True)
-        exact = repeatable(record, repeat)
-        seeds = [] if exact else [replace(copy, seed=seed) for seed in run.track.seeds if seed != run.seed]
-        repeats = [grid.execute(other, again=True) for other in seeds]
+        same_picture = _pixels(cell[chosen]) == _pixels(copy)  # before the next run draws over it
+        if trouble := _trouble(repeat):
+            return Outcome(claimed, [], [], False, [], None, trouble)
+        fresh: list[Record] = []
+        while True:
+            fresh += [grid.execute(_redrawn(copy, rng), again=True) for _ in range(draws)]
+            outcome = compared(claimed, chosen, repeat, same_picture, fresh)
+            if outcome.trouble or len(fresh) > draws or all(number.agrees for number in outcome.fresh):
+                return outcome
+
+
+def compared(
+    claimed: list[Record], chosen: int, repeat: Record, same_picture: bool, fresh: list[Record]
+) -> Outcome:  # fmt: skip
+    """The outcome of a cell whose record number `chosen` was repeated, and of fresh draws of the same method."""
+    exact = repeatable(claimed[chosen], repeat)
+    repeated = costs(claimed[chosen].cost, repeat.cost)
+    repeated += digits(claimed[chosen], repeat) if exact else []
+    repeated += [unequal("pixels of the picture")] if exact and not same_picture else []
+    trouble = next((text for draw in fresh if (text := _trouble(draw))), "")
+    means = [] if trouble else distributions(claimed, fresh)
+    return Outcome(claimed, repeated, means, exact, fresh, repeat, trouble)
+
+
+@contextmanager
+def _copy(run: Run, sandboxed: bool) -> Iterator[Run]:
+    """The run in a copy of its submission, without its records."""
+    folder = Path(tempfile.mkdtemp(prefix="retouch-verify-"))
+    try:
+        shutil.copytree(run.folder, folder / run.name, symlinks=True, ignore=_not_code)
+        yield replace(run, folder=folder / run.name, sandboxed=sandboxed)
     finally:
-        shutil.rmtree(folder.parent, ignore_errors=True)
-    for second in (repeat, fresh):
-        if second.goal is None or second.quality is None:
-            return Outcome(record, [], [], False, None, f"the second run is {second.status}: {second.reason}")
-    names = (tasks.module(record.task).GOAL, *PARTS)
-    spread = {name: _spread(name, [repeat, *repeats]) for name in names}
-    repeated = _all_numbers(record, repeat, same_picture) if exact else _deciding_metrics(record, repeat, names, spread)
-    return Outcome(record, repeated, _deciding_metrics(record, fresh, names, spread), exact, fresh)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def own_cache() -> Iterator[None]:
+    """An empty cache, no store behind it: a method that ran without a sandbox may have written into the user's."""
+    names = ("RETOUCH_CACHE", "RETOUCH_STORE")
+    before = {name: os.environ.pop(name) for name in names if name in os.environ}
+    with tempfile.TemporaryDirectory(prefix="retouch-cache-") as folder:
+        os.environ["RETOUCH_CACHE"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["RETOUCH_CACHE"]
+            os.environ.update(before)
+
+
+def _redrawn(run: Run, rng: np.random.Generator) -> Run:
+    seed, evaluation = (int(rng.integers(OWN_SEEDS, 2**30)) for _ in range(2))
+    return replace(run, seed=seed, evaluation=evaluation)
+
+
+def _trouble(record: Record) -> str:
+    scored = record.goal is not None and record.quality is not None
+    return "" if scored else f"a second run is {record.status}: {record.reason}"
 
 
 def _pixels(run: Run) -> tuple[tuple[int, ...], bytes] | None:
@@ -129,111 +160,72 @@ def _not_code(folder: str, names: list[str]) -> list[str]:
     return [*special, "records", "__pycache__"]
 
 
-def repeatable(record: Record, repeat: Record) -> bool:
-    """Whether both runs must have the same digits: no edit was cut; packages, processor and device are the same."""
-    if record.cost is None or repeat.cost is None or record.cost.cut or repeat.cost.cut:
-        return False
-    same = record.provenance.packages == repeat.provenance.packages
-    return same and record.cost.device == repeat.cost.device
+def verify_and_show(
+    runs: list[Run], sample: int, seed: int, sandboxed: bool = False, by: str = "", draws: int = DRAWS
+) -> int:
+    """Verify `sample` of the cells, 0 for all, and print the outcomes; the exit code, 1 if one does not agree.
 
-
-def _all_numbers(record: Record, repeat: Record, same_picture: bool) -> list[Comparison]:
-    """Compare goal, quality and every raw number with their intervals to the last digit; also answers and picture."""
-    pairs: list[tuple[str, Any, Any]] = [
-        ("goal", record.goal, repeat.goal),
-        ("quality", record.quality, repeat.quality),
-    ]
-    pairs += [(name, metric, repeat.metrics[name]) for name, metric in record.metrics.items() if name in repeat.metrics]
-    comparisons = [
-        Comparison(name if end == "value" else f"{name}.{end}", getattr(a, end), getattr(b, end), EXACT)
-        for name, a, b in pairs
-        for end in ("value", "low", "high")
-    ]
-    unshared = record.metrics.keys() ^ repeat.metrics.keys()
-    comparisons += [Comparison(f"{name}, in one of the two alone", 0.0, 1.0, 0.0) for name in sorted(unshared)]
-    hash_claimed, hash_now = (side.provenance.sha256.get("answers") for side in (record, repeat))
-    if hash_claimed != hash_now:
-        comparisons.append(Comparison("sha256 of the answers", _number(hash_claimed), _number(hash_now), 0.0))
-    if not same_picture:
-        comparisons.append(Comparison("pixels of the picture", 0.0, 1.0, 0.0))
-    return comparisons
-
-
-def _number(sha256: str | None) -> float:
-    """The first six digits of a hash as a number, to be printed as such; -1 if it is no hash."""
-    try:
-        return float(int((sha256 or "")[:6], 16))
-    except ValueError:
-        return -1.0
-
-
-def _deciding_metrics(
-    record: Record, repeat: Record, names: tuple[str, ...], spread: dict[str, float]
-) -> list[Comparison]:
-    """Compare the raw metrics behind goal and quality: they are not clipped and carry no error of the anchors.
-
-    The tolerance is Z standard deviations of the difference of two such runs, from the sampling error and the spread
-    over seeds measured here. The spread counts up to WIDEST standard errors: a wider one would let any claim pass.
+    by: who verifies; with a name the outcome is written into the records, and a sample that agrees speaks for the rest.
     """
-    comparisons = []
-    for name in names:
-        a, b = record.metrics.get(name), repeat.metrics[name]
-        error = max(b.value - b.low, b.high - b.value) / Z95
-        tolerance = max(EXACT, Z * math.sqrt(2) * math.hypot(error, min(spread[name], WIDEST * error)))
-        comparisons.append(Comparison(name, a.value if a else math.nan, b.value, tolerance))
-    return comparisons
-
-
-def _spread(name: str, cells: list[Record]) -> float:
-    """The standard deviation of a metric over seeds; 0 for a single one."""
-    values = [cell.metrics[name].value for cell in cells if name in cell.metrics]
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
-def claim(folder: Path, outcome: Outcome) -> None:
-    """Mark the record as verified, with the fresh run's goal and quality; remove the mark where the cell disagrees."""
-    fresh, entry = outcome.fresh_record, Claim()
-    if fresh and outcome.verified:
-        entry = Claim(status="verified", goal=fresh.goal, quality=fresh.quality)
-    records.write(folder, outcome.record.model_copy(update={"claim": entry}))
-
-
-def verify_and_show(runs: list[Run], sample: int, seed: int, sandboxed: bool = False, claims: bool = False) -> int:
-    """Verify `sample` of the runs and print the outcomes; `claims`: also write them into the records.
-
-    Returns: the exit code, 1 if a cell does not agree.
-    """
-    chosen = choose(runs, sample, seed)
-    if not chosen:
+    elsewhere = sorted({run.name for run in runs if run.submission.entry == "images"})
+    for name in elsewhere:
+        console.print(f"{name}: NOT verified: images that were made elsewhere cannot be made again here", markup=False)
+    groups = cells([run for run in runs if run.name not in elsewhere])
+    if not groups and not elsewhere:
         raise ValueError("no current record with a score to verify; `retouch check` says what there is")
-    if any(run.submission.entry == "images" for run in chosen):
-        raise ValueError("images that were made elsewhere cannot be made again here")
-    fork.start(families(replace(run, sandboxed=sandboxed) for run in chosen))
     rng = np.random.default_rng(seed)
-    bad = 0
-    for run in chosen:
-        outcome = verify(run, int(rng.integers(1, 2**30)), sandboxed)
-        if claims:
-            claim(run.folder, outcome)
-        bad += not outcome.verified
-        _show(outcome)
-    console.print(f"{len(chosen) - bad} of {len(chosen)} verified; --seed {seed} repeats this choice")
-    return int(bad > 0)
+    chosen = choose(groups, sample, rng)
+    fork.start(families(replace(run, sandboxed=sandboxed) for cell in chosen for run in cell))
+    outcomes = []
+    with own_cache():
+        for cell in chosen:
+            outcomes.append(outcome := verify(cell, rng, sandboxed, draws))
+            _show(outcome)
+            if by:
+                claims.write_outcome(cell, outcome.records, outcome.draws, outcome.host, by, differences(outcome))
+    good = sum(outcome.verified for outcome in outcomes)
+    if by and good == len(chosen) < len(groups):
+        claims.write_by_sample([cell for cell in groups if cell not in chosen], len(chosen), len(groups), by)
+    console.print(f"{good} of {len(chosen)} cells verified; --seed {seed} repeats this choice")
+    return int(good < len(chosen) or bool(elsewhere))
+
+
+def differences(outcome: Outcome) -> str:
+    """What does not agree, in words; empty for a verified cell."""
+    numbers = [number for number in outcome.repeated + outcome.fresh if not number.agrees]
+    lines = [f"{n.name}: claimed {n.claimed:.6g}, here {n.repeat:.6g}" for n in numbers]
+    return "; ".join([*filter(None, [outcome.trouble]), *lines])[:1000]
 
 
 def _show(outcome: Outcome) -> None:
     """Print a cell's outcome, and every number that differs."""
-    record, fresh = outcome.record, outcome.fresh_record
-    kind = "repeated to the last digit" if outcome.exact else "repeated within the seeds' spread (cut, or other parts)"
+    first = outcome.records[0]
+    kind = "repeated to the last digit" if outcome.exact else "repeated within the spread over seeds (other parts)"
     verdict = f"verified, {kind}" if outcome.verified else "NOT verified"
-    console.print(f"{record.label}: {verdict} {outcome.trouble}".rstrip(), markup=False)
-    if fresh:
-        for name in ("goal", "quality"):
-            a, b = getattr(record, name), getattr(fresh, name)
-            line = f"  {name}: claimed {a.value:.4f}, with fresh evaluation seeds {b.value:.4f}"
-            console.print(line, markup=False)
+    label = f"{first.submission} {first.point} on {first.instance}"
+    console.print(f"{label}: {verdict} {outcome.trouble}".rstrip(), markup=False)
+    scored = [draw for draw in outcome.draws if draw.goal and draw.quality]
+    for name in ("goal", "quality") if scored else ():
+        claimed, fresh = (np.mean([getattr(record, name).value for record in group])
+                          for group in (outcome.records, scored))  # fmt: skip
+        line = f"  {name}: claimed {claimed:.4f}, with {len(scored)} fresh draws {fresh:.4f}"
+        console.print(line, markup=False)
     for seeds, comparisons in (("public", outcome.repeated), ("fresh", outcome.fresh)):
         for number in comparisons:
             if not number.agrees:
                 gap = f"claimed {number.claimed:.6g}, found {number.repeat:.6g}, tolerance {number.tolerance:.2g}"
                 console.print(f"  differs, {seeds} seeds, {number.name}: {gap}", markup=False)
+
+
+def sample_size(count: int, share: float = 0.1, miss: float = 0.05) -> int:
+    """How many of `count` cells to verify so that, if `share` of them or more is forged, one is met but for `miss`.
+
+    Without replacement: the smallest k with C(count - forged, k) / C(count, k) <= miss.
+    """
+    forged = max(1, math.ceil(share * count))
+    unseen = 1.0
+    for k in range(count):
+        if unseen <= miss:
+            return k
+        unseen *= max(0, count - forged - k) / (count - k)
+    return count

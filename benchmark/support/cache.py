@@ -20,6 +20,8 @@ import numpy as np
 from retouch.benchmark.support import store
 from retouch.benchmark.support.files import write_atomically
 
+SEAL = "sha256"  # the array of an entry that holds the hash of the others
+
 
 def cache_folder() -> Path:
     """RETOUCH_CACHE, or ~/.cache/retouch."""
@@ -47,9 +49,9 @@ def code_key(*modules: ModuleType) -> str:
 
 
 def keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays into the cache and the store."""
+    """Write arrays into the cache and the store, with a hash of them and of their place."""
     buffer = io.BytesIO()
-    named: dict[str, Any] = {**arrays}
+    named: dict[str, Any] = {**arrays, SEAL: np.array(_seal(file, arrays))}
     np.savez(buffer, **named)
     keep_bytes(file, buffer.getvalue())
 
@@ -57,6 +59,8 @@ def keep(file: Path, arrays: dict[str, np.ndarray]) -> None:
 def keep_bytes(file: Path, content: bytes) -> None:
     """Write a file into the cache and the store; a full disk costs the cache, not the run."""
     with contextlib.suppress(OSError):
+        if not cache_folder().exists():
+            cache_folder().mkdir(parents=True, mode=0o700)  # for nobody else to read or to write
         write_atomically(file, content)
     store.put(_name(file), content)
 
@@ -64,6 +68,11 @@ def keep_bytes(file: Path, content: bytes) -> None:
 def _name(file: Path) -> str:
     """What the store calls a file of the cache."""
     return file.relative_to(cache_folder()).as_posix()
+
+
+def _seal(file: Path, arrays: dict[str, np.ndarray]) -> str:
+    names = sorted(arrays)
+    return content_key(" ".join([file.name, *names]), *(arrays[name] for name in names))
 
 
 def remembered(file: Path, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -103,9 +112,11 @@ def fetch_folder(name: str, last: str) -> Path | None:
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray] | None:
-    """The arrays of a file; None if it is missing or damaged (an npz has a checksum for every array)."""
+    """The arrays of a file; None if it is missing, damaged, from elsewhere or rewritten."""
     try:
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
+        with np.load(file, allow_pickle=False) as packed:
+            arrays = dict(packed)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
+    seal = arrays.pop(SEAL, None)
+    return arrays if seal is not None and str(seal) == _seal(file, arrays) else None

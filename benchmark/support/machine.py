@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import importlib.metadata
+import os
 import platform
 import subprocess
 from functools import cache
 from pathlib import Path
+
+import psutil
 
 from retouch.benchmark.support.places import checkout
 
@@ -50,9 +54,31 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@cache
+def host(name: str = "cpu") -> dict[str, str]:
+    """The machine in words: processor, cores, memory, system, and the accelerator where `name` is one."""
+    words = {
+        "processor": _processor(),
+        "cores": str(os.cpu_count() or 1),
+        "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
+        "system": platform.platform(),
+    }
+    return words | ({"accelerator": device(name)} if name.startswith("cuda") else {})
+
+
 def own_version() -> dict[str, str]:
     """The version of this package."""
     return {"retouch": importlib.metadata.version("retouch-bench")}
+
+
+def user() -> str:
+    """Who works here: git's user.name, else the login's."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "config", "user.name"]
+        name = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+        if name:
+            return name[:100]
+    return getpass.getuser()
 
 
 @cache

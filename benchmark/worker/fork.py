@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
@@ -43,6 +44,7 @@ def start(families: Iterable[str]) -> None:
 @cache
 def _start() -> None:
     environment = dict(os.environ)
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the coordinator's alone
     try:
         os.environ.clear()
         os.environ.update(limits.environment("/nonexistent"))
@@ -50,6 +52,7 @@ def _start() -> None:
     finally:
         os.environ.clear()
         os.environ.update(environment)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)
 
 
 def worker(end: socket.socket, log: Connection, place: Place) -> Any:
@@ -67,27 +70,31 @@ def worker(end: socket.socket, log: Connection, place: Place) -> Any:
 
 def _keep(end: socket.socket, log: Connection, place: Place) -> None:
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
-    coordinator, child = os.getppid(), os.fork()
+    server = os.getppid()
+    place = replace(place, watchers=(os.getpid(), server, *place.watchers))
+    child = os.fork()
     if child == 0:
         from retouch.benchmark.worker.main import work
 
+        os.setpgid(0, 0)  # its group is not the keeper's: it may end that
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         log.close()
         work(end, place)
     end.close()
     log.close()
-    status = _wait(child, coordinator)
+    status = _wait(child, server)
     limits.Watch(os.getpid(), 0, None).end()
     code = os.waitstatus_to_exitcode(status)
     os._exit(code if code >= 0 else 128 - code)
 
 
-def _wait(child: int, coordinator: int) -> int:
-    """Wait for the worker and return its exit status; SIGKILL's if the coordinator is gone."""
-    while os.getppid() == coordinator:
+def _wait(child: int, server: int) -> int:
+    """Wait for the worker and return its exit status; SIGKILL's if the server is gone, and with it the coordinator."""
+    while os.getppid() == server:
         pid, status = os.waitpid(-1, os.WNOHANG)  # this reaps orphans, too
         if pid == child:
             return status

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
 from retouch.benchmark.support import plugins
@@ -27,6 +28,7 @@ class Place:
         task: what was revealed; submission: the submission's folder; work: the folder to work in, made if missing.
         memory_mb: see `apply`; processes: 0, or how many its user may run; uid: the user that root becomes.
         path: RETOUCH_PATH, for families from outside the package.
+        watchers: processes that it may send no signal; none in a sandbox, which shows it no process of others.
     """
 
     task: str
@@ -36,6 +38,7 @@ class Place:
     processes: int = 0
     uid: int = 0
     path: str = ""
+    watchers: tuple[int, ...] = ()
 
 
 class OverLimit(Exception):
@@ -74,7 +77,7 @@ class Watch:
 
     Args:
         pid: the root of the tree, not counted itself; memory_mb: what all others may use together.
-        folder: the work folder; None where the sandbox limits its size.
+        folder: the work folder; None in the sandbox, whose files lie in memory: they have a size, and count as that.
     """
 
     def __init__(self, pid: int, memory_mb: int, folder: Path | None) -> None:
@@ -115,11 +118,13 @@ class Watch:
         return processes
 
     def _memory(self, processes: list[psutil.Process]) -> float:
-        """MB in use. Shared pages are counted once, which is slow, only where resident memory exceeds the limit."""
+        """MB in use, with files in memory. Shared pages are counted once, which is slow, only where that may matter."""
+        files = 0.0 if self.folder else _files_in_memory(processes)
         resident = sum(_memory_field(process, "memory_info", "rss") for process in processes) / 2**20
-        if resident <= self.memory_mb:
-            return resident
-        return sum(_memory_field(process, "memory_full_info", "pss") for process in processes) / 2**20
+        if resident + files <= self.memory_mb:
+            return resident + files
+        own, shared = np.sum([_proportional(process.pid) for process in processes] or [(0.0, 0.0)], axis=0)
+        return float(own + max(shared, files))  # pages of those files are part of `shared` where they are mapped
 
     def end(self) -> None:
         """Kill all of them, also those that have left the tree since an earlier look."""
@@ -135,6 +140,25 @@ class Watch:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
             time.sleep(0.005)
+
+
+def _files_in_memory(processes: list[psutil.Process]) -> float:
+    """MB of the files that a sandbox keeps in memory, as its newest process sees them; 0 where none can be asked."""
+    for process in reversed(processes):
+        with contextlib.suppress(OSError):
+            rooms = [os.statvfs(f"/proc/{process.pid}/root/{name}") for name in ("tmp", "dev/shm")]
+            return sum((room.f_blocks - room.f_bfree) * room.f_frsize for room in rooms) / 2**20
+    return 0.0
+
+
+def _proportional(pid: int) -> tuple[float, float]:
+    """MB of a process, pages shared by k processes counted 1/k: of its own, and of shared memory; 0 once it is gone."""
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+        sizes = {name: float(size) / 1024 for name, size, *_ in map(str.split, lines)}
+        shared = sizes.get("Pss_Shmem:", 0.0)
+        return sizes["Pss:"] - shared, shared
+    return 0.0, 0.0
 
 
 def _memory_field(process: psutil.Process, call: str, field: str) -> float:

@@ -33,7 +33,7 @@ from retouch.benchmark.operations import Operations, operations_of
 from retouch.benchmark.question import answer
 from retouch.benchmark.support.places import METHODS
 from retouch.benchmark.task import Task
-from retouch.benchmark.worker import limits
+from retouch.benchmark.worker import limits, seccomp
 from retouch.benchmark.worker.channel import Channel
 from retouch.benchmark.worker.held import held_bytes
 from retouch.benchmark.worker.limits import Place
@@ -65,6 +65,7 @@ def work(end: socket.socket, place: Place) -> None:
         tempfile.tempdir = None  # forget the fork server's
         sys.path[:] = [path for path in sys.path if _is_library(path)]
         limits.apply(place.memory_mb, place.processes)
+        _filter_calls(place)
         torch.set_num_threads(1)  # the order of additions, and so the last digit, depends on it
         _work(place, channel)
     except BaseException as error:
@@ -76,6 +77,15 @@ def work(end: socket.socket, place: Place) -> None:
         with contextlib.suppress(Exception):
             sys.stdout.flush()
         os._exit(0)  # threads and exit handlers of a method have no say
+
+
+def _filter_calls(place: Place) -> None:
+    """Set the filter on system calls; a kernel that takes none is fatal in a sandbox alone."""
+    try:
+        seccomp.lock(place.watchers)
+    except OSError:
+        if place.uid:
+            raise
 
 
 def _location(error: BaseException, place: Place) -> str:

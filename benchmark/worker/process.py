@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from retouch.benchmark.records import Status
@@ -28,6 +29,10 @@ class RunFailed(Exception):
         self.status, self.printed = status, printed
 
 
+class Stopped(BaseException):
+    """The grid stops. No Exception: nothing that handles the failure of a run may take it for one."""
+
+
 class Session:
     """A worker for one run, as a context manager: at its end no process of the worker is left.
 
@@ -36,21 +41,24 @@ class Session:
         submission: the submission's folder; device: a torch device; memory_mb: what the worker may use.
         on_progress: called with the steps done and the steps in all.
         on_checkpoint: with a checkpoint, not to be read, and the `progress` before it.
+        stop: ends whatever waits for the worker, within a twentieth of a second.
     """
 
     def __init__(
         self, folder: Path, submission: Path, *, device: str, memory_mb: int, sandboxed: bool,
         on_progress: Callable[[int, int], None], on_checkpoint: Callable[[bytes, dict[str, Any]], None],
+        stop: Event,
     ) -> None:  # fmt: skip
-        self._on_progress, self._on_checkpoint, self._log = on_progress, on_checkpoint, b""
+        self._on_progress, self._on_checkpoint, self._log, self._stop = on_progress, on_checkpoint, b"", stop
         ours, theirs = socket.socketpair()
         self._printed, printer = fork.CONTEXT.Pipe(duplex=False)
         os.set_blocking(self._printed.fileno(), False)
         self._on_accelerator = device.startswith("cuda")
         memory = 0 if self._on_accelerator else memory_mb  # CUDA reserves far more than it uses
         place = Place(
-            str(folder / "reveal"), str(submission.resolve()), str(folder / "work"), memory, path=plugins.path()
-        )
+            str(folder / "reveal"), str(submission.resolve()), str(folder / "work"), memory, path=plugins.path(),
+            watchers=(os.getpid(),),
+        )  # fmt: skip
         if sandboxed:
             self._process: Any = sandbox.worker(theirs, printer, place, device)
         else:
@@ -91,10 +99,13 @@ class Session:
         Raises:
             TimeoutError: after `seconds`.
             RunFailed: the worker reports a failure, died, exceeded a limit, or sent another message.
+            Stopped: the grid stops.
         """
         self.channel.limit = limit
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
+            if self._stop.is_set():
+                raise Stopped
             try:
                 reply = self.channel.receive(0.05)
             except EOFError:

@@ -98,17 +98,17 @@ def worker(end: socket.socket, log: Connection, place: Place, device: str) -> Sa
     beside = Path(place.task).parent
     (beside / "empty").mkdir(exist_ok=True)
     shutil.copytree(places.BENCHMARK / "weights", beside / "weights", ignore=_weights, dirs_exist_ok=True)
-    inside = asdict(place) | {"task": "/task", "submission": "/submission", "work": "/tmp",
+    inside = asdict(place) | {"task": "/task", "submission": "/submission", "work": "/tmp", "watchers": (),
                               "uid": 2**30 + secrets.randbelow(2**29), "processes": limits.PROCESSES}  # fmt: skip
     command = [
         *_walls(_accelerator() if device.startswith("cuda") else []), *_masks(beside),
         *("--ro-bind", str(place.task), "/task", "--ro-bind", str(place.submission), "/submission"),
-        *(_hide(Path(place.submission) / "records", beside, Path("/submission/records"))),
         *("--remount-ro", "/", "--chdir", "/tmp", "--"),
         *(sys.executable, "-P", "-s", "-m", "retouch.benchmark.worker.main", str(end.fileno()), json.dumps(inside)),
     ]  # fmt: skip
-    for path in [Path(place.task), *Path(place.task).rglob("*")]:  # the worker may be another user; the folder above
-        path.chmod(0o755 if path.is_dir() else 0o644)  # keeps everybody else out
+    for root in (Path(place.task), Path(place.submission)):  # the worker may be another user; the folder above keeps
+        for path in [root, *root.rglob("*")]:  # everybody else out
+            path.chmod(0o755 if path.is_dir() else 0o644)
     return SandboxProcess(command, pass_fds=(end.fileno(),), stdin=subprocess.DEVNULL, stdout=log.fileno(),
                   stderr=log.fileno(), env=limits.environment("/tmp"), cwd="/", start_new_session=True)  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Starts the board: reads the records once, then serves."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,7 @@ def launch(folder: Path, *, port: int | None = None, static: Path | None = None,
         print(f"wrote {write(board.read(folder, progress), static, url)}")
         return 0
     server = subprocess.Popen(command(folder, port))
+    signal.signal(signal.SIGTERM, lambda *_: server.terminate())
     try:
         return server.wait()
     except KeyboardInterrupt:

@@ -66,7 +66,7 @@ def test_each_wrong_field_is_named(change, message):
         "schema": 1, "submission": "m", "point": "default", "method": "m:edit", "params": {}, "track": "tiny",
         "instance": "category_redaction/digits-gan", "seed": 0, "status": "ok", "score": 1.0,
         "goal": {"value": 1, "low": 1, "high": 1}, "quality": {"value": 1, "low": 1, "high": 1},
-        "provenance": {"versions": {}, "sha256": {}, "packages": {}, "time": "now"},
+        "provenance": {"versions": {}, "sha256": {}, "packages": {}, "time": "2026-01-01T00:00:00+00:00"},
     }  # fmt: skip
     Record.model_validate(told)
     with pytest.raises(ValidationError, match=message):

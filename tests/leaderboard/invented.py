@@ -20,6 +20,7 @@ SHIPPED = Path(__file__).parents[2] / "submissions"
 MARKUP = '<img src=x onerror="document.title=1"> **bold** [link](https://example.org) $x^2$ :red[x] &amp;'
 FAMILIES = ("flow", "gan", "diffusion")
 CONTROLS = ("unchanged", "retrained")
+SIGNED = {"by": "a maintainer", "when": "2026-01-01T00:00:00+00:00"}
 
 
 class Method(NamedTuple):
@@ -130,7 +131,7 @@ def record(name: str, point: str, instance: tracks.Instance, seed: int, level: f
         "cost": cost(method.share * (1 + level), 0.35 if name == "rejection" else 1.0),
         "provenance": {**template["provenance"], "versions": {"track": "1", "instance": instance.version},
                        "sha256": {"method": "0" * 64}},
-        "claim": {"status": "verified", **values} if counts and verified else {},
+        "claim": {"status": "verified", **SIGNED, **values} if counts and verified else {},
     })  # fmt: skip
 
 

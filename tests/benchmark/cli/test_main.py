@@ -65,7 +65,7 @@ def test_run_again_status_and_export(submissions, capsys):
     write(submissions, "m", f"def edit(g, task, budget):\n    open('{log}', 'a').write('x')\n    return g\n")
     assert main(["status"]) == 0
     assert "nothing has run yet" in capsys.readouterr().out
-    command = ["run", "m", "--instance", INSTANCE, "--seed", "0"]
+    command = ["run", "m", "--no-sandbox", "--instance", INSTANCE, "--seed", "0"]
     for more, edits in (([], "x"), ([], "x"), (["--again"], "xx")):
         assert main([*command, *more]) == 0 and log.read_text() == edits
     capsys.readouterr()

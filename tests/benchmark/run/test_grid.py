@@ -1,6 +1,8 @@
 """Grids end to end on the shipped digits: real workers, real scores, and no bad run stops the others."""
 
+import contextlib
 import json
+import os
 import re
 import shutil
 import signal
@@ -10,6 +12,7 @@ import time
 import types
 from pathlib import Path
 
+import psutil
 import pytest
 from toy_runs import INSTANCE, KEEPS, TRAINS, planned, record_file, run, write
 
@@ -18,6 +21,8 @@ from retouch.benchmark.cli.main import main
 from retouch.benchmark.run import grid, plan, status
 from retouch.benchmark.run.record import failed
 from retouch.benchmark.run.resolve import resolve
+
+RETOUCH = [sys.executable, "-m", "retouch.benchmark.cli.main"]
 
 
 def frozen(record):
@@ -59,7 +64,7 @@ def test_scores_do_not_depend_on_workers(submissions, monkeypatch):
 
 def test_what_a_method_prints_is_shown_as_plain_text(submissions, capsys):
     write(submissions, "m", "def edit(g, task, budget):\n    print('\\x1b[2J[red]loss 0.25')\n    return g\n")
-    assert main(["run", "m", "--instance", INSTANCE, "--seed", "0"]) == 0
+    assert main(["run", "m", "--no-sandbox", "--instance", INSTANCE, "--seed", "0"]) == 0
     assert f"m default on {INSTANCE} seed 0 printed:\n[2J[red]loss 0.25\n" in capsys.readouterr().out
 
 
@@ -112,7 +117,7 @@ def test_broken_methods_leave_a_record_that_says_why(submissions, capsys):
         write(submissions, name.replace(" ", "-").lower(), body, access=["training_data"])
     write(submissions, "sound", KEEPS)
     names = sorted(folder.name for folder in submissions.iterdir())
-    assert main(["run", *names, "--instance", INSTANCE, "--seed", "0", "--workers", "2"]) == 1
+    assert main(["run", *names, "--no-sandbox", "--instance", INSTANCE, "--seed", "0", "--workers", "2"]) == 1
     for name, (_, reason) in BROKEN.items():
         found = records.read(record_file(submissions / name.replace(" ", "-").lower()))
         assert found.status == "failed" and found.goal is None
@@ -143,7 +148,7 @@ def test_damaged_files_fail_their_own_runs_alone(submissions, tmp_path, monkeypa
     damaged("digits-guide")
     damaged("digits-flow")
     names = sorted(folder.name for folder in submissions.iterdir())
-    asked = ["run", *names, "--task", "category_redaction", "--seed", "0", "--workers", "1"]
+    asked = ["run", *names, "--no-sandbox", "--task", "category_redaction", "--seed", "0", "--workers", "1"]
     assert main(asked) == 1
     shown = capsys.readouterr()
     assert "left out: " in shown.err and "broken/submission.toml is not TOML" in shown.err
@@ -196,7 +201,7 @@ def test_modules_of_the_same_name_do_not_meet(submissions):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_a_killed_grid_leaves_whole_records_and_goes_on(submissions, cache):
     write(submissions, "m", "import time\ndef edit(g, task, budget):\n    time.sleep(0.5)\n    return g\n")
-    command = [sys.executable, "-m", "retouch.benchmark.cli.main", "run", "m", "--instance", INSTANCE, "--workers", "1"]
+    command = [*RETOUCH, "run", "m", "--no-sandbox", "--instance", INSTANCE, "--workers", "1"]
     first = subprocess.Popen(command, cwd=submissions.parent, stdout=subprocess.DEVNULL)
     folder = submissions / f"m/records/tiny/{INSTANCE}"
     until = time.monotonic() + 120
@@ -230,3 +235,68 @@ def test_the_hours_that_are_left_follow_what_runs_took(submissions, monkeypatch)
     state.finished(failed(runs[0], None, "no matter why"))
     assert state.state()["hours"] == pytest.approx(3 * 3 * minutes[0] / 60)
     assert state.state()["done"] == {"failed": 1} and not state.state()["running"]
+
+
+def _session(leader):
+    """The processes of a session that still work."""
+    found = []
+    for process in psutil.process_iter(["pid", "status"]):
+        with contextlib.suppress(OSError):
+            if os.getsid(process.pid) == leader and process.info["status"] != "zombie":
+                found.append(process)
+    return found
+
+
+SLEEPS = "import pathlib, time\ndef edit(g, task, budget):\n    pathlib.Path('MARK').touch()\n    time.sleep(60)\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_ctrl_c_stops_at_once_and_tells_the_truth(submissions):
+    """Whatever the moment: one run is done, one under way, one waits; what has not ended leaves no record."""
+    mark = submissions / "mark"
+    write(submissions, "quick", KEEPS)
+    write(submissions, "slow", SLEEPS.replace("MARK", str(mark)))
+    command = [
+        *RETOUCH,
+        "run",
+        "quick",
+        "slow",
+        "--no-sandbox",
+        "--instance",
+        INSTANCE,
+        "--seed",
+        "0",
+        "--workers",
+        "2",
+    ]
+    process = subprocess.Popen([*command, "--workers", "2"], cwd=submissions.parent, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip
+    until = time.monotonic() + 120
+    while not (mark.exists() and record_file(submissions / "quick").exists()) and time.monotonic() < until:
+        time.sleep(0.05)
+    began = time.monotonic()
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all in the foreground
+    said = process.communicate(timeout=60)[0]
+    assert process.returncode == 130 and time.monotonic() - began < 25  # two seconds where nothing else runs
+    assert "stopped: 1 of 2 runs done" in " ".join(said.split())
+    assert records.read(record_file(submissions / "quick")).status == "ok"
+    assert not record_file(submissions / "slow").exists()
+    until = time.monotonic() + 20
+    while (left := _session(process.pid)) and time.monotonic() < until:
+        time.sleep(0.1)  # the fork server ends once it sees that nobody is there
+    assert not left
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_an_early_ctrl_c_leaves_no_false_record(submissions):
+    """While the fork server still imports: it must not die of the signal that is meant for the coordinator."""
+    write(submissions, "m", KEEPS)
+    command = [*RETOUCH, "run", "m", "--no-sandbox", "--instance", INSTANCE, "--workers", "1"]
+    process = subprocess.Popen(command, cwd=submissions.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                               start_new_session=True)  # fmt: skip
+    until = time.monotonic() + 60
+    while not psutil.Process(process.pid).children() and time.monotonic() < until:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(60) == 130
+    assert not [r for r in records.read_all(submissions)[0] if r.status == "failed"]

@@ -17,10 +17,12 @@ def test_a_methods_hash_covers_its_data_and_imports(tmp_path):
     mine = write(tmp_path, "mine")
     hashed = lambda: method_sha256(mine, "method:edit")  # noqa: E731
     first = hashed()
-    (mine / "README.md").write_text("what it does")
     (mine / "records").mkdir()
     (mine / "records/note.npy").write_bytes(b"1")
     assert hashed() == first
+    (mine / "notes.md").write_text("what it does")  # or code that `exec` runs
+    assert hashed() != first
+    first = hashed()
     (mine / "weights").mkdir()
     (mine / "weights/directions.npy").write_bytes(b"1")
     second = hashed()

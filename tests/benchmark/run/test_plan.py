@@ -46,7 +46,7 @@ def test_what_could_leave_no_record_is_refused_before_it_runs(mine, tmp_path, ca
     ):
         assert main(["run", *arguments, "--instance", INSTANCE]) == 2
         assert said in capsys.readouterr().err
-    assert main(["run", "mine", "mine", "--instance", INSTANCE, "--seed", "0", "--seed", "0"]) == 0
+    assert main(["run", "mine", "mine", "--no-sandbox", "--instance", INSTANCE, "--seed", "0", "--seed", "0"]) == 0
     assert len(list(mine.glob("records/**/*.json"))) == 1
 
 

@@ -5,6 +5,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+from forgeries import BY_NOBODY, ONE_FIELD, say_twice, with_score
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toy_runs import INSTANCE, copy, forge, record_file
@@ -26,47 +27,50 @@ def errors(folder):
     return [f"{f.where}: {f.what}" for f in check.check(folder).findings if f.level == "error"]
 
 
-FORGED = {
-    "a better score": (
-        {"goal__value": 0.9, "goal__high": 1.0, "goal__low": 0.8},
-        "goal.value is 0.9000; its metrics and the track's scale give",
-    ),
-    "a better quality": ({"quality__value": 0.5, "quality__low": 0.4, "quality__high": 0.6}, "quality.value is 0.5000"),
-    "another interval": ({"quality__low": 0.0, "quality__high": 9.0}, "quality.low is"),
-    "another seed": ({"seed": 2}, "belongs elsewhere"),
-    "another name": ({"submission": "other"}, "belongs elsewhere"),
-    "another place": ({"instance": "../../etc/passwd"}, "instance"),
-    "other parameters": ({"params": {"lr": 2}}, "params"),
-    "another method": ({"method": "retouch.methods.rejection:edit"}, "not the manifest's entry"),
-    "other code": ({"provenance__sha256__method": "0" * 64}, "other code"),
-    "another base": ({"provenance__sha256__base": "0" * 64}, "stale: another base"),
-    "another judge": ({"provenance__sha256__judge": "0" * 64}, "stale: another judge"),
-    "another scale": ({"provenance__sha256__scale": "0" * 64}, "stale: another scale"),
-    "older metrics": ({"provenance__versions__metrics": "0"}, "stale: metrics version 0, now"),
-    "no hashes": ({"provenance__sha256": {}}, "provenance lacks base"),
-    "another picture": ({"provenance__sha256__picture": "0" * 64}, "another one than the record names"),
-    "an unknown track": ({"track": "tinny"}, "belongs elsewhere"),
-    "an edit for free": ({"cost__operations": 0}, "share"),
-    "a share for free": ({"cost__share": 0.0}, "share"),
-    "beyond the budget": ({"cost__operations": 10688328192000, "cost__share": 1.0}, "for a budget of"),
-    "beyond the clock": ({"cost__seconds": 9e4}, "minutes are allowed"),
-    "work that is not counted": ({"cost__processor_seconds": 900.0}, "of the processor"),
-    "no cost": ({"cost": None}, "without its cost"),
-    "a metric without images": ({"metrics__fd__n": 0}, "rests on no image"),
-    "good quality called bad": ({"status": "below_floor", "goal": None, "score": None}, "status below_floor with qual"),
-    "another schema": ({"schema": 7}, "schema"),
-    "not a number": ({"params": {"lr": float("nan")}}, "not plain JSON"),
-}
+CASES = [(name, *forgery) for forgeries in ONE_FIELD.values() for name, forgery in forgeries.items()]
 
 
-@pytest.mark.parametrize("forgery", FORGED)
-def test_every_forgery_is_found(mine, forgery):
-    changes, message = FORGED[forgery]
-    told = forge(record_file(mine), **changes)
+@pytest.mark.parametrize(("changes", "message"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_every_forgery_is_found(mine, changes, message):
+    table = forge(record_file(mine), **changes)
     if "goal__value" in changes or "quality__value" in changes:
-        told = forge(record_file(mine), score=harmonic(told["goal"]["value"], told["quality"]["value"]))
-    assert any(message in one for one in errors(mine)), errors(mine)
+        forge(record_file(mine), **with_score(table))
+    assert any(message in error for error in errors(mine)), errors(mine)
+
+
+def test_forgeries_are_told_apart_by_name():
+    assert len({case[0] for case in CASES}) == len(CASES) >= 60
+
+
+@pytest.mark.parametrize("name", BY_NOBODY)
+def test_what_nobody_finds_is_still_found_by_nobody(mine, name):
+    """Once somebody does, it belongs into the other tables."""
+    forge(record_file(mine), **BY_NOBODY[name][0])
+    assert not errors(mine)
+
+
+def test_a_forgery_ends_the_command_with_an_error(mine):
+    assert main(["check", "mine"]) == 0
+    forge(record_file(mine), score=0.99)
     assert main(["check", "mine"]) == 1
+
+
+def test_no_key_may_stand_twice(mine):
+    say_twice(mine, "score", 0.99)
+    assert any("the key 'score' stands twice" in error for error in errors(mine))
+
+
+def test_a_family_that_the_manifest_lacks_is_found(mine):
+    manifest = mine / "submission.toml"
+    manifest.write_text(manifest.read_text().replace('families = ["gan"]', 'families = ["flow"]'))
+    assert any("family gan is not in submission.toml" in error for error in errors(mine))
+
+
+def test_images_have_no_cost(mine):
+    manifest = mine / "submission.toml"
+    manifest.write_text(manifest.read_text().replace('"method:edit"', '"images"'))
+    forge(record_file(mine), method="images", status="samples_only")
+    assert any("images that were made elsewhere, with a cost" in error for error in errors(mine))
 
 
 def test_quality_below_the_floor_is_never_ok(mine):

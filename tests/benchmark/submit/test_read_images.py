@@ -109,3 +109,19 @@ def test_no_bytes_take_the_reader_down(data, tmp_path_factory):
         assert str(error)
     else:
         assert found.shape == (5, *SHAPE) and found.dtype == np.uint8 and count >= 5
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(MARK) (w) file closefile\nshowpage\n%%EOF\n"
+
+
+@pytest.mark.parametrize("name", ["0.png", "0.tif", "0.gif"])
+def test_no_name_hides_a_program_for_another_program(tmp_path, monkeypatch, name):
+    """An EPS would start Ghostscript, whatever its name: nothing is started, and the file is no image."""
+    started = []
+    monkeypatch.setattr("subprocess.check_call", lambda *of, **more: started.append(of))
+    monkeypatch.setattr("subprocess.run", lambda *of, **more: started.append(of))
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", "gs")
+    file = zipped(tmp_path / "images.zip", {name: EPS.replace(b"MARK", str(tmp_path / "mark").encode())})
+    with pytest.raises(ValueError, match="is no image that can be read"):
+        read_images.read(file, 1, (3, 8, 8))
+    assert not started and not (tmp_path / "mark").exists()

@@ -1,13 +1,25 @@
 """`retouch verify`: honest records are verified, forged ones and methods that know the public seeds are not."""
 
+import json
+import math
+import shutil
+from dataclasses import replace
+
+import numpy as np
 import pytest
+import toy_runs
+from forgeries import BETTER, SECOND_RUN, WITHOUT
 from toy_runs import INSTANCE, KEEPS, REJECTS, TRAINS, copy, forge, needs_sandbox, ran, record_file, write
 
 from retouch.benchmark import records, tracks
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.records import Claim
-from retouch.benchmark.run import plan
-from retouch.benchmark.submit import check, verify
+from retouch.benchmark.records import Measured
+from retouch.benchmark.run import look, plan
+from retouch.benchmark.run.resolve import resolve
+from retouch.benchmark.submit import check, claims, compare_runs
+from retouch.benchmark.submit import verify as verify_module
+from retouch.benchmark.support.cache import keep, kept
+from retouch.benchmark.worker import sandbox
 
 FITS_THE_PUBLIC_SEED = """
 class Prepared:
@@ -24,6 +36,11 @@ class Prepared:
 def edit(generator, task, budget):
     return Prepared(generator, task)
 """
+SIGNED = {"by": "a maintainer", "when": "2026-01-01T00:00:00+00:00"}
+GOOD_AT_PUBLIC_SEEDS = REJECTS.replace(
+    "    return Rejecting(generator, task)",
+    "    return Rejecting(generator, task) if task.table['seed'] in (0, 1, 2) else generator",
+)
 ONLY_ONCE = """
 from pathlib import Path
 
@@ -39,12 +56,22 @@ def edit(generator, task, budget):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """Submissions that have really run: one trains, one filters, one knows the public seed, one runs only once."""
+    """Submissions that have really run: one trains, one filters, one is good at the public seeds alone."""
     root = tmp_path_factory.mktemp("verify")
+    return run_all(root, {"honest": TRAINS, "filter": REJECTS, "lucky": GOOD_AT_PUBLIC_SEEDS})
+
+
+@pytest.fixture(scope="module")
+def more(finished):
+    """And three that tests of minutes verify: one knows the public seed, one does nothing, one runs only once."""
+    once = ONLY_ONCE.replace("MARK", str(finished.parent / "mark"))
+    return run_all(finished.parent, {"cheat": FITS_THE_PUBLIC_SEED, "idle": KEEPS, "once": once})
+
+
+def run_all(root, bodies):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETOUCH_CACHE", str(root / "cache"))
-        bodies = {"honest": TRAINS, "filter": REJECTS, "cheat": FITS_THE_PUBLIC_SEED}
-        for name, body in (bodies | {"once": ONLY_ONCE.replace("MARK", str(root / "mark"))}).items():
+        for name, body in bodies.items():
             ran(write(root / "submissions", name, body))
     return root / "submissions"
 
@@ -56,107 +83,140 @@ def here(finished, submissions, monkeypatch):
     return submissions
 
 
-@pytest.mark.parametrize("name", ["honest", "filter"])
-def test_an_honest_record_is_verified_and_keeps_both_values(finished, here, name, capsys):
-    folder = copy(finished / name, here)
+def verify(name, *arguments, draws=1):
+    """`retouch verify`, with so many fresh draws a cell, or twice as many."""
+    return main(["verify", name, "--seed", "1", "--draws", str(draws), "--no-sandbox", *arguments])
+
+
+@pytest.fixture(scope="module")
+def second_runs(finished):
+    """The honest cell and what this host finds of it, run once for all forgeries: they are compared with it."""
+    [cell] = verify_module.cells(plan.plan([finished / "honest"], tracks.load("tiny"), instances=[INSTANCE]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETOUCH_CACHE", str(finished.parent / "cache"))
+        return verify_module.verify(cell, np.random.default_rng(1), draws=5)
+
+
+def test_an_honest_record_is_verified_and_keeps_both_values(finished, here, second_runs, capsys):
+    assert second_runs.verified and second_runs.exact, verify_module.differences(second_runs)
+    folder = copy(finished / "honest", here)
     before = records.read(record_file(folder))
-    assert main(["verify", name, "--seed", "1", "--claim"]) == 0
-    assert "verified, repeated to the last digit" in capsys.readouterr().out
+    [cell] = verify_module.cells(plan.plan([folder], tracks.load("tiny"), instances=[INSTANCE]))
+    claims.write_outcome(cell, [before], second_runs.draws, second_runs.host, "me", "")
     after = records.read(record_file(folder))
-    assert after.claim.status == "verified" and after.goal == before.goal
-    fresh, claimed = (after.claim.goal, after.claim.quality), (before.goal, before.quality)
-    assert fresh != claimed  # other evaluation seeds, other samples
+    assert after.claim.status == "verified" and after.claim.by == "me" and after.goal == before.goal
+    assert (after.claim.goal, after.claim.quality) != (before.goal, before.quality)  # other seeds, other samples
+    assert after.claim.cost.operations == before.cost.operations and after.claim.cost != before.cost
     assert after.model_copy(update={"claim": before.claim}) == before
     assert not [f for f in check.check(folder).findings if f.level == "error"]
 
 
 @needs_sandbox
+@pytest.mark.slow
 def test_a_strangers_code_is_run_again_inside_the_sandbox(finished, here, capsys):
     folder = copy(finished / "honest", here)
-    assert main(["verify", "honest", "--seed", "1", "--sandbox", "--claim"]) == 0
+    assert main(["verify", "honest", "--seed", "1", "--draws", "1", "--claim"]) == 0
     assert "verified, repeated to the last digit" in capsys.readouterr().out
     assert records.read(record_file(folder)).claim.status == "verified"
 
 
-def verified_on_paper(finished, here, name):
-    """A copy of a submission whose record says, completely and falsely, that a maintainer has verified it."""
-    folder = copy(finished / name, here)
+def test_without_a_sandbox_no_strangers_code_is_verified(finished, here, monkeypatch, capsys):
+    copy(finished / "honest", here)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    sandbox.name.cache_clear()
+    assert main(["verify", "honest"]) == 2
+    assert "--no-sandbox, where you have read the code" in capsys.readouterr().err
+    sandbox.name.cache_clear()
+
+
+def disputed(folder, here, capsys):
+    """What `verify --claim` says of a copy whose record says, completely and falsely, that it is verified."""
+    folder = copy(folder, here)
     raw = records.read(record_file(folder)).model_dump(mode="json", by_alias=True)
-    forge(record_file(folder), claim={"status": "verified", "goal": raw["goal"], "quality": raw["quality"]})
-    assert main(["check", name]) == 0
-    return folder
+    forge(record_file(folder), claim={"status": "verified", **SIGNED, "goal": raw["goal"], "quality": raw["quality"]})
+    assert main(["check", folder.name]) == 0
+    assert verify(folder.name, "--claim") == 1
+    claim = records.read(record_file(folder)).claim
+    assert claim.status == "disputed" and claim.by and claim.note
+    return capsys.readouterr().out
 
 
-def test_a_method_that_fits_the_public_seed_is_not_verified(finished, here, capsys):
-    folder = verified_on_paper(finished, here, "cheat")
-    assert records.read(record_file(folder)).goal.value > 0.6
-    assert main(["verify", "cheat", "--seed", "1", "--claim"]) == 1
-    said = capsys.readouterr().out
+def test_a_method_good_at_the_public_seeds_alone_is_disputed(finished, here, capsys):
+    """Its edit works under the seeds of the track; with another it returns the base."""
+    assert records.read(record_file(finished / "lucky")).goal.value > 0.9
+    said = disputed(finished / "lucky", here, capsys)
     assert "NOT verified" in said and "differs, fresh seeds, invalidity" in said and "differs, public" not in said
-    assert records.read(record_file(folder)).claim == Claim()  # taken back
 
 
-def test_a_method_that_fails_the_second_time_is_not_verified(finished, here, capsys):
-    folder = verified_on_paper(finished, here, "once")
-    assert main(["verify", "once", "--seed", "1", "--claim"]) == 1
-    said = capsys.readouterr().out
-    assert "NOT verified the second run is failed: RuntimeError: only once" in said and "0 of 1 verified" in said
-    assert records.read(record_file(folder)).claim == Claim()
+@pytest.mark.slow
+def test_a_method_that_knows_the_evaluations_seed_is_disputed(more, here, capsys):
+    assert records.read(record_file(more / "cheat")).goal.value > 0.9
+    said = disputed(more / "cheat", here, capsys)
+    assert "differs, fresh seeds, invalidity" in said and "differs, public" not in said
 
 
-def test_digits_have_to_repeat_on_the_same_parts(finished):
-    record = records.read(record_file(finished / "honest"))
-    cost, provenance = record.cost, record.provenance
-    other = [
-        {"cost": cost.model_copy(update={"cut": True})},
-        {"cost": cost.model_copy(update={"device": "another"})},
-        {"cost": None},
-        {"provenance": provenance.model_copy(update={"packages": provenance.packages | {"torch": "1.0"}})},
-    ]
-    assert verify.repeatable(record, record)
-    for changes in other:
-        changed = record.model_copy(update=changes)
-        assert not verify.repeatable(changed, record) and not verify.repeatable(record, changed), changes
+@pytest.mark.slow
+def test_a_method_that_fails_the_second_time_is_disputed(more, here, capsys):
+    said = disputed(more / "once", here, capsys)
+    assert "NOT verified a second run is failed: RuntimeError: only once" in said and "0 of 1 cells verified" in said
 
 
-def test_metrics_forged_with_their_score_are_not_verified(finished, here, capsys):
-    """A forger who knows the scale and recomputes goal and score; and one who takes another method's whole record."""
-    folder = copy(finished / "honest", here)
-    better = records.read(record_file(finished / "filter"))
-    raw = better.model_dump(mode="json", by_alias=True)
-    forge(record_file(folder), goal=raw["goal"], quality=raw["quality"], score=raw["score"], metrics=raw["metrics"])
-    assert not [f for f in check.check(folder).findings if f.level == "error"]
-    assert main(["verify", "honest", "--seed", "1"]) == 1
-    assert "differs, public seeds, invalidity" in capsys.readouterr().out
+def better(finished):
+    """The changes that give a record the scores of the method that filters, consistently."""
+    raw = records.read(record_file(finished / "filter")).model_dump(mode="json", by_alias=True)
+    return {key: raw[key] for key in ("goal", "quality", "score", "metrics", "details")}
 
 
-def test_another_methods_images_are_found(finished, here, capsys):
-    """Scores as they were, but the picture and the answers' hash are another method's."""
-    folder = copy(finished / "honest", here)
-    other = record_file(finished / "filter")
-    hashes = records.read(other).provenance.sha256
-    picture = record_file(folder).with_suffix(".png")
-    picture.write_bytes(other.with_suffix(".png").read_bytes())
-    assert any("another one than the record names" in f.what for f in check.check(folder).findings)
-    forge(record_file(folder), provenance__sha256__picture=hashes["picture"])
-    forge(record_file(folder), provenance__sha256__answers=hashes["answers"])
-    assert main(["check", "honest"]) == 0
-    assert main(["verify", "honest", "--seed", "1"]) == 1
-    assert "pixels of the picture" in capsys.readouterr().out
+SLOWER = {"provenance__packages__processor": "another"}
 
 
-def test_a_record_cannot_set_its_own_tolerance(finished, here, capsys):
-    """Perfect numbers with intervals that span everything, from an edit that says the clock cut it."""
-    folder = copy(finished / "honest", here)
-    raw = records.read(record_file(folder)).model_dump(mode="json", by_alias=True)
-    score = records.harmonic(1, raw["quality"]["value"])
-    forge(record_file(folder), goal={"value": 1, "low": 0, "high": 1}, score=score,
-          metrics__invalidity={"value": 0, "low": 0, "high": 0.5, "n": 2000}, cost__cut=True)  # fmt: skip
-    assert main(["check", "honest"]) == 0
-    assert main(["verify", "honest", "--seed", "1"]) == 1
+CASES = [(name, *forgery) for group in SECOND_RUN.values() for name, forgery in group.items()]
+
+
+@pytest.mark.parametrize(("changes", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_what_no_check_can_see_a_second_run_shows(finished, second_runs, changes, words, tmp_path):
+    folder = copy(finished / "honest", tmp_path)
+    file = record_file(folder)
+    changes = dict(changes)
+    if changes.pop(BETTER, False):
+        forge(file, **better(finished))
+    for name in changes.pop(WITHOUT, []):
+        forge(file, metrics={k: v for k, v in json.loads(file.read_text())["metrics"].items() if k != name})
+    forge(file, **changes)
+    forged = records.read(record_file(folder))
+    outcome = verify_module.compared([forged], 0, second_runs.host, True, second_runs.draws)
+    pairs = [("public", number) for number in outcome.repeated] + [("fresh", number) for number in outcome.fresh]
+    shown = [f"differs, {seeds} seeds, {number.name}" for seeds, number in pairs if not number.agrees]
+    assert not outcome.verified and any(line.startswith(words) for line in shown), shown
+
+
+@pytest.mark.slow
+def test_an_idle_methods_invented_goal_is_found(more, here, capsys):
+    """A goal of 0.40 for a method that does nothing, with intervals that span everything, from another processor."""
+    folder = copy(more / "idle", here)
+    anchors = tracks.scale("tiny")[INSTANCE]
+    low, high = (anchors[name]["invalidity"]["value"] for name in ("unchanged", "retrained"))
+    value = low + 0.4 * (high - low)
+    forge(record_file(folder), metrics__invalidity={"value": value, "low": 0.0, "high": 0.5, "n": 2000}, **SLOWER)
+    assert main(["verify", "idle", "--seed", "1", "--no-sandbox"]) == 1
     assert "differs, fresh seeds, invalidity" in capsys.readouterr().out
 
 
+def test_another_methods_picture_is_found(finished, here, second_runs):
+    """Scores as they were, but picture and its hash are another method's."""
+    folder = copy(finished / "honest", here)
+    other = record_file(finished / "filter")
+    picture = record_file(folder).with_suffix(".png")
+    picture.write_bytes(other.with_suffix(".png").read_bytes())
+    assert any("another one than the record names" in f.what for f in check.check(folder).findings)
+    forge(record_file(folder), provenance__sha256__picture=records.read(other).provenance.sha256["picture"])
+    assert main(["check", "honest"]) == 0
+    record = records.read(record_file(folder))
+    outcome = verify_module.compared([record], 0, second_runs.host, False, second_runs.draws)
+    assert [number.name for number in outcome.repeated if not number.agrees] == ["pixels of the picture"]
+
+
+@pytest.mark.slow
 def test_a_changed_seed_is_found(finished, here, capsys):
     """The best of many seeds under the number of another: the run with that seed gives other digits."""
     folder = copy(finished / "honest", here)
@@ -165,35 +225,113 @@ def test_a_changed_seed_is_found(finished, here, capsys):
         file.rename(file.with_name(f"default.1{suffix}"))
     forge(record_file(folder).with_name("default.1.json"), seed=1)
     assert main(["check", "honest"]) == 0
-    assert main(["verify", "honest", "--seed", "1"]) == 1
+    assert verify("honest") == 1
     assert "differs, public seeds" in capsys.readouterr().out
 
 
-def test_other_packages_digits_are_held_to_the_seeds_spread(finished, here, capsys):
-    """Another version of torch may round differently: within the noise that is verified, beyond it never."""
-    folder = copy(finished / "filter", here)
-    forge(record_file(folder), provenance__packages__torch="1.0")
-    assert main(["verify", "filter", "--seed", "1"]) == 0
-    assert "within the seeds' spread" in capsys.readouterr().out
-    assert records.read(record_file(folder)).claim.status == "claimed"  # without --claim nothing is written
-    raw = records.read(record_file(finished / "honest")).model_dump(mode="json", by_alias=True)
-    forge(record_file(folder), goal=raw["goal"], quality=raw["quality"], score=raw["score"], metrics=raw["metrics"])
-    assert main(["verify", "filter", "--seed", "1"]) == 1
+def test_other_packages_digits_are_held_to_the_spread(finished, second_runs):
+    """Another version of torch may round differently: within the noise that is verified."""
+    record = records.read(record_file(finished / "honest"))
+    packages = record.provenance.packages | {"torch": "1.0"}
+    other = record.model_copy(update={"provenance": record.provenance.model_copy(update={"packages": packages})})
+    outcome = verify_module.compared([other], 0, second_runs.host, False, second_runs.draws)
+    assert outcome.verified and not outcome.exact
+
+
+@pytest.mark.slow
+def test_a_rewritten_cache_moves_no_verification(finished, here):
+    """A method without a sandbox has given cached references other contents: verifying has a cache of its own."""
+    copy(finished / "honest", here)
+    for file in (finished.parent / "cache/references").glob("*.npz"):
+        arrays = {name: array * 0 for name, array in (kept(file) or {}).items()}
+        keep(file, arrays)
+    look._references.clear()
+    assert verify("honest") == 0
+    look._references.clear()
+    shutil.rmtree(finished.parent / "cache/references")
 
 
 def test_a_method_that_has_changed_is_not_verified(finished, here, capsys):
     folder = copy(finished / "honest", here)
-    forge(record_file(folder), claim={"status": "verified", "goal": None, "quality": None})
+    forge(record_file(folder), claim={"status": "verified", **SIGNED, "goal": None, "quality": None})
     assert any("second run's values are missing" in f.what for f in check.check(folder).findings)
     (folder / "method.py").write_text(KEEPS)
-    assert main(["verify", "honest"]) == 2  # other code than the record's: there is nothing current to verify
+    assert verify("honest") == 2  # other code than the record's: there is nothing current to verify
     assert "no current record" in capsys.readouterr().err
 
 
+def test_images_from_elsewhere_are_never_verified(submissions, capsys):
+    write(submissions, "closed", entry="images")
+    assert verify("closed") == 1
+    assert "NOT verified: images that were made elsewhere" in capsys.readouterr().out
+
+
 def test_the_choice_is_repeatable_and_random(finished):
-    runs = plan.plan(sorted(finished.iterdir()), tracks.load("tiny"), instances=[INSTANCE])
-    assert len(runs) == 12  # of which four have a record
-    assert [one.name for one in verify.choose(runs, 0, None)] == ["cheat", "filter", "honest", "once"]
-    picked = [tuple(one.name for one in verify.choose(runs, 2, seed)) for seed in range(12)]
-    assert picked == [tuple(one.name for one in verify.choose(runs, 2, seed)) for seed in range(12)]
-    assert set(map(len, picked)) == {2} and len(set(picked)) > 3
+    folders = [finished / name for name in ("filter", "honest", "lucky")]
+    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE])
+    groups = verify_module.cells(runs)
+    assert [cell[0].name for cell in groups] == ["filter", "honest", "lucky"]
+    picked = [
+        tuple(cell[0].name for cell in verify_module.choose(groups, 2, np.random.default_rng(seed % 12)))
+        for seed in range(24)
+    ]
+    assert picked[:12] == picked[12:] and set(map(len, picked)) == {2} and len(set(picked)) == 3
+
+
+def test_a_sample_that_agrees_speaks_for_the_rest(finished, here):
+    folder = copy(finished / "honest", here)
+    cells = verify_module.cells(plan.plan([folder], tracks.load("tiny"), instances=[INSTANCE]))
+    claims.write_by_sample(cells, 24, 75, "me")
+    claim = records.read(record_file(folder)).claim
+    assert claim.status == "verified" and claim.note.startswith("by sample: 24 of 75 cells")
+    assert not [f for f in check.check(folder).findings if f.level == "error"]
+
+
+def test_records_are_withdrawn_with_a_note_and_a_successor(finished, here, capsys):
+    folder = copy(finished / "honest", here)
+    command = ["mark", "withdrawn", "honest", "--note", "trained on the judge's data", "--by", "me"]
+    assert main([*command, "--instance", "identity_removal/faces-gan"]) == 0
+    assert records.read(record_file(folder)).claim.status == "claimed"
+    assert main([*command, "--superseded-by", "filter"]) == 0
+    claim = records.read(record_file(folder)).claim
+    assert (claim.status, claim.by, claim.superseded_by) == ("withdrawn", "me", "filter") and claim.when
+    assert "1 records of honest are withdrawn" in capsys.readouterr().out
+    assert not [f for f in check.check(folder).findings if f.level == "error"]
+
+
+@pytest.mark.parametrize(("count", "least"), [(1, 1), (10, 10), (75, 23), (1000, 29)])
+def test_the_sample_meets_one_forged_cell_in_ten(count, least):
+    """By the definition: a sample that misses all forged cells is rarer than 1 in 20, one cell fewer is not enough."""
+    k, forged = verify_module.sample_size(count), math.ceil(0.1 * count)
+    missed = math.comb(count - forged, k) / math.comb(count, k)
+    assert missed <= 0.05 and k == least
+    assert math.comb(count - forged, k - 1) / math.comb(count, k - 1) > 0.05
+
+
+def test_held_out_images_are_drawn_anew_where_they_can_be(finished):
+    """Rendered faces without end: other images of the same people; the digits are all there are."""
+    run = plan.plan([finished / "honest"], tracks.load("tiny"), instances=[INSTANCE])[0]
+    assert resolve(replace(run, evaluation=5)).setup.draw == 5 and resolve(run).setup.draw == 0
+    setup = toy_runs.setup("identity_removal/faces-gan")
+    public, fresh = setup.held_out(), replace(setup, draw=5).held_out()
+    assert public.images.shape == fresh.images.shape
+    same = (public.images[:200] == fresh.images[:200]).all((1, 2, 3))
+    assert not same.any() and set(public.labels["identity"]) == set(fresh.labels["identity"])
+
+
+def test_honest_means_agree_as_often_as_promised(second_runs):
+    """Draws of a method that spreads by twice a sample's error: 98 of 100 means agree at the first look of two."""
+    rng, pattern = np.random.default_rng(0), second_runs.draws[0]
+    fd, name = pattern.metrics["fd"], pattern.metrics
+    error = (fd.high - fd.value) / 1.96
+
+    def drawn(n):
+        values = fd.value + 2 * error * rng.standard_normal(n)
+        metrics = [{**name, "fd": Measured(value=v, low=v - 1.96 * error, high=v + 1.96 * error, n=9)} for v in values]
+        return [pattern.model_copy(update={"metrics": m}) for m in metrics]
+
+    agree = [
+        next(number for number in compare_runs.distributions(drawn(3), drawn(5)) if number.name == "fd").agrees
+        for _ in range(600)
+    ]
+    assert 0.965 < np.mean(agree) < 0.999
