@@ -16,11 +16,10 @@ COPIED = 0.05  # share of samples that are surely copies, beyond the base's own
 FROM_CONTROL = 0.5  # distance to the control over that of base and control, below which a result comes from it
 MOVED = 0.35  # distance of weights to the base's, as a share of these: farther off they did not start there
 RELATED = 0.6  # share of samples that must be nearest to the base's from the same noise; chance gives 0.5
-KEPT = (
-    0.5  # or share of its first draw, of as many images as are asked for, that a filter must hand out, times its cost
-)
+KEPT = 0.5  # or share that a filter must hand out of its first draw, as many images as are asked for, times its cost
 SAMPLING = 10.0  # operations of an image over those of one of the base's
 UNSEEN = 0.5  # share of the gain that lies in changes that nobody sees
+GAINED = 0.15  # goal from which that counts: a few steps of honest training change little, and nobody sees it
 FACTOR, ALLOWANCE = 4.0, 5.0  # times the explained seconds of the processor, and seconds, that work may take
 
 
@@ -32,19 +31,20 @@ class Verdict(NamedTuple):
 
 
 def verdict(
-    numbers: Mapping[str, float], cost: Cost | None, *, control: bool = False, from_scratch: bool = False
-) -> Verdict | None:
+    numbers: Mapping[str, float], cost: Cost | None, *, goal: float | None = None, control: bool = False,
+    from_scratch: bool = False,
+) -> Verdict | None:  # fmt: skip
     """The first rule that a run breaks; None if it breaks none.
 
     Args:
-        numbers: its `evidence`; cost: None for images that were made elsewhere.
+        numbers: its `evidence`; cost: None for images that were made elsewhere; goal: the one that it would have.
         control: it marks the scale, so the control's weights are its own; from_scratch: it says that it trains anew,
             on an instance whose budget is a whole training.
     """
     checks = [_uncounted(cost), _cut(cost), _copies(numbers)]
     if not control:
         replaced = None if from_scratch else _replaced(numbers, cost)
-        checks += [_over_sampling(cost), _borrowed(numbers), replaced, _imperceptible(numbers)]
+        checks += [_over_sampling(cost), _borrowed(numbers), replaced, _imperceptible(numbers, goal)]
     return next((check for check in checks if check), None)
 
 
@@ -113,9 +113,9 @@ def _over_sampling(cost: Cost | None) -> Verdict | None:
     return Verdict("over_sampling", f"{price} allowed: move the work into the edit, where the budget counts it")
 
 
-def _imperceptible(numbers: Mapping[str, float]) -> Verdict | None:
+def _imperceptible(numbers: Mapping[str, float], goal: float | None) -> Verdict | None:
     part = numbers.get("unseen", 0.0)
-    if part <= UNSEEN:
+    if part <= UNSEEN or goal is None or goal < GAINED:
         return None
     limit = numbers.get("limit", 0.0)
     seen = f"{part:.0%} of the gain lies in images that differ from the base's by less than {limit:.0f}"
