@@ -48,10 +48,10 @@ def scored(resolved: Resolved, answers: Answers, questions: list[Question], bega
     spent = _cost(resolved, cost)
     status: Status = "below_floor" if scores.goal is None else "ok" if cost else "samples_only"
     anew = "retraining" in manifest.access and setup.instance.share >= 1
-    goal = scores.goal.value if scores.goal else None
-    broken = verdict(numbers, spent, goal=goal, control=manifest.control, from_scratch=anew)
+    low = scores.goal.low if scores.goal else None
+    broken = verdict(numbers, spent, low=low, control=manifest.control, from_scratch=anew)
     if broken and not (scores.goal is None and broken.status == "replaced"):  # what is destroyed is like nothing
-        numbers |= {} if goal is None else {"goal": goal}  # what it would have been
+        numbers |= {"goal": scores.goal.value} if scores.goal else {}  # what it would have been
         status, scores = broken.status, replace(scores, goal=None, reason=broken.reason)
     return _record(
         resolved.run,

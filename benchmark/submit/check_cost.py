@@ -45,8 +45,8 @@ def _broken_rule(record: Record, instance: Instance, control: bool) -> Verdict |
     numbers = evidence if isinstance(evidence, dict) else {}
     numbers = {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)}
     anew = "retraining" in record.access and instance.share >= 1
-    goal = record.goal.value if record.goal else None
-    return verdict(numbers, record.cost, goal=goal, control=control, from_scratch=anew)
+    low = record.goal.low if record.goal else None
+    return verdict(numbers, record.cost, low=low, control=control, from_scratch=anew)
 
 
 def _on_processor(cost: Cost) -> bool:

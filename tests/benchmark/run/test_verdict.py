@@ -41,15 +41,15 @@ def test_an_honest_run_breaks_no_rule():
     ],
 )
 def test_a_number_beyond_its_threshold_has_a_status(status, name, at, beyond, absent):
-    assert verdict(without(*absent, **{name: at}), COST, goal=0.5) is None
-    broken = verdict(without(*absent, **{name: beyond}), COST, goal=0.5)
+    assert verdict(without(*absent, **{name: at}), COST, low=0.1) is None
+    broken = verdict(without(*absent, **{name: beyond}), COST, low=0.1)
     assert broken and broken.status == status and len(broken.reason) > 60
 
 
 def test_an_unseen_change_that_gains_next_to_nothing_is_no_attack():
     numbers = without(unseen=0.9)
-    assert verdict(numbers, COST, goal=rules.GAINED - 0.01) is None and verdict(numbers, COST) is None
-    assert verdict(numbers, COST, goal=rules.GAINED)
+    assert verdict(numbers, COST, low=0.0) is None and verdict(numbers, COST) is None
+    assert verdict(numbers, COST, low=0.01)
 
 
 @pytest.mark.parametrize(
