@@ -42,14 +42,14 @@ def worth(setup: Setup, view: View) -> np.ndarray:
     """What each image is worth (N,): of two that differ by 1 the better one is as the task wants it.
 
     Of a removal, 1 for every image that may stay; elsewhere 0.5 for one of a class that should be more frequent than
-    in the base, -0.5 for one that should be rarer.
+    in the base, -0.5 for one that should be rarer; where judges disagree, the mean of what they see.
     """
     if "values" in setup.target:
         return (setup.task.keep(setup, view) > 0).astype(float)
     attribute = setup.target["attribute"]
-    counts = np.array(setup.anchors["counts"][joint.key(attribute)], float)
+    counts = np.array(setup.anchors["counts"][joint.key(attribute)][:-1], float)  # the last: unclear
     wanted = np.ravel(setup.target.get("shares", np.full(len(counts), 1 / len(counts))))
-    return 0.5 * np.sign(wanted - counts / counts.sum())[view.labels(attribute)]
+    return 0.5 * np.sign(wanted - counts / counts.sum())[view.votes(attribute)].mean(0)
 
 
 def difference(images: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def test_a_flows_likelihoods_drop_where_it_forgets(tmp_path, monkeypatch):
     monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 12))
     monkeypatch.setattr(identity_removal, "DATA", 60)
     folder = write(tmp_path, "m", FORGETFUL, family="flow", task="identity_removal", access=["forget_images"])
-    found = run(folder, "identity_removal/faces-flow", samples=200)
+    found = run(folder, "identity_removal/faces-flow", samples=200, floor=0.0)  # so few cover less
     assert found.status == "ok", found.reason
     drops = {name.removeprefix("quantile_drop_"): one for name, one in found.metrics.items() if "quantile" in name}
     assert drops.keys() == identity_removal.SETS.keys() and {one.n for one in drops.values()} == {12}
@@ -55,7 +55,7 @@ def test_a_diffusion_model_left_as_it_is_scores_like_its_base(tmp_path):
     folder = write(tmp_path, "m", entry="retouch.methods.unchanged:edit", family="diffusion")
     found = run(folder, "category_redaction/digits-diffusion", samples=300)
     assert found.status == "ok", found.reason
-    assert found.metrics["drift"].value == 0 and found.goal.low == 0 and found.quality.high > 0.9
+    assert found.metrics["drift"].value == 0 and found.goal.low <= 0 <= found.goal.high and found.quality.high > 0.9
 
 
 @pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
