@@ -274,6 +274,14 @@ def write(folder: Path, record: Record) -> Path:
     return target
 
 
+def _check_json(content: bytes) -> None:
+    """Raise a ValueError for what is no JSON, or has a key twice."""
+    try:
+        json.loads(content, object_pairs_hook=_each_once)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"Invalid JSON: {error}") from None
+
+
 def read(file: Path) -> Record:
     """Read one record; a ValueError names the file and each field that is wrong.
 
@@ -281,7 +289,7 @@ def read(file: Path) -> Record:
     """
     content = read_bytes(file, 1_000_000)
     try:
-        json.loads(content, object_pairs_hook=_each_once)
+        _check_json(content)
         return Record.model_validate_json(content, strict=True)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{file}: {error}") from None

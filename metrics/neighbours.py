@@ -43,8 +43,10 @@ def from_passes(
     """The four estimates from passes over the pairs that the caller has made; weights (n,), sum 1: of precision."""
     n, m = len(x.nearest), len(y.nearest)
     forth, back = cross.forth, cross.back
-    p = np.full(n, 1 / n) if weights is None else weights
-    precise, unequal = float(np.clip(p @ (forth.count > 0), 0, 1)), n * float(p @ p)  # the weights' design effect
+    hits, unequal = forth.count > 0, 1.0
+    precise = float(hits.mean())
+    if weights is not None:
+        precise, unequal = float(np.clip(weights @ hits, 0, 1)), n * float(weights @ weights)  # the design effect
     size = min(n, m)
     density = around(forth.count.mean() / k, forth.density_variance(y.nearest) ** 0.5 / k, size, level=level, same=1.0)
     return {

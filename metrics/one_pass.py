@@ -22,9 +22,9 @@ def suite(
 ) -> dict[str, Estimate]:
     """ "fd", "kd", "precision", "recall", "density", "coverage", "vendi", "vendi_0.5", "vendi_2", "vendi_inf".
 
-    generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept). With fewer
-    weights (n,), sum 1: of the generated images in precision; the other metrics do not heed them. With fewer
-    than d rows on either side, 2 d beyond 512 features, FD has no honest value: "fd" is missing, and "kd" is there.
+    generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept); weights (n,),
+    sum 1: of the generated images in precision, which the other metrics do not heed. With fewer than d rows on either
+    side, 2 d beyond 512 features, FD has no honest value: "fd" is missing, and "kd" is there.
     """
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     y = reference.features

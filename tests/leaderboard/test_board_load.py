@@ -144,7 +144,7 @@ def test_hostile_parquet_rows_are_rejected(tmp_path: Path, view: board.View) -> 
         runs[name] = runs[name].astype(object)
     runs.loc[0, "submission"] = "../../etc"
     runs.loc[1, "instance"] = "<b>x</b>"
-    runs.loc[2, "goal"] = 7.0
+    runs.loc[2, "score"] = 7.0
     runs.loc[3, "m:fd"] = 1e300
     pd.concat([runs, runs.tail(1)]).to_parquet(tmp_path / "bad.parquet", index=False)
     found = load.read_parquet(tmp_path / "bad.parquet")

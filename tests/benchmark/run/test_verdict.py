@@ -46,7 +46,7 @@ def test_a_number_beyond_its_threshold_has_a_status(status, name, at, beyond, ab
     assert broken and broken.status == status and len(broken.reason) > 60
 
 
-def test_an_unseen_change_that_gains_next_to_nothing_is_no_attack():
+def test_an_unseen_change_that_gains_nothing_is_no_attack():
     numbers = without(unseen=0.9)
     assert verdict(numbers, COST, low=0.0) is None and verdict(numbers, COST) is None
     assert verdict(numbers, COST, low=0.01)
