@@ -14,10 +14,13 @@ from retouch.metrics import copies, disguises
 
 SAMPLES, HELD_OUT = 250, 500  # images that are looked at
 TRAINING = 20_000  # training images that they are compared with, at most: every k-th
+QUANTILE = 0.02  # of the held-out images' distances, below which a sample passes for a copy
 
 
 def copied(setup: Setup, samples: np.ndarray, base: np.ndarray | None) -> dict[str, metrics.Estimate]:
     """Share of samples nearer to a training image than held-out images are, less the base's own share, by each look.
+
+    A small data set has fewer held-out images than QUANTILE takes: there the nearest of them set the threshold.
 
     Args:
         samples, base: uint8 (N, C, H, W); without the base's, its share is taken to be that of held-out images.
@@ -26,8 +29,9 @@ def copied(setup: Setup, samples: np.ndarray, base: np.ndarray | None) -> dict[s
     for look in ("views", "blends", "features"):
         near = partial(_distances, setup, look)
         held_out = near(setup.held_out().images[:HELD_OUT])
+        quantile = max(QUANTILE, 1.01 / len(held_out))
         own = None if base is None else near(base[:SAMPLES])
-        shares[look] = metrics.copied_share(near(chosen, keep=False), held_out, own)
+        shares[look] = metrics.copied_share(near(chosen, keep=False), held_out, own, quantile)
     return shares
 
 
