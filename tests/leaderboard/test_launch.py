@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import psutil
 import pytest
@@ -20,7 +21,8 @@ sys.exit(launch.launch(Path(".")))
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_server_too(number):
-    board = subprocess.Popen([sys.executable, "-c", SCRIPT])
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)  # also where pytest ignores it
+    board = subprocess.Popen([sys.executable, "-c", SCRIPT], preexec_fn=heard)
     until = time.monotonic() + 60
     while not (children := psutil.Process(board.pid).children()) and time.monotonic() < until:
         time.sleep(0.05)

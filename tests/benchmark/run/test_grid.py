@@ -38,8 +38,8 @@ def test_controls_anchor_the_scale(submissions):
     write(submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retrained"], more="control = true")
     unchanged, retrained = run(submissions / "unchanged"), run(submissions / "retrained")
     assert unchanged.goal.low <= 0.0 <= unchanged.goal.high and unchanged.goal.value < 0.3
-    assert unchanged.quality.high == 1 and unchanged.quality.value > 0.7
-    assert retrained.goal.high == 1 and retrained.goal.value > 0.9
+    assert unchanged.quality.low <= 1 <= unchanged.quality.high and unchanged.quality.value > 0.9
+    assert retrained.goal.low <= 1 <= retrained.goal.high and retrained.goal.value > 0.9
     assert retrained.cost.share == pytest.approx(1, abs=0.05)
     assert unchanged.metrics["drift"].value == 0
 
@@ -247,6 +247,11 @@ def _session(leader):
     return found
 
 
+def heard():
+    """In a child before it starts: SIGINT reaches it, also where pytest runs in the background and ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 SLEEPS = "import pathlib, time\ndef edit(g, task, budget):\n    pathlib.Path('MARK').touch()\n    time.sleep(60)\n"
 
 
@@ -256,21 +261,10 @@ def test_ctrl_c_stops_at_once_and_tells_the_truth(submissions):
     mark = submissions / "mark"
     write(submissions, "quick", KEEPS)
     write(submissions, "slow", SLEEPS.replace("MARK", str(mark)))
-    command = [
-        *RETOUCH,
-        "run",
-        "quick",
-        "slow",
-        "--no-sandbox",
-        "--instance",
-        INSTANCE,
-        "--seed",
-        "0",
-        "--workers",
-        "2",
-    ]
+    command = [*RETOUCH, "run", "quick", "slow", "--no-sandbox", "--instance", INSTANCE, "--seed", "0"]
     process = subprocess.Popen([*command, "--workers", "2"], cwd=submissions.parent, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, text=True, start_new_session=True)  # fmt: skip
+                               stderr=subprocess.STDOUT, text=True, start_new_session=True,
+                               preexec_fn=heard)  # fmt: skip
     until = time.monotonic() + 120
     while not (mark.exists() and record_file(submissions / "quick").exists()) and time.monotonic() < until:
         time.sleep(0.05)
@@ -293,7 +287,7 @@ def test_an_early_ctrl_c_leaves_no_false_record(submissions):
     write(submissions, "m", KEEPS)
     command = [*RETOUCH, "run", "m", "--no-sandbox", "--instance", INSTANCE, "--workers", "1"]
     process = subprocess.Popen(command, cwd=submissions.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                               start_new_session=True)  # fmt: skip
+                               start_new_session=True, preexec_fn=heard)  # fmt: skip
     until = time.monotonic() + 60
     while not psutil.Process(process.pid).children() and time.monotonic() < until:
         time.sleep(0.01)
