@@ -52,7 +52,7 @@ class Rejecting:
         import torch
 
         images = self.generator.sample(2 * n, rng)
-        return images[self.task.guide.probs(images, "category")[:, 8] < 0.5][:n]
+        return images[self.task.guide.probs(images, "category")[:, 8] < 0.1][:n]
 
 
 def edit(generator, task, budget):
