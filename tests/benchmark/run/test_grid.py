@@ -257,9 +257,12 @@ SLEEPS = "import pathlib, time\ndef edit(g, task, budget):\n    pathlib.Path('MA
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_ctrl_c_stops_at_once_and_tells_the_truth(submissions):
-    """Whatever the moment: one run is done, one under way, one waits; what has not ended leaves no record."""
+    """Whatever the moment: one run is done, one under way; what has not ended leaves no record.
+
+    The one that is done ends by an error of its own, which leaves nothing to score.
+    """
     mark = submissions / "mark"
-    write(submissions, "quick", KEEPS)
+    write(submissions, "quick", "def edit(g, task, budget):\n    raise RuntimeError('out of ideas')\n")
     write(submissions, "slow", SLEEPS.replace("MARK", str(mark)))
     command = [*RETOUCH, "run", "quick", "slow", "--no-sandbox", "--instance", INSTANCE, "--seed", "0"]
     process = subprocess.Popen([*command, "--workers", "2"], cwd=submissions.parent, stdout=subprocess.PIPE,
@@ -273,7 +276,7 @@ def test_ctrl_c_stops_at_once_and_tells_the_truth(submissions):
     said = process.communicate(timeout=60)[0]
     assert process.returncode == 130 and time.monotonic() - began < 25  # two seconds where nothing else runs
     assert "stopped: 1 of 2 runs done" in " ".join(said.split())
-    assert records.read(record_file(submissions / "quick")).status == "ok"
+    assert "out of ideas" in records.read(record_file(submissions / "quick")).reason
     assert not record_file(submissions / "slow").exists()
     until = time.monotonic() + 20
     while (left := _session(process.pid)) and time.monotonic() < until:
