@@ -108,7 +108,7 @@ def _sha256(path: Path, files: tuple[State, ...]) -> str:
 
 
 def card(path: Path) -> dict[str, Any]:
-    """The card of a weights folder, after its hash has been checked.
+    """The card of a weights folder, after its hash has been checked, and those of an ensemble's members.
 
     Raises:
         WeightsError: no card, no weights, or weights with another sha256.
@@ -124,6 +124,9 @@ def card(path: Path) -> dict[str, Any]:
         what = "are missing" if not any(path.rglob("*.safetensors")) else f"have sha256 {actual}"
         raise WeightsError(f"the weights in {path} {what}; the card says {contents['sha256']}. Restore them from the "
                            f"release or run `retouch pretrain {path.name} --overwrite`")  # fmt: skip
+    if (path / "ensemble.json").is_file():
+        for name in json.loads((path / "ensemble.json").read_text())["members"]:
+            card(folder(name))
     return contents
 
 
