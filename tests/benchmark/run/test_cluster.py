@@ -53,7 +53,7 @@ def test_a_cluster_gives_the_records_of_one_machine(nodes, submissions, capsys):
     assert main(["status", "--address", nodes.address]) == 0
     assert re.search("under way.* 0 done, 0 not ok, 2 left.*\n  runs since", capsys.readouterr().out)
     far = {record.submission: record for record in [*far, *made]}
-    asked = ["run", "a", "b", "--instance", INSTANCE, "--seed", "0"]
+    asked = ["run", "a", "b", "--no-sandbox", "--instance", INSTANCE, "--seed", "0"]
     assert main([*asked, "--engine", "ray", "--plan"]) == 0 and "0 of 2 runs are missing" in capsys.readouterr().out
     assert main([*asked, "--again"]) == 0
     near = {record.submission: record for record in records.read_all(submissions)[0]}
