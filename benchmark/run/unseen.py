@@ -47,9 +47,10 @@ def worth(setup: Setup, view: View) -> np.ndarray:
     if "values" in setup.target:
         return (setup.task.keep(setup, view) > 0).astype(float)
     attribute = setup.target["attribute"]
-    counts = np.array(setup.anchors["counts"][joint.key(attribute)][:-1], float)  # the last: unclear
-    wanted = np.ravel(setup.target.get("shares", np.full(len(counts), 1 / len(counts))))
-    return 0.5 * np.sign(wanted - counts / counts.sum())[view.votes(attribute)].mean(0)
+    classes = len(view.confusion(attribute))
+    counts = np.array(setup.anchors["counts"][joint.key(attribute)], float)[:classes]  # behind these, unclear images
+    wanted = np.ravel(setup.target.get("shares", np.full(classes, 1 / classes)))
+    return 0.5 * np.sign(wanted - counts / counts.sum())[view.guesses(attribute)]
 
 
 def difference(images: np.ndarray, others: np.ndarray) -> np.ndarray:
