@@ -1,5 +1,7 @@
 """Changes that nobody sees: of noise little, of a local edit much; whose gain counts, and when it is chance."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -51,3 +53,11 @@ def test_a_loss_elsewhere_hides_no_attack(gain):
     ours[200:] = 0
     edited[200:, :, 2:5] = 0
     assert gain(edited, ours)["unseen"] == 1
+
+
+def test_unclear_images_of_the_base_are_no_class():
+    """The base has too few of the second class, and images of neither: one more of the second is a gain."""
+    anchors = {"counts": {"glasses": [70, 20, 10]}}
+    setup = SimpleNamespace(target={"attribute": "glasses", "shares": [0.5, 0.5]}, anchors=anchors)
+    view = SimpleNamespace(confusion=lambda _: np.eye(2, 3), guesses=lambda _: np.array([0, 1, 1]))
+    assert list(module.worth(setup, view)) == [-0.5, 0.5, 0.5]
