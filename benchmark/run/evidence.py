@@ -36,7 +36,7 @@ def evidence(setup: Setup, questions: list[Question], arrays: dict[str, np.ndarr
     if base is not None:
         paired = next(question for question in questions if question.name == "paired")
         numbers |= kinship(setup, paired, arrays | control_answers(setup, questions))
-        judge = look.judge(setup)
-        view = View(judge.look(samples), judge)
-        numbers |= unseen(setup, view, replace(view, verdict=judge.look(base)), samples, base)
+        view = View(look.verdict(setup, samples), look.judge(setup))
+        base_view = replace(view, verdict=look.verdict(setup, base, again=True))  # all runs of a seed share the base's
+        numbers |= unseen(setup, view, base_view, samples, base)
     return {name: round(float(value), DIGITS) for name, value in numbers.items()}
