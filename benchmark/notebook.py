@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +16,14 @@ from typing import Any, get_args
 
 import numpy as np
 
-from retouch.benchmark import generators, tasks, tracks
+from retouch.benchmark import generators, tasks, tracks, weights
 from retouch.benchmark.budget import Budget, Yardstick, yardstick
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.operations import Operations
 from retouch.benchmark.question import answer
 from retouch.benchmark.run import reveal, score
 from retouch.benchmark.run.base_answers import base_answers
+from retouch.benchmark.run.keep import FOLDER
 from retouch.benchmark.run.plan import Run
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.submission import Need, Point, Submission
@@ -83,6 +85,26 @@ class Workbench(Task):
         pair = (self.base(), edited)
         rows = [generator.sample(columns, torch.Generator().manual_seed(0)).numpy() for generator in pair]
         return sheet(np.concatenate(rows), columns, zoom=max(1, 72 // rows[0].shape[-1]))
+
+
+def load_edited(
+    submission: str, instance: str, *, point: str = "default", seed: int = 0, folder: str | os.PathLike[str] = FOLDER,
+    device: str = "cpu",
+) -> Generator:  # fmt: skip
+    """The edited generator that `retouch run SUBMISSION --keep` has left.
+
+    Args:
+        instance: track/task/base; folder: where it was kept.
+
+    Raises:
+        ValueError: it was not kept, with the command that keeps it; WeightsError: the weights are damaged.
+    """
+    place = Path(folder) / submission / instance / f"{point}.{seed}"
+    if not (place / "card.json").is_file():
+        track, _, rest = instance.partition("/")
+        raise ValueError(f"{place} does not exist; `retouch run {submission} --track {track} --instance {rest} "
+                         f"--point {point} --seed {seed} --keep` makes it")  # fmt: skip
+    return weights.load(place, device)
 
 
 def load(name: str, *, seed: int = 0, device: str = "cpu") -> Workbench:

@@ -6,6 +6,7 @@
 >>> task.score(edited)
 
     load             an instance to work on, with generator, budget, score and picture
+    load_edited      the generator that `retouch run --keep` has left
     check_generator  try every law that a generator keeps
     load_results     all records as a pandas frame
     compare          two submissions, paired
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from retouch.benchmark.laws.check import check_generator as check_generator
     from retouch.benchmark.notebook import load as load
+    from retouch.benchmark.notebook import load_edited as load_edited
     from retouch.results import compare as compare
     from retouch.results import load_results as load_results
 
@@ -26,6 +28,7 @@ _HOME = {
     "check_generator": "retouch.benchmark.laws.check",
     "compare": "retouch.results",
     "load": "retouch.benchmark.notebook",
+    "load_edited": "retouch.benchmark.notebook",
     "load_results": "retouch.results",
 }
 __all__ = sorted(_HOME)

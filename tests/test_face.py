@@ -1,4 +1,4 @@
-"""`import retouch`: costs nothing, offers four names, and gives the records as tables."""
+"""`import retouch`: costs nothing, offers five names, and gives the records as tables."""
 
 import ast
 import json
@@ -37,7 +37,7 @@ def test_type_checkers_see_the_names_that_there_are(package):
 
 def test_an_unknown_name_is_an_error_that_names_the_known():
     with pytest.raises(
-        AttributeError, match="no attribute 'laod'; it has check_generator, compare, load, load_results"
+        AttributeError, match="no attribute 'laod'; it has check_generator, compare, load, load_edited, load_results"
     ):
         _ = retouch.laod
 

@@ -1,4 +1,4 @@
-"""The verbs that bring in what is one's own: `base add`, and `scale` for a track."""
+"""The verbs for what is one's own: `base add`, `scale` for a track, `apply` and `push` for models."""
 
 from __future__ import annotations
 
@@ -86,4 +86,20 @@ def apply(verbs: argparse._SubParsersAction) -> None:
     parser.set_defaults(verb=verb)
 
 
-VERBS = (base, scale, apply)
+def push(verbs: argparse._SubParsersAction) -> None:
+    """`retouch push FOLDER --to OWNER/NAME`."""
+    parser = verbs.add_parser("push", help="upload an edited generator to a hub (huggingface_hub)")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="that `run --keep` or `apply` has left")
+    parser.add_argument("--to", required=True, metavar="OWNER/NAME", help="the hub's repository; made if missing")
+    parser.add_argument("--licence", default="", help="of the weights; default: the card's")
+    parser.add_argument("--public", action="store_true", help="a new repository is for everybody; default: private")
+
+    def verb(args: argparse.Namespace) -> None:
+        from retouch.benchmark.submit.push import push
+
+        print(push(args.folder, args.to, args.licence, private=not args.public))
+
+    parser.set_defaults(verb=verb)
+
+
+VERBS = (base, scale, apply, push)

@@ -94,6 +94,7 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--price", type=float, metavar="P", help="with --plan: of an hour of a worker, or of a GPU")
     submitting.add_sandbox(parser)
     parser.add_argument("--again", action="store_true", help="run also what has a valid record")
+    parser.add_argument("--keep", action="store_true", help="leave each edited generator in ./edited, with a card")
     parser.add_argument(
         "--plan", action="store_true", help="list the runs with minutes, memory and disk; start nothing"
     )
@@ -105,7 +106,7 @@ def _run_missing(args: argparse.Namespace) -> int:
     """Plan what `retouch run` was asked for, then run what is missing, or list it."""
     from retouch.benchmark import submission, tracks
     from retouch.benchmark.cli import show
-    from retouch.benchmark.run import plan
+    from retouch.benchmark.run import keep, plan
     from retouch.benchmark.run.resume import missing
     from retouch.benchmark.support import machine
 
@@ -130,8 +131,12 @@ def _run_missing(args: argparse.Namespace) -> int:
         print(f"retouch: left out: {line}", file=sys.stderr)
     if not runs:
         return 2
-    runs = [replace(run, sandboxed=submitting.sandboxed(run, args.sandbox, "run")) for run in runs]
+    if args.keep and args.engine == "ray":
+        raise ValueError("--keep leaves generators on this machine: run them here, without --engine ray")
+    runs = [replace(run, sandboxed=submitting.sandboxed(run, args.sandbox, "run"), keep=args.keep) for run in runs]
     left = runs if args.again else missing(runs)
+    if args.keep:
+        left += [run for run in runs if run not in left and not keep.kept(run)]
     if args.plan:
         failed = show.show_plan(runs, left, args.price)
     else:

@@ -166,7 +166,7 @@ def _watch(missing: list[Run], engine: Engine, hours: float) -> Iterator[Record]
         def on_progress(run: Run, step: int, of: int) -> None:
             bar.update(bars[run.label], completed=step, total=of)
 
-        new = grid(missing, engine, Events(on_start, on_progress, status.state), hours)
+        new = grid(missing, engine, Events(on_start, on_progress, status.state, _say), hours)
         for record in _until_stopped(new, missing):
             status.finished(record)
             bar.advance(total)
@@ -179,6 +179,10 @@ def _watch(missing: list[Run], engine: Engine, hours: float) -> Iterator[Record]
                 _show_output(record, resolve(runs[record.label]).log_file)
             yield record
     status.close()
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, highlight=False)
 
 
 def _until_stopped(new: Iterator[Record], missing: list[Run]) -> Iterator[Record]:

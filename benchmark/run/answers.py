@@ -17,12 +17,14 @@ class Answers:
 
     Attributes:
         arrays: by question; cost: what edit and answers took, empty for images that were made elsewhere.
-        printed: the end of what the method printed.
+        printed: the end of what the method printed; weights: those of the edited generator, a zip of safetensors,
+            where the run keeps them.
     """
 
     arrays: dict[str, np.ndarray]
     cost: dict[str, Any] = field(default_factory=dict)
     printed: str = ""
+    weights: bytes = b""
 
     @property
     def sha256(self) -> str:

@@ -59,8 +59,10 @@ def answers(
         reveal.lay_out_code(run.folder, folder / "submission")
         with worker() as session:
             try:
-                _edit(resolved, session, cost, _size(folder / "reveal/base"))
-                return Answers(ask(session, questions, seconds, cost), cost, session.printed())
+                size = _size(folder / "reveal/base")
+                _edit(resolved, session, cost, size)
+                edited = _weights(session, size) if run.keep else b""
+                return Answers(ask(session, questions, seconds, cost), cost, session.printed(), edited)
             except _OverBudget as over:
                 if not checkpoint_progress:
                     remedy = "loop over budget.steps(n), or call budget.checkpoint(generator) on the way"
@@ -71,7 +73,8 @@ def answers(
         with worker() as session:
             _ready(session)
             session.tell(checkpoint.read_bytes(), kind="restore")
-            return Answers(ask(session, questions, seconds, cost), cost, printed)
+            edited = checkpoint.read_bytes() if run.keep else b""
+            return Answers(ask(session, questions, seconds, cost), cost, printed, edited)
     except RunFailed as failure:
         failure.printed = printed
         raise
@@ -113,6 +116,12 @@ def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: i
     if cost["operations"] > _allowed(resolved, cost):
         times = cost["operations"] / max(resolved.setup.train_steps * cost["step_operations"], 1)
         raise _OverBudget(f"edit took {times:.2f} times its budget of {resolved.run.instance.budget}")
+
+
+def _weights(session: Session, size: int) -> bytes:
+    """The edited generator's weights as a zip, empty where it has none to save; size: bytes of the base's."""
+    session.tell(kind="keep")
+    return session.hear("kept", READY, 4 * size + 2**20)[1]
 
 
 def _allowed(resolved: Resolved, cost: dict[str, Any]) -> float:

@@ -17,6 +17,7 @@ from retouch.benchmark.question import Question
 from retouch.benchmark.records import Record
 from retouch.benchmark.run import edit, reveal
 from retouch.benchmark.run.answers import Answers, cached, keep_answers, keep_log
+from retouch.benchmark.run.keep import keep
 from retouch.benchmark.run.plan import Run, families, longest_first
 from retouch.benchmark.run.record import failed, scored
 from retouch.benchmark.run.resolve import Resolved, resolve
@@ -34,11 +35,12 @@ def _nothing(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Events:
-    """What to call as a run begins, as its edit takes a step, and for how the whole grid stands."""
+    """What to call as a run begins, as its edit takes a step, for how the grid stands, and with a line for the user."""
 
     start: Callable[[Run], None] = _nothing
     progress: Progress = _nothing
     state: Callable[[], dict[str, Any]] = dict
+    say: Callable[[str], None] = _nothing
 
 
 Engine = Callable[[Iterator[Run], Events], Iterator[Record]]  # takes runs as it has room; a record once it is written
@@ -106,8 +108,10 @@ def execute(run: Run, events: Events = Events(), again: bool = False, stop: Even
         return record
     try:
         questions = reveal.questions(resolved)
-        answers = (None if again else cached(resolved)) or _ask(resolved, questions, events.progress, stop)
+        answers = (None if again or run.keep else cached(resolved)) or _ask(resolved, questions, events.progress, stop)
         record = scored(resolved, answers, questions, began)
+        if run.keep:
+            events.say(_kept(resolved, answers, questions))
     except RunFailed as failure:
         keep_log(resolved, failure.printed)
         record = failed(run, resolved, str(failure), failure.status)
@@ -117,6 +121,14 @@ def execute(run: Run, events: Events = Events(), again: bool = False, stop: Even
     if record.status != "failed":
         share(resolved)
     return record
+
+
+def _kept(resolved: Resolved, answers: Answers, questions: list[Question]) -> str:
+    """Keep the edited generator; returns a line that says where it is, or why it is not kept."""
+    try:
+        return f"{keep(resolved, answers, questions)} holds the edited generator and its card"
+    except (ValueError, OSError) as error:
+        return f"{resolved.run.label} is not kept: {error}"
 
 
 def _ask(resolved: Resolved, questions: list[Question], on_progress: Progress, stop: Event | None) -> Answers:

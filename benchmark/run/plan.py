@@ -29,6 +29,7 @@ class Run:
     device: str = "cpu"
     evaluation: int = 0  # added to the public evaluation seeds; `verify` draws one that nobody could know
     sandboxed: bool = False
+    keep: bool = False  # the edited generator itself, see `run.keep`
 
     @property
     def name(self) -> str:

@@ -14,6 +14,7 @@ import torch
 from retouch.benchmark import weights
 from retouch.benchmark.budget import Budget, yardstick
 from retouch.benchmark.generators import folder as folders
+from retouch.benchmark.run.keep import write_card
 from retouch.benchmark.submission import NEEDS, Submission
 from retouch.benchmark.submit import read_images
 from retouch.benchmark.support.files import write_json
@@ -61,12 +62,9 @@ def apply(
             raise ValueError(f"{method.name} returns {type(edited).__name__}, which samples and cannot be saved: "
                              "a filter or a guided sampler has no weights of its own")  # fmt: skip
         edited.save(out, half=False)
-        for file in (folder / "base").glob("*.py"):
-            shutil.copy(file, out)
     by = {"method": method.name, "entry": manifest.entry, "point": point, "params": params, "steps": steps,
           "seed": seed, "operations": budget.spent, "base": card["sha256"]}  # fmt: skip
-    stated = {key: value for key, value in card.items() if key not in ("measured", "sha256", "seconds")}
-    write_json(out / "card.json", {**stated, "name": out.name, "edited": by, "sha256": weights.sha256(out)})
+    write_card(out, base, card, out.name, by)
     return out
 
 

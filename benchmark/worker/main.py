@@ -122,6 +122,9 @@ def _work(place: Place, channel: Channel) -> None:
             channel.send(imported=True)
             generator = _edit(method, base, task, budget, table["params"], channel)
     while (question := channel.wait())[0]["kind"] != "end":
+        if question[0]["kind"] == "keep":
+            channel.send(_zipped(generator) if hasattr(generator, "save") else b"", kept=True)
+            continue
         array, cost = _measured(generator, *question)
         if array is None:
             channel.send(answer=None)
@@ -134,20 +137,24 @@ def _reports(channel: Channel) -> tuple[Any, Any]:
     """A budget's two callbacks: one sends a checkpoint with the progress so far, the other the steps done."""
 
     def keep(generator: Generator, progress: dict[str, Any]) -> None:
-        folder = Path(f"checkpoint-{time.perf_counter_ns()}")
-        generator.save(folder, half=False)
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for file in sorted(folder.rglob("*")):
-                archive.write(file, file.relative_to(folder))
-        shutil.rmtree(folder)
-        channel.send(buffer.getvalue(), checkpoint=True, **progress)
+        channel.send(_zipped(generator), checkpoint=True, **progress)
 
     def report(step: int, of: int) -> None:
         if step % 10 == 0:
             channel.send(step=step, of=of)
 
     return keep, report
+
+
+def _zipped(generator: Generator) -> bytes:
+    """What a generator's `save` writes, as a zip."""
+    folder, buffer = Path(f"checkpoint-{time.perf_counter_ns()}"), io.BytesIO()
+    generator.save(folder, half=False)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for file in sorted(folder.rglob("*")):
+            archive.write(file, file.relative_to(folder))
+    shutil.rmtree(folder)
+    return buffer.getvalue()
 
 
 def _edit(
