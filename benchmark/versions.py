@@ -44,6 +44,13 @@ def moved(record: Record) -> list[str]:
     return changes + [f"another {name}" for name, now in contents.items() if recorded_hashes.get(name, now) != now]
 
 
+def edition(record: Record) -> str:
+    """The release and the versions that a record was made with, in a line: records of one edition can be compared."""
+    made = record.provenance.versions
+    release, track, metrics = (made.get(name, "unknown") for name in ("retouch", "track", "metrics"))
+    return f"retouch {release}, {record.track} {track}, metrics {metrics}"
+
+
 def fingerprint(name: str) -> str:
     """Twelve digits of the hash of all that a track's scores rest on: its file, scale, weights and METRICS."""
     track = tracks.load(name)

@@ -299,7 +299,7 @@ MEANING: dict[str, Meaning] = {
         "A lower bound where all steps were taken. A filter around unchanged weights costs nothing to undo: 0. Compare "
         "with the retrained control, which never saw these images.",
         "defined by this suite",
-        also=(("relearned", "Share after relearning"),),
+        also=(("relearned", "Share after relearning"), ("relearned_early", "Share after 4 steps of relearning")),
     ),
     "reach_distance": Meaning(
         "Reach",

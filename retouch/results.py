@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def load_results(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
     """All records as a frame with one row a run.
 
-    Columns: submission, point, track, instance, task, family, seed, status, reason, stale, tuning; goal, quality and
-    every raw `metric.NAME`, each with the ends of its 95% interval in `..._low` and `..._high`; score; `cost.NAME`;
-    params (JSON), access (words), paper, method; claim, time. A number that a run does not have is NaN.
+    Columns: submission, point, track, instance, task, family, seed, status, reason, stale, edition (of stale records:
+    the versions that made them), tuning; goal, quality and every raw `metric.NAME`, each with the ends of its 95%
+    interval in `..._low` and `..._high`; binds (the part that decides quality); score; `cost.NAME`; params (JSON),
+    access (words), paper, method; claim, time. A number that a run does not have is NaN.
 
     Args:
         folder: submissions, or one of them; default: ./submissions, else those that come with the package.
@@ -36,7 +37,7 @@ def load_results(folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
 
 
 def compare(a: str, b: str, *, track: str = "tiny", folder: str | os.PathLike[str] | None = None) -> pd.DataFrame:
-    """a - b, paired: on the instances and seeds that both ran.
+    """a - b, paired: on the instances and seeds that both ran, by records of the newest version.
 
     Columns: task, family, instance, axis (goal or quality), value (mean difference over the seeds), low, high (its 95%
     interval; NaN from a single seed), seeds. An interval that leaves out 0 is a difference.
@@ -52,10 +53,12 @@ def compare(a: str, b: str, *, track: str = "tiny", folder: str | os.PathLike[st
         import pandas as pd
 
         from retouch.leaderboard.rank import paired
-        from retouch.leaderboard.read import load
+        from retouch.leaderboard.read import frame, load
     except ImportError as error:
         raise ValueError(f"compare needs {error.name}: pip install 'retouch-bench[board]'") from None
     runs = load.read_folder(Path(folder) if folder else submissions_folder()).runs
+    if (runs["track"] == track).any():
+        runs = frame.of_edition(runs, frame.editions(runs, track)[0])
     one, other = (paired.row(runs, name) for name in (a, b))
     tasks = sorted(runs["task"].astype(str).unique())
     axes = ("goal", "quality")

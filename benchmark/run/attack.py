@@ -18,6 +18,7 @@ from retouch.benchmark.run.plan import Run
 from retouch.benchmark.setup import Setup
 
 STEPS = (0, 2, 4, 8, 16, 32, 64)  # training steps of the base on the forgotten images
+EARLY = 4  # of them: after more, a model that never saw the images makes them as often as the base does
 SAMPLES = 200  # images after each of them
 IMAGES = 50  # of the removed kind, and of others, that are searched for
 MEMBERS = 100  # forgotten images, and held-out ones of their kind, that are told apart
@@ -65,6 +66,7 @@ def measure(
         course = [share(images) for images in answers["relearning"]]
         half = setup.anchors["unchanged"][setup.task.GOAL]["value"] / 2
         estimates |= {"relearning": cost(setup, course, half), "relearned": course[-1]}
+        estimates["relearned_early"] = course[STEPS.index(EARLY)]
         details = {"steps": list(STEPS), "shares": [round(estimate.value, 5) for estimate in course]}
     return estimates, {"attacks": {"relearning": details}} if details else {}
 

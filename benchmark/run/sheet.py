@@ -14,7 +14,7 @@ from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.support.files import write_atomically
 from retouch.benchmark.support.pictures import sheet
 
-MANY, FEW = 40, 8  # latents on the sheet of the first seed's first point, which stands for the rest, and on any other
+MANY, FEW = 40, 8  # latents on the sheet of the default point with the first seed, and on any other
 SIDE, WIDEST = 72, 4000  # pixels of a picture on the sheet, about, and of a sheet
 
 
@@ -40,5 +40,7 @@ def contact_sheet(resolved: Resolved, rows: dict[str, np.ndarray]) -> tuple[dict
 
 def _columns(run: Run, side: int) -> int:
     """How many latents a run's sheet shows, `side` pixels each."""
-    first = run.seed == run.track.seeds[0] and run.point == run.submission.points[0].name
+    names = [point.name for point in run.submission.points]
+    usual = "default" if "default" in names else names[0]
+    first = run.seed == run.track.seeds[0] and run.point == usual
     return MANY if first and MANY * side <= WIDEST else FEW

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 def row(record: Record) -> dict[str, Any]:
     """A record as one flat row: `goal`, `goal_low`, `goal_high`, ..., `metric.NAME`, `cost.NAME`.
 
-    `stale`: made with versions that are no longer current; `reason` then lists them.
+    `stale`: made with versions that are no longer current; `edition` then names them, `reason` lists what has moved.
+    `binds`: the part that decides quality.
     """
     columns = ("submission", "point", "method", "track", "instance", "task", "seed", "status", "score")
     cells: dict[str, Any] = {name: getattr(record, name) for name in columns}
     moved = versions.moved(record)
     cells |= {"stale": bool(moved), "reason": record.reason or "; ".join(moved)}
+    cells |= {"edition": versions.edition(record) if moved else "", "binds": getattr(record.quality, "binds", "")}
     for name, number in (("goal", record.goal), ("quality", record.quality), *record.metrics.items()):
         if number is not None:
             key = name if name in ("goal", "quality") else f"metric.{name}"

@@ -1,6 +1,12 @@
-"""What the numbers rest on, in questions and answers; versions; what was rejected."""
+"""What the numbers rest on, in questions and answers; versions; what was verified, what was rejected."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
 
 from retouch.leaderboard.look import markup
+from retouch.leaderboard.look.numbers import scaled
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 
@@ -8,7 +14,7 @@ ANSWERS = (
     (
         "How are ranks made?",
         "Within a track, a task and a family of generators: a flow’s instance and a GAN’s are different "
-        "problems. Only rows that ran every instance with every seed are ranked, by the score, the harmonic "
+        "problems. Only verified rows that ran every instance with every seed are ranked, by the score, the harmonic "
         "mean of goal and "
         "quality. A rank is 1 plus the number of rows that are better by a paired difference whose 95% interval "
         "leaves out 0, and never less than the rank of a row with a higher mean. Rows "
@@ -38,9 +44,9 @@ ANSWERS = (
     ),
     (
         "Why may a score change?",
-        "A new version of a track, an instance or a judge makes older records stale: they are shown as "
-        "such and are not ranked until they are scored again from the stored answers. A rank also changes when "
-        "a better method joins.",
+        "A new version of a track, an instance, a judge or a metric makes older records stale: they move to the table "
+        "of their own version, which the choice of versions opens, until they are scored again from the stored answers "
+        "or run again. A rank also changes when a better method joins.",
     ),
     (
         "Why is a method missing?",
@@ -49,9 +55,9 @@ ANSWERS = (
     ),
     (
         "What do ✓ verified and claimed mean?",
-        "Claimed: the submitter’s own run. Verified: somebody else ran it again, with fresh "
-        "evaluation seeds too, and found the same within the stated tolerance; the second run’s values stand in "
-        "the record.",
+        "Claimed: the submitter’s own run. Verified: the host made it, or made it again with fresh seeds, and found "
+        "the same within the stated tolerance; the second run’s values stand in the record and in the log "
+        "below. Only verified rows are ranked; claims stand below them, disputed rows below these.",
     ),
     (
         "May I trust a claimed number?",
@@ -59,26 +65,53 @@ ANSWERS = (
         "verified. The submission’s code never runs in the process that scores.",
     ),
 )
+LINES = 200  # of the log
 
 
 def versions(view: View) -> str:
-    """What the records were made with, and which of them are stale."""
-    lead = "What the records were made with, against what is current here."
+    """The versions that the records were made with: a line for each track and edition."""
+    lead = "Records of different versions are never on one table: each has its own, which opens from here."
     parts = [f'<div class="rt"><h2>Versions</h2><p>{lead}</p></div>']
     runs, rows = view.runs, []
     for name in view.tracks():
-        known, part = frame.track(name), runs[runs["track"] == name]
-        version, summary = (known.version, known.summary) if known else ("not known here", "")
-        rows.append([markup.esc(name), markup.esc(version), markup.esc(summary), f"{len(part):,}",
-                     f"{int(part['stale'].sum()):,}", f"{part['instance'].nunique()}"])  # fmt: skip
-    if rows:
-        head = ("track", "version", "what it is", "records", "stale", "instances")
-        parts.append(markup.table(head, rows, numeric=(3, 4, 5), caption="Tracks and their versions"))
-    stale = runs[runs["stale"].astype(bool)]
-    if len(stale):
-        lines = [[markup.esc(frame.relative(r)), markup.esc(r["reason"])] for r in stale.head(100).to_dict("records")]
-        parts.append(markup.table(("stale record", "why"), lines, caption="Stale records"))
-    return "".join(parts)
+        known = frame.track(name)
+        newest = view.editions(name)[0]
+        for edition in view.editions(name):
+            part = runs[(runs["track"] == name) & (runs["edition"] == edition)]
+            now = f"now: version {known.version}" if known else "not known here"
+            where = markup.link("overview", edition or now, track=name, task=view.at(edition).tasks(name)[0],
+                                version=edition if edition != newest else "")  # fmt: skip
+            why = "; ".join(dict.fromkeys(part["reason"].astype(str)[part["stale"]]))[:200]
+            days = sorted({str(time)[:10] for time in part["time"].unique() if time})
+            rows.append([markup.esc(name), where, f"{len(part):,}", f"{part['instance'].nunique()}",
+                         markup.esc(" to ".join(dict.fromkeys((days[0], days[-1])))) if days else markup.DASH,
+                         markup.wrapped(why)])  # fmt: skip
+    head = ("track", "version", "records", "instances", "made", "what has moved since")
+    table = markup.table(head, rows, numeric=(2, 3), caption="Tracks and their versions") if rows else ""
+    return "".join([*parts, table])
+
+
+def log(runs: pd.DataFrame) -> str:
+    """The log of re-verification: what maintainers said of records, the newest first, with both values."""
+    said = runs[runs["claim"].isin(("verified", "disputed", "withdrawn"))]
+    said = said.astype({"when": str}).sort_values("when", ascending=False, kind="stable")
+    title = f"Records that were verified, disputed or withdrawn: {len(said):,}"
+    head = f'<div class="rt"><h2 id="verified">{title}</h2></div>'
+    if said.empty:
+        return head + markup.empty("None yet: every record is its author’s claim.")
+    lines = [_said(row) for row in said.head(LINES).to_dict("records")]
+    more = f'<p class="rt dim">The newest {LINES} of them.</p>' if len(said) > LINES else ""
+    columns = ("record", "outcome", "goal", "again", "by", "when", "note")
+    return head + markup.table(columns, lines, numeric=(2, 3), caption="Log of re-verification") + more
+
+
+def _said(row: Mapping[str, Any]) -> list[str]:
+    """A line of the log."""
+    query = {"name": row["submission"], "track": row["track"], "instance": row["instance"], "point": row["point"]}
+    where = f"{row['submission']} {row['point']}, {row['instance']}, seed {row['seed']}"
+    return [markup.link("method", where, seed=str(row["seed"]), version=str(row["edition"]), **query),
+            markup.esc(row["claim"]), scaled(row["goal"]), scaled(row.get("again:goal")), markup.esc(row["by"]),
+            markup.esc(str(row["when"])[:10]), markup.wrapped(row["note"])]  # fmt: skip
 
 
 def rejected(files: dict[str, str]) -> str:

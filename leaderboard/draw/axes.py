@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from retouch.leaderboard.look import theme
 from retouch.leaderboard.look.markup import esc
 
-UNIT = ("goal", "quality", "score")  # numbers that are 1 at their best
+UNIT = ("goal", "quality", "score", "goal_after")  # numbers that are 1 at their best
 HEIGHT = 430  # pixels
 
 

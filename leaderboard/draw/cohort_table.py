@@ -1,27 +1,29 @@
-"""A task and family as an HTML table: a row a submission, which unfolds into its operating points; controls last.
+"""A task and family as an HTML table: a row a submission, which unfolds into its operating points.
 
-`look/board.js` unfolds and sorts: each submission is a table body of its own; a column sorts by its cells' `data-v`.
+What is ranked comes first, then, each below a line that says why it is not, claims, disputed and incomplete rows, and
+controls. `look/board.js` unfolds and sorts: each submission is a table body of its own; a column sorts by its cells'
+`data-v`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from retouch.leaderboard.draw.thumbnails import thumbnails
 from retouch.leaderboard.look import numbers, words
-from retouch.leaderboard.look.markup import DASH, esc, lacking, link, pair, scrolled, single, symbol
+from retouch.leaderboard.look.markup import DASH, esc, link, pair, scrolled, single, symbol
 from retouch.leaderboard.look.numbers import number, percent, rank, scaled, short
 from retouch.leaderboard.look.theme import Mark
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.load import Records
 
 Row = Mapping[str, Any]
-CHECK = '<span class="dim" title="run again by somebody else, within tolerance">✓ verified</span>'
-DISPUTE = '<span class="chip bad" title="a second run came out differently; its page has both">disputed</span>'
-IMAGES = '<span class="chip" title="its images alone were scored; nobody here ran the edit">samples only</span>'
-SIGNS = {"verified": CHECK, "disputed": DISPUTE, "samples_only": IMAGES}
+Cell = Callable[[Row], str]
+CHECK = '<span class="dim">✓ verified</span>'
+IMAGES = '<span class="chip">samples only</span>'
+GOAL_AND_QUALITY = '<span class="g">●</span> goal <span class="q">◆</span> quality'
 
 
 def table(rows: pd.DataFrame, records: Records, marks: Mapping[str, Mark], raw: Sequence[str] = (), *,
@@ -38,17 +40,43 @@ def table(rows: pd.DataFrame, records: Records, marks: Mapping[str, Mark], raw: 
     if rows.empty:
         return ""
     task, family = str(rows["task"].iloc[0]), str(rows["family"].iloc[0])
-    spans = {name: _span(rows, name) for name in raw}
-    retrained = _retrained(rows)
+    columns = _columns(rows, records, raw, more)
     images = thumbnails(records, rows) if pictures else {}
-    bodies = []
+    bodies, standing = [], "ranked"
     for name, part in rows.groupby("submission", observed=True, sort=False):
-        lines = [_line(row, records, marks[str(name)], spans, retrained, len(part), images, more)
+        if part["standing"].iloc[0] != standing:
+            standing = str(part["standing"].iloc[0])
+            bodies.append(f'<tbody class="rt-why"><tr><th colspan="{len(columns) + 4}" scope="rowgroup">'
+                          f"{words.standing(standing)}</th></tr></tbody>")  # fmt: skip
+        lines = [_line(row, records, marks[str(name)], standing, len(part), images, list(columns.values()))
                  for row in part.to_dict("records")]  # fmt: skip
-        look = "rt-control" if part["control"].iloc[0] else "rt-loud" if name in loud else ""
+        look = "rt-control" if standing == "control" else "rt-loud" if name in loud else ""
         bodies.append(f'<tbody class="{look}{" open" * unfold}">{"".join(lines)}</tbody>')
     caption = f"<caption>{esc(words.task_title(task))}, {esc(words.family_title(family))}</caption>"
-    return scrolled(f'<table class="cohort">{caption}{_head(raw, more, task)}{"".join(bodies)}</table>')
+    return scrolled(f'<table class="cohort">{caption}{_head(columns)}{"".join(bodies)}</table>')
+
+
+def _columns(rows: pd.DataFrame, records: Records, raw: Sequence[str], more: Sequence[str]) -> dict[str, Cell]:
+    """Each column after the rank: its head as HTML, and what makes its cells."""
+    task = str(rows["task"].iloc[0])
+    sampling = "sampling_cost" if rows["sampling_cost"].notna().any() else "sampling_relative"
+    columns: dict[str, Cell] = {}
+    if raw:
+        columns |= {_sort(short(n), numbers.entry(n).meaning): _raw(n, _span(rows, n)) for n in raw}
+    else:
+        retrained = _retrained(rows)
+        meaning = f"{numbers.entry('goal').meaning} {words.goal_scale(task)}"
+        columns |= {GOAL_AND_QUALITY: lambda row: _drawn(row, retrained),
+                    _sort("goal", meaning): lambda row: _scaled(row, "goal"),
+                    _sort("quality", numbers.entry("quality").meaning): _quality}  # fmt: skip
+        if rows[frame.AFTER].notna().any():
+            columns[_sort("after attack", numbers.entry(frame.AFTER).meaning)] = lambda row: _scaled(row, frame.AFTER)
+    columns[_sort("cost", numbers.entry("share").meaning)] = lambda row: _number(row["share"], percent)
+    columns[_sort(short(sampling), numbers.entry(sampling).meaning)] = lambda row: _number(row[sampling], _times)
+    columns |= {_sort(short(n), numbers.entry(n).meaning): _plain(n) for n in more}
+    columns["needs"] = lambda row: f'<td class="wide dim">{_needs(row, records)}</td>'
+    columns["made"] = lambda row: f'<td class="wide dim">{esc(str(row["time"])[:10])}</td>'
+    return columns
 
 
 def _retrained(rows: pd.DataFrame) -> float:
@@ -64,51 +92,115 @@ def _span(rows: pd.DataFrame, name: str) -> tuple[float, float]:
     return (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
 
 
-def _head(raw: Sequence[str], more: Sequence[str], task: str) -> str:
-    """The header line; a button in each cell sorts by its column."""
-    if raw:
-        columns = [(short(name), numbers.entry(name).meaning) for name in raw]
-    else:
-        columns = [("goal", f"{numbers.entry('goal').meaning} {words.goal_scale(task)}"),
-                   ("quality", numbers.entry("quality").meaning)]  # fmt: skip
-    columns += [("cost", numbers.entry("share").meaning),
-                ("sampling", numbers.entry("sampling_relative").meaning)]  # fmt: skip
-    columns += [(short(name), numbers.entry(name).meaning) for name in more]
-    ranks = _sort("rank", "Among submissions of this family that ran everything, each by its best point; by the score.")
-    pictures = "" if raw else '<th scope="col"><span class="hide">goal and quality drawn</span></th>'
-    cells = "".join(f'<th scope="col" class="n">{_sort(title, meaning)}</th>' for title, meaning in columns)
-    needs = '<th scope="col" class="needs">needs</th>'
-    names = f'<th scope="col">{_sort("method", "")}</th><th scope="col">before, after</th>'
-    return f'<thead><tr>{names}<th scope="col" class="n">{ranks}</th>{pictures}{cells}{needs}</tr></thead>'
+def _head(columns: Mapping[str, Cell]) -> str:
+    """The header line; a button in a cell sorts by its column."""
+    ranks = _sort("rank", "Among verified submissions of this family that ran everything, each by its best point.")
+    first = f'<th scope="col">{_sort("method", "")}</th><th scope="col">before, after</th>'
+    looks = {GOAL_AND_QUALITY: "", "needs": "wide", "made": "wide"}
+    cells = "".join(f'<th scope="col" class="{looks.get(text, "n")}">{text}</th>' for text in columns)
+    return f'<thead><tr>{first}<th scope="col" class="n">{ranks}</th>{cells}</tr></thead>'
 
 
 def _sort(title: str, meaning: str) -> str:
     return f'<button type="button" class="sort" title="{esc(meaning)}">{esc(title)}</button>'
 
 
-def _line(row: Row, records: Records, mark: Mark, spans: Mapping[str, tuple[float, float]], retrained: float,
-          points: int, images: Mapping[tuple[str, str], str], more: Sequence[str]) -> str:  # fmt: skip
+def _line(row: Row, records: Records, mark: Mark, standing: str, points: int,
+          images: Mapping[tuple[str, str], str], cells: Sequence[Cell]) -> str:  # fmt: skip
     """A row: a submission's best point, or another of its points, folded away."""
-    query = {"track": row["track"], "task": row["task"], "family": row["family"], "method": str(row["submission"])}
-    values = [_number(row, name, spans[name], query) for name in spans] if spans else [_scaled(row, retrained, query)]
-    place = "" if row["control"] or not row["lead"] else rank(row["place"], int(row["place_ties"]))
+    place = rank(row["place"], int(row["place_ties"])) if row["lead"] and standing == "ranked" else ""
     first = " first" if row["lead"] and row["place"] == 1 else ""
-    share, sampling = float(row["share"]), float(row["sampling_relative"])
     look = "" if row["lead"] else ' class="rt-point"'
     return (
-        f"<tr{look}>{_name(row, records, mark, points)}"
+        f"<tr{look}>{_name(row, records, mark, standing, points)}"
         f"<td>{images.get((str(row['submission']), str(row['point'])), '')}</td>"
-        f'<td class="rank{first}" data-v="{_key(row["place"])}">{place}</td>{"".join(values)}'
-        f'<td class="n" data-v="{_key(share)}">{percent(share)}</td>'
-        f'<td class="n" data-v="{_key(sampling)}">{number(sampling)}{"" if math.isnan(sampling) else "×"}</td>'
-        f"{''.join(_plain(float(row.get(name, math.nan))) for name in more)}"
-        f'<td class="needs dim">{_needs(row, records)}</td></tr>'
+        f'<td class="rank{first}" data-v="{_key(row["place"])}">{place}</td>{"".join(cell(row) for cell in cells)}</tr>'
     )
 
 
-def _plain(value: float) -> str:
-    """A number without its interval."""
-    return f'<td class="n" data-v="{_key(value)}">{number(value, 3)}</td>'
+def _name(row: Row, records: Records, mark: Mark, standing: str, points: int) -> str:
+    """The first cell: mark, title, operating point, the button that unfolds the other points, what is lacking."""
+    name, point = str(row["submission"]), str(row["point"])
+    manifest = records.manifests.get(name)
+    query = {"name": name, "point": point, "track": row["track"], "task": row["task"], "family": row["family"]}
+    signs = CHECK if row["verified"] else ""
+    if row["standing"] != standing:
+        signs = f'<span class="chip">{esc(row["standing"])}</span>'
+    signs += IMAGES if row["samples_only"] else ""
+    if row["problems"] and not math.isnan(row["goal"]):
+        signs += f'<br><span class="dim">{row["runs"]} of {row["expected"]} runs; {esc(row["problems"])}</span>'
+    if not row["lead"]:
+        return f'<th scope="row" class="sub">{link("method", point, **query)} {signs}</th>'
+    text = link("method", records.title(name), hint=manifest.summary if manifest else "", **query)
+    fold = f'<button type="button" class="fold" aria-expanded="false">{points} points</button>' if points > 1 else ""
+    more = f' <span class="dim">{esc(point)}</span>' if points > 1 else ""
+    return (
+        f'<th scope="row" data-v="{esc(records.title(name).lower())}">{symbol(mark)} {text}{more} {fold} {signs}</th>'
+    )
+
+
+def _key(value: float) -> str:
+    """A number to sort by; missing ones go last."""
+    return "" if pd.isna(value) else f"{value:.9g}"
+
+
+def _three(row: Row, name: str) -> tuple[float, float, float]:
+    value, low, high = (float(row.get(column, math.nan)) for column in frame.with_ends(name))
+    return value, low, high
+
+
+def _drawn(row: Row, retrained: float) -> str:
+    """Goal and quality on one axis; what became of the runs where there is no goal."""
+    if math.isnan(row["goal"]):
+        return f'<td class="dim">{_records(row, str(row["problems"]) or "no runs")}</td>'
+    return f"<td>{pair(_three(row, 'goal'), _three(row, 'quality'), retrained)}</td>"
+
+
+def _records(row: Row, text: str) -> str:
+    """A text as a link to the runs that it rests on."""
+    return link("task", text, plain_look=True, track=row["track"], task=row["task"], family=row["family"],
+                method=str(row["submission"]))  # fmt: skip
+
+
+def _scaled(row: Row, name: str, beside: str = "") -> str:
+    """A number that is 1 at its best, its interval below."""
+    value, low, high = _three(row, name)
+    ends = "" if math.isnan(low) else f"[{scaled(low)}, {scaled(high)}]"
+    below = f'<br><span class="ci">{esc(" ".join(filter(None, (ends, beside))))}</span>' if ends or beside else ""
+    text = DASH if math.isnan(value) else _records(row, scaled(value))
+    return f'<td class="n" data-v="{_key(value)}">{text}{below}</td>'
+
+
+def _quality(row: Row) -> str:
+    """Quality with the part that binds."""
+    return _scaled(row, "quality", str(row["binds"]))
+
+
+def _number(value: float, write: Callable[[float], str]) -> str:
+    return f'<td class="n" data-v="{_key(value)}">{write(value)}</td>'
+
+
+def _times(value: float) -> str:
+    return number(value) + ("" if math.isnan(value) else "×")
+
+
+def _plain(name: str) -> Cell:
+    """Cells of a number without its interval."""
+    return lambda row: _number(float(row.get(name, math.nan)), lambda value: number(value, 3))
+
+
+def _raw(name: str, span: tuple[float, float]) -> Cell:
+    """Cells of a raw number with its picture and its interval."""
+
+    def cell(row: Row) -> str:
+        value, low, high = _three(row, name)
+        if math.isnan(value):
+            return f'<td class="n" data-v="">{DASH}</td>'
+        ends = "" if math.isnan(low) else f'<br><span class="ci">[{number(low, 3)}, {number(high, 3)}]</span>'
+        return (f'<td class="n" data-v="{_key(value)}"><span class="both">{single((value, low, high), span)} '
+                f"<span>{_records(row, number(value, 3))}{ends}</span></span></td>")  # fmt: skip
+
+    return cell
 
 
 def _needs(row: Row, records: Records) -> str:
@@ -117,58 +209,3 @@ def _needs(row: Row, records: Records) -> str:
     if not row["lead"] or name not in records.manifests:
         return ""
     return esc(", ".join(need.replace("_", " ") for need in records.access(name)) or "nothing but samples")
-
-
-def _key(value: float) -> str:
-    """A number to sort by; missing ones go last."""
-    return "" if pd.isna(value) else f"{value:.9g}"
-
-
-def _name(row: Row, records: Records, mark: Mark, points: int) -> str:
-    """The first cell: mark, title, operating point, and the button that unfolds the other points."""
-    name, point = str(row["submission"]), str(row["point"])
-    manifest = records.manifests.get(name)
-    query = {"name": name, "point": point, "track": row["track"], "task": row["task"], "family": row["family"]}
-    text = link("method", records.title(name), hint=manifest.summary if manifest else "", **query)
-    signs = (
-        (CHECK if row["verified"] else "")
-        + (DISPUTE if row["disputed"] else "")
-        + (IMAGES if row["samples_only"] else "")
-    )
-    if not row["lead"]:
-        return f'<th scope="row" class="sub">{link("method", point, **query)} {signs}</th>'
-    fold = (f'<button type="button" class="fold" aria-expanded="false" title="its other operating points">'
-            f"{points} points</button>" if points > 1 else "")  # fmt: skip
-    more = f' <span class="dim">{esc(point)}</span>' if points > 1 else ""
-    return (
-        f'<th scope="row" data-v="{esc(records.title(name).lower())}">{symbol(mark)} {text}{more} {fold} {signs}</th>'
-    )
-
-
-def _three(row: Row, name: str) -> tuple[float, float, float]:
-    value, low, high = (float(row.get(column, math.nan)) for column in frame.with_ends(name))
-    return value, low, high
-
-
-def _scaled(row: Row, retrained: float, query: dict[str, str]) -> str:
-    """Picture, goal and quality."""
-    goal, quality, problems = _three(row, "goal"), _three(row, "quality"), str(row["problems"])
-    hint = f"{row['runs']:.0f} of {row['expected']:.0f} runs" + (f": {problems}" if problems else "")
-    if math.isnan(goal[0]):
-        text = link("task", problems or "no runs", hint=f"{hint}; open the records", plain_look=True, **query)
-        return f'<td colspan="3" class="dim" data-v="">{text}</td>'
-    cells = [link("task", scaled(value[0]), hint=f"{hint}; open the records", plain_look=True, **query)
-             for value in (goal, quality)]  # fmt: skip
-    return (f'<td>{pair(goal, quality, retrained)}</td><td class="n" data-v="{_key(goal[0])}">{cells[0]}'
-            f'{lacking(problems)}</td><td class="n" data-v="{_key(quality[0])}">{cells[1]}</td>')  # fmt: skip
-
-
-def _number(row: Row, name: str, span: tuple[float, float], query: dict[str, str]) -> str:
-    """A raw number with its picture."""
-    value = _three(row, name)
-    if math.isnan(value[0]):
-        return f'<td class="n" data-v="">{DASH}</td>'
-    interval = f"95% interval {number(value[1], 3)} to {number(value[2], 3)}"
-    text = link("task", number(value[0], 3), hint=f"{interval}; open the records", plain_look=True, **query)
-    return (f'<td class="n" data-v="{_key(value[0])}"><span class="both">{single(value, span)} '
-            f"{text}{lacking(str(row['problems']))}</span></td>")  # fmt: skip

@@ -71,11 +71,11 @@ def _line(value: Mapping[str, Any]) -> str:
 
 def record(run: records.Record, row: Mapping[str, Any]) -> str:
     """A record's numbers and where it comes from; `row` is its row of the table of runs."""
-    status = words.status("stale" if row["stale"] else run.status)
-    pairs = [("status", esc(status) + (f": {esc(row['reason'])}" if row["reason"] else ""))]
-    if run.claim.status != "verified":
-        pairs += [("goal", _interval(run.goal)), ("quality", _interval(run.quality)),
-                  ("claim", "claimed, not verified yet")]  # fmt: skip
+    pairs = [("status", esc(words.status(run.status)) + (f": {esc(row['reason'])}" if row["reason"] else ""))]
+    if run.claim.goal is None:
+        pairs += [("goal", _interval(run.goal)), ("quality", _interval(run.quality))]
+    pairs.append(("quality is bound by", esc(getattr(run.quality, "binds", "")) or markup.DASH))
+    pairs.append(("claim", _said(run.claim)))
     if run.cost:
         pairs.append(("cost", _cost(run.cost)))
     pairs += [(numbers.title(name), _interval(value)) for name, value in run.metrics.items()]
@@ -97,21 +97,30 @@ def _interval(value: records.Scaled | records.Measured | None) -> str:
 
 def _cost(cost: records.Cost) -> str:
     """What an edit took, and what sampling takes after it."""
+    counted = f"{number(cost.sampling_cost)}× that of the base" if cost.sampling_cost else "what nobody counted"
     clock = ", cut by the clock" if cost.cut else ""
     return (
         f"{number(cost.seconds)} s, {percent(cost.share)} of pre-training, {cost.gradient_steps:,} steps, "
         f"{number(cost.peak_memory_mb, 0)} MB, on {esc(cost.device)}{clock}; "
-        f"samples at {number(cost.sampling_relative)} of the base’s speed"
+        f"an image costs {counted}, and is made at {number(cost.sampling_relative)} of its speed"
     )
 
 
+def _said(claim: records.Claim) -> str:
+    """What maintainers say of a record: by whom, when, why."""
+    if claim.status == "claimed":
+        return "claimed, not verified yet"
+    note = f": {claim.note}" if claim.note else ""
+    return esc(f"{claim.status} by {claim.by}, {(claim.when or '')[:10]}{note}")
+
+
 def _claim(run: records.Record) -> str:
-    """The submitter's values beside those of the second run; empty where nobody has run it again."""
-    if run.claim.status != "verified":
+    """The first values beside those of the second run; empty where nobody has run it again."""
+    if run.claim.goal is None:
         return ""
     rows = []
     for name in frame.SCALED:
         first, second = getattr(run, name), getattr(run.claim, name)
         gap = f"{second.value - first.value:+.3f}" if first and second else markup.DASH
         rows.append([name, _interval(first), _interval(second), gap])
-    return markup.table(("", "claimed", "✓ verified, second run", "difference"), rows, numeric=(3,))
+    return markup.table(("", "claimed", f"{run.claim.status}, second run", "difference"), rows, numeric=(3,))

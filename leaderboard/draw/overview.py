@@ -6,10 +6,13 @@ import pandas as pd
 
 from retouch.leaderboard.draw import cohort_table
 from retouch.leaderboard.look import sentences, words
-from retouch.leaderboard.look.markup import esc
+from retouch.leaderboard.look.markup import esc, link, symbol, table
+from retouch.leaderboard.look.numbers import rank as number_rank
 from retouch.leaderboard.look.theme import Mark
+from retouch.leaderboard.rank import across as order
 from retouch.leaderboard.rank import paired, scores, tables
 from retouch.leaderboard.rank.board import View
+from retouch.leaderboard.read import frame
 
 RETRAINED = ("retrained", "default")  # the control's row
 
@@ -37,13 +40,40 @@ def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str],
             f'<section class="rt"><h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>'
             f'<p class="say">{esc(sentences.leader(whole, view.titles()) + _beside(view, whole))}</p></section>'
             + cohort_table.table(cohort, view.records, marks, raw, more=more)
+            + f'<p class="rt dim">{esc(resolution(whole))}</p>'
         )
     return "".join(parts)
 
 
+def across(view: View, track: str, family: str, marks: Mapping[str, Mark]) -> str:
+    """The order of a family across all its tasks, with the place on each; a sentence where nobody has one."""
+    rows = order.across(view, track, family)
+    tasks = list(rows.columns[3:])
+    head = f'<div class="rt"><h2 id="{esc(family)}">{esc(words.family_title(family))}</h2></div>'
+    if rows.empty:
+        return head + f'<p class="rt dim">{esc(words.NOBODY)}</p>'
+    titles, lines = view.titles(), []
+    for row in rows.to_dict("records"):
+        name = str(row["submission"])
+        places = [number_rank(row[task], int((rows[task] == row[task]).sum())) for task in tasks]
+        lines.append([f"{symbol(marks[name])} {link('method', titles[name], name=name, track=track, family=family)}",
+                      number_rank(row["order"], int((rows["order"] == row["order"]).sum())), f"{row['points']:.2f}",
+                      *places])  # fmt: skip
+    heads = [link("overview", words.task_title(task), track=track, task=task, family=family) for task in tasks]
+    caption = f"{words.family_title(family)}, all tasks"
+    columns = ("method", "order", "points", *heads)
+    return head + table(columns, lines, numeric=range(1, 3 + len(tasks)), caption=caption)
+
+
+def resolution(rows: pd.DataFrame) -> str:
+    """What the table of a cohort can tell apart; `rows`: all of its rows."""
+    goal, quality = (float(rows[f"resolves.{axis}"].iloc[0]) if len(rows) else float("nan") for axis in frame.SCALED)
+    return sentences.resolution(goal, quality)
+
+
 def _beside(view: View, rows: pd.DataFrame) -> str:
     """Whether the leading row goes beyond retraining, in a sentence."""
-    best = rows[rows["lead"] & rows["place"].notna()].head(1)
+    best = rows[rows["lead"] & rows["standing"].isin(("ranked", "claimed"))].head(1)
     if best.empty:
         return ""
     (row,) = best.to_dict("records")

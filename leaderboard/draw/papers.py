@@ -23,9 +23,8 @@ def shown(rows: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
         "Rank": [rank(r, int(t)) for r, t in zip(rows["rank"], rows["ties"], strict=True)],
         "Goal": _intervals(rows, "goal"), "Quality": _intervals(rows, "quality"),
         "Cost": [percent(value) for value in rows["share"]],
-        "Sampling": ["–" if pd.isna(value) else f"{number(value)}×" for value in rows["sampling_relative"]],
-        "Claim": ["✓ verified" if v else "disputed" if d else "claimed"
-                  for v, d in zip(rows["verified"], rows["disputed"], strict=True)],
+        "Sampling": ["–" if pd.isna(value) else f"{number(value)}×" for value in rows["sampling_cost"]],
+        "Standing": ["✓ verified" if name == "ranked" else name for name in rows["standing"].astype(str)],
         "Missing": rows["problems"].tolist(),
     })  # fmt: skip
 

@@ -19,7 +19,7 @@ def table(view: View, track: str, runs: pd.DataFrame, raw: Sequence[str] = ()) -
 
 def _line(view: View, track: str, row: dict[str, Any], raw: Sequence[str]) -> list[str]:
     """The cells of a run."""
-    status = "stale" if row["stale"] else str(row["status"])
+    status = str(row["status"])
     chip = f'<span class="chip bad">{markup.esc(words.status(status))}</span>'
     if row["reason"]:
         chip += f'<br><span class="dim why">{markup.esc(row["reason"])}</span>'

@@ -154,15 +154,3 @@ def _errors(confusion: np.ndarray) -> str:
     total, unclear = confusion.sum(), confusion[:, len(confusion) :].sum()
     text = f"errs on {1 - (np.trace(confusion) + unclear) / total:.1%}"
     return text + (f", is unclear on {unclear / total:.1%}" if confusion.shape[1] > len(confusion) else "")
-
-
-def resolution(goal: dict[tuple[str, str], np.ndarray], quality: dict[tuple[str, str], np.ndarray]) -> str:
-    """The smallest difference that the complete rows can tell from 0."""
-    smallest = {"goal": scores.resolves(goal), "quality": scores.resolves(quality)}
-    text = " and ".join(f"<b>{value:.2f}</b> in {axis}" for axis, value in smallest.items() if value is not None)
-    if not text:
-        return '<p class="rt dim">Too few rows are complete to say which difference would show.</p>'
-    return (
-        f'<div class="rt"><p class="say">With these instances and seeds, a true difference of {text} is found in four '
-        "cases of five. Smaller ones may be there and not show.</p></div>"
-    )

@@ -47,7 +47,8 @@ def order(view: View, track: str, instance: str, runs: pd.DataFrame, only: Seque
     here = view.scores[(view.scores["track"] == track) & (view.scores["task"] == instance.split("/")[0])]
     here = here[here["family"] == frame.family(track, instance)].astype({name: str for name in scores.ROW})
     here = here.assign(_place=here["place"].fillna(np.inf), _loss=-here["score"].fillna(-1))
-    here = here.sort_values(["control", "_place", "_loss", *scores.ROW])
+    here = here.assign(_standing=here["standing"].astype(str).map(scores.STANDINGS.index))
+    here = here.sort_values(["_standing", "_place", "_loss", *scores.ROW])
     ranked = list(here[[*scores.ROW]].itertuples(index=False, name=None))
     leads = [
         row for row, lead in zip(ranked, here["lead"], strict=True) if lead and row[0] not in view.records.controls
@@ -82,8 +83,6 @@ def _line(view: View, row: Row, run: pd.Series, picture: sheets.Sheet, loud: Col
                  instance=run["instance"], seed=str(run["seed"]))  # fmt: skip
     says = (f"goal {scaled(run['goal'])}, quality {scaled(run['quality'])}" if pd.notna(run["goal"])
             else words.status(run["status"]))  # fmt: skip
-    if run["stale"]:
-        says += "; stale"
     look = "rt-loud" if row in loud else "rt-control" if name in view.records.controls else ""
     last = len(picture.rows) - 1
     cells = "".join(f"<td>{picture.figure(last, c)}</td>" for c in range(picture.columns))

@@ -18,8 +18,12 @@ if (!window.retouchBoard) {
       if (x === null || y === null) return (x === null) - (y === null);
       return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
     };
-    const bodies = [...table.tBodies], control = (b) => b.classList.contains("rt-control");
-    table.append(...bodies.filter((b) => !control(b)).sort(order), ...bodies.filter(control));
+    const parts = [[]];  // what is ranked, then each line that says why the rows below it are not, with these
+    for (const body of table.tBodies) {
+      if (body.classList.contains("rt-why")) parts.push([body], []);
+      else parts.at(-1).push(body);
+    }
+    table.append(...parts.flatMap((part) => part.sort(order)));
   };
   const fold = (button) => {
     const open = button.closest("tbody").classList.toggle("open");

@@ -36,11 +36,6 @@ def plain(text: object) -> str:
     return "".join(f"\\{c}" if c in "\\`*_{}[]()#+-.!|<>$:~" else c for c in " ".join(str(text).split()))
 
 
-def lacking(problems: str) -> str:
-    """The mark of a row in which runs are missing or do not count, with the reason; empty where all are there."""
-    return f'<sup title="{esc(problems)}">*</sup>' if problems else ""
-
-
 def link(page: str, text: str, *, hint: str = "", plain_look: bool = False, **query: str) -> str:
     """A link to a page of the board; `text` is escaped here."""
     look = ' class="plain"' if plain_look else ""
@@ -88,22 +83,16 @@ def single(value: Sequence[float], span: tuple[float, float], kind: str = "g") -
 
 def key(raw: bool = False) -> str:
     """What the marks of the table mean."""
-    if raw:
-        return (
-            '<div class="rt"><span class="key"><span>each column has its own axis, over the rows '
-            "shown</span><span>lines: 95% "
-            "intervals</span><span>✓ verified</span><span>– missing</span><span>* incomplete, not ranked</span>"
-            "<span><i>italic</i> control</span></span></div>"
-        )
+    axes = ("each number has its own axis, over the rows shown" if raw else
+            "axes from 0, the base, to 1, the request wholly met; what lies beyond stands at the end")  # fmt: skip
+    line = '<span><span class="ax one"><i class="r" style="left:50%"></i></span>where retraining lands</span>' * (
+        not raw
+    )
+    binds = "" if raw else "<span>fd, precision, recall, coverage: the part that binds quality</span>"
     return (
-        f'<div class="rt"><span class="key"><span><span class="ax one">{_bar("g", 0.5, 0.1, 0.9)}</span>goal, '
-        "95% interval</span>"
-        f'<span><span class="ax one">{_bar("q", 0.5, 0.1, 0.9)}</span>quality</span>'
-        "<span>axes from 0 to 1; what lies beyond stands at the end</span>"
-        "<span><b>=2</b> a shared rank: no difference that excludes "
-        "0</span><span>✓ verified</span>"
-        "<span>– missing</span><span>* incomplete, not ranked</span><span><i>italic</i> control, not "
-        "ranked</span></span></div>"
+        f'<div class="rt"><span class="key"><span>[lines]: 95% intervals</span><span>{axes}</span>{line}{binds}'
+        "<span><b>=2</b> a shared rank: no difference that leaves out 0</span>"
+        "<span>✓ verified: made, or made again, by the host</span><span>– missing</span></span></div>"
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from retouch.leaderboard.look import words
-from retouch.leaderboard.look.numbers import percent
+from retouch.leaderboard.look.numbers import number, percent
 from retouch.leaderboard.rank.paired import clear
 
 
@@ -59,9 +59,15 @@ def leader(rows: pd.DataFrame, titles: Mapping[str, str]) -> str:
     Args:
         rows: `rank.tables.cohort` with ties.
     """
-    leads = rows[rows["lead"] & rows["place"].notna()]
+    leads, claims = (rows[rows["lead"] & (rows["standing"] == kind)] for kind in ("ranked", "claimed"))
     retrained = rows.loc[rows["submission"] == "retrained", "goal"].dropna()
     control = f" Training from scratch reaches goal {retrained.iloc[0]:.2f}." if len(retrained) else ""
+    if leads.empty and len(claims):
+        best = claims.loc[claims["score"].idxmax()]
+        says = f"{titles[best['submission']]}, goal {best['goal']:.2f}, quality {best['quality']:.2f}"
+        return (
+            f"Nothing is verified here yet, so nothing is ranked. The highest score that is claimed: {says}.{control}"
+        )
     if leads.empty:
         return f"No method has run all instances with all seeds here, so none is ranked.{control}"
     best = leads.iloc[0]
@@ -82,6 +88,15 @@ def beside_retraining(goal: pd.DataFrame, name: str) -> str:
     return f" {name} {_list(parts) if parts else 'cannot be told apart from retraining'}."
 
 
+def resolution(goal: float, quality: float) -> str:
+    """The smallest differences that a table can show, in a sentence."""
+    parts = [f"{value:.2f} in {axis}" for axis, value in (("goal", goal), ("quality", quality)) if pd.notna(value)]
+    if not parts:
+        return "Too few rows are complete to say which difference would show."
+    return (f"With these instances and seeds, a true difference of {_list(parts)} is found in four cases of five; "
+            "smaller ones may be there and not show.")  # fmt: skip
+
+
 def ruled_out(obstacles: Mapping[str, object]) -> str:
     """Why a method does not fit a wish, from `rank.choose.obstacles`; empty where nothing stands against it."""
     return "; ".join(OBSTACLES[kind](value) for kind, value in obstacles.items())
@@ -93,7 +108,7 @@ OBSTACLES = {
     "run": lambda problems: f"no valid run: {problems or 'none yet'}",
     "cost unknown": lambda _: "cost not recorded",
     "cost": lambda share: f"costs {percent(share)} of pre-training",
-    "sampling unknown": lambda _: "sampling speed not recorded",
-    "sampling": lambda speed: f"samples at {percent(speed)} of the base’s speed",
+    "sampling unknown": lambda _: "cost of sampling not counted",
+    "sampling": lambda cost: f"an image costs as much as {number(cost)} of the base’s",
     "quality": lambda values: f"quality {values[0]:.2f} is below {values[1]:.2f}",
 }

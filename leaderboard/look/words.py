@@ -46,6 +46,12 @@ STATUS = {
     "missing": "missing",
     "stale": "stale",
 }
+STANDINGS = {
+    "claimed": "Claimed by their authors and not verified yet: no rank",
+    "disputed": "Disputed, since a second run came out differently: no rank",
+    "incomplete": "Incomplete, since runs are missing or do not count: no rank",
+    "control": "Controls, which mark the scale",
+}
 
 
 def _of_task(task: str, name: str, unknown: str) -> str:
@@ -53,8 +59,19 @@ def _of_task(task: str, name: str, unknown: str) -> str:
     return getattr(tasks.module(task), name) if task in tasks.names() else unknown
 
 
+HISTORY = ("Each submission by its best point, on the day of its newest record. Bold: the best that was ranked so "
+           "far. Open: not ranked. Every version begins anew, since its scores cannot be compared.")  # fmt: skip
+NOBODY = "Nobody is ranked on all tasks of this family with at least one other, so there is no order across them."
+ACROSS = ("Points: the share of the others that a method stands above, half for those with which it shares a rank; "
+          "the mean over all tasks of the family. Only methods that are ranked on every one are in it.")  # fmt: skip
+ALL = "all"  # in the place of a task: all of them
+OLDER = "Records of {}. Today’s version scores otherwise: numbers of two versions cannot be compared."
+
+
 def task_title(task: str) -> str:
     """A task's title; one that is not known here is called by its name."""
+    if task == ALL:
+        return "All tasks"
     return _of_task(task, "TITLE", task.replace("_", " ").capitalize())
 
 
@@ -86,7 +103,8 @@ def ahead(task: str) -> str:
 def presets() -> dict[str, tuple[str, str]]:
     """Pairs of numbers worth drawing against each other: title -> across, up; empty names are for the visitor."""
     own = {title: (across, up) for title, across, up in (tasks.module(task).TRADEOFF for task in tasks.names())}
-    return {"Goal against quality": ("goal", "quality"), **own, "Any against any": ("", "")}
+    return {"Goal against quality": ("goal", "quality"), "Goal against cost": ("goal", "share"),
+            "Goal before and after attack": ("goal", "goal_after"), **own, "Any against any": ("", "")}  # fmt: skip
 
 
 def family_title(family: str) -> str:
@@ -107,6 +125,11 @@ def owned(name: str) -> str:
 def status(name: str) -> str:
     """A record's status in words."""
     return STATUS.get(name, name)
+
+
+def standing(name: str) -> str:
+    """Why rows of a standing have no rank, a line of their own in a table."""
+    return STANDINGS.get(name, "Ranked")
 
 
 def label(attribute: str, value: object) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -21,11 +21,16 @@ PAUSE = 60.0  # seconds between two scans in the background
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Everything that the pages draw: never changed, only replaced; equal to itself alone, to be a key of caches."""
+    """Everything that the pages draw: never changed, only replaced; equal to itself alone, to be a key of caches.
+
+    `whole`: the view of all editions, of which `at` has taken one.
+    """
 
     records: load.Records
     scores: pd.DataFrame
     stamp: str = ""
+    whole: "View | None" = None
+    _parts: "dict[str, View]" = field(default_factory=dict, repr=False)
 
     @property
     def runs(self) -> pd.DataFrame:
@@ -52,9 +57,26 @@ class View:
         """The names of all submissions that have records."""
         return [str(name) for name in self.runs["submission"].cat.categories]
 
+    def editions(self, track: str) -> list[str]:
+        """The editions of a track's records, see `frame.editions`."""
+        return frame.editions(self.runs, track)
+
+    def at(self, edition: str) -> "View":
+        """The records and scores of one edition, as if there were no others."""
+        if edition not in self._parts:
+            records = replace(self.records, runs=frame.of_edition(self.runs, edition))
+            scores = self.scores[self.scores["edition"] == edition]
+            self._parts[edition] = View(records, scores, self.stamp, self.whole or self)
+        return self._parts[edition]
+
+    def newest(self, track: str) -> "View":
+        """Today's records of a track; those of the newest edition where there are none yet."""
+        return self.at(self.editions(track)[0])
+
     def by_age(self) -> list[str]:
-        """The same names, the one with the oldest record first."""
-        first = self.runs.astype({"submission": str, "time": str}).groupby("submission")["time"].min()
+        """The same names, the one with the oldest record of any edition first."""
+        runs = (self.whole or self).runs
+        first = runs.astype({"submission": str, "time": str}).groupby("submission")["time"].min()
         return sorted(self.submissions(), key=lambda name: (first.get(name, ""), name))
 
     def titles(self) -> dict[str, str]:

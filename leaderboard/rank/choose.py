@@ -23,14 +23,17 @@ ENCLOSED = {"outside_data", "outside_weights"}  # come with the submission itsel
 
 @dataclass(frozen=True)
 class Wish:
-    """What a practitioner has, may spend, and insists on."""
+    """What a practitioner has, may spend, and insists on.
+
+    cost: a share of pre-training; sampling: what an image may cost, in the base's images.
+    """
 
     track: str
     task: str
     family: str
     have: Sequence[str]
     cost: float = float("inf")
-    sampling: float = 0.0
+    sampling: float = float("inf")
     quality: float = 0.0
 
 
@@ -59,10 +62,10 @@ def obstacles(row: dict[str, Any], records: Records, wish: Wish) -> dict[str, An
         kinds["cost unknown"] = None
     elif row["share"] > wish.cost:
         kinds["cost"] = row["share"]
-    if wish.sampling > 0 and pd.isna(row["sampling_relative"]):
+    if np.isfinite(wish.sampling) and pd.isna(row["sampling_cost"]):
         kinds["sampling unknown"] = None
-    elif row["sampling_relative"] < wish.sampling:
-        kinds["sampling"] = row["sampling_relative"]
+    elif row["sampling_cost"] > wish.sampling:
+        kinds["sampling"] = row["sampling_cost"]
     if pd.notna(row["quality"]) and row["quality"] < wish.quality:
         kinds["quality"] = (row["quality"], wish.quality)
     return kinds

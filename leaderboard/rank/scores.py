@@ -1,8 +1,10 @@
 """From runs to scores: one row for each submission, operating point, task and family of a track, with ranks.
 
-A rank is made within a family, among rows that ran every instance with every seed: other instances are other problems.
-`rank` is among all operating points, `place` among submissions, each by its best point, the one that has `lead`.
-Means, intervals, ranks and the smallest difference come from `metrics`; nothing is averaged over what is missing.
+A rank is made within a family, among verified rows that ran every instance with every seed: other instances are other
+problems, and what nobody made again is a claim. `standing` says which rows these are, and why the others are none of
+them. `rank` is among all operating points, `place` among submissions, each by its best point, the one that has `lead`.
+Records of older versions have scores of their own, edition by edition. Means, intervals, ranks and the smallest
+difference come from `metrics`; nothing is averaged over what is missing.
 """
 
 import hashlib
@@ -21,6 +23,7 @@ COHORT = ["track", "task", "family"]
 ROW = ["submission", "point"]
 AXES = ("goal", "quality", "score")
 COUNTED = ("ok", "samples_only")
+STANDINGS = ("ranked", "claimed", "disputed", "incomplete", "control")  # in the order of a table
 FEW = 30  # rows from which the smallest difference is pooled; more add time and no information
 Cells = list[tuple[str, int]]  # (instance, seed)
 
@@ -29,28 +32,31 @@ def table(runs: pd.DataFrame, controls: set[str], old: pd.DataFrame | None = Non
           progress: Callable[[int, int], None] | None = None) -> pd.DataFrame:  # fmt: skip
     """The scores of all runs. Cohorts whose runs are the same as in `old` are taken over from there."""
     runs = runs[~runs["tuning"]]
-    groups = list(runs.groupby(COHORT, observed=True, sort=True))
+    groups = list(runs.groupby([*COHORT, "edition"], observed=True, sort=True))
     known = dict(list(old.groupby("digest", observed=True))) if old is not None and len(old) else {}
     parts = []
     for i, (keys, group) in enumerate(groups):
         digest = _digest(group, controls)
         parts.append(
-            known[digest] if digest in known else _cohort(dict(zip(COHORT, keys, strict=True)), group, controls, digest)
+            known[digest]
+            if digest in known
+            else _cohort(dict(zip([*COHORT, "edition"], keys, strict=True)), group, controls, digest)
         )
         if progress:
             progress(i + 1, len(groups))
     if not parts:
         return pd.DataFrame(
-            columns=[*COHORT, *ROW, *AXES, "rank", "lead", "place", "runs", "expected", "problems", "control", "digest"]
-        )
+            columns=[*COHORT, *ROW, *AXES, "edition", "standing", "rank", "lead", "place", "runs", "expected",
+                     "problems", "control", "digest"]
+        )  # fmt: skip
     rows = pd.concat(parts, ignore_index=True)
-    return rows.astype({name: "category" for name in (*COHORT, *ROW)})
+    return rows.astype({name: "category" for name in (*COHORT, *ROW, "edition", "standing", "binds")})
 
 
 def _digest(group: pd.DataFrame, controls: set[str]) -> str:
     """Of all that a cohort's scores are made of, the code included; the order of the runs does not matter."""
-    columns = [*frame.KEYS, "status", "stale", "claim", *frame.with_ends(*frame.SCALED), "score", *frame.COSTS]
-    words = {name: str for name in (*frame.KEYS, "status", "claim")}
+    words = dict.fromkeys((*frame.KEYS, "status", "edition", "claim", "time", "binds"), str)
+    columns = [*words, *frame.with_ends(*frame.SCALED, frame.AFTER), "score", *frame.COSTS]
     content = pd.util.hash_pandas_object(group[columns].astype(words), index=False).sort_values()
     anchors = sorted(controls & set(group["submission"]))
     return hashlib.sha256(content.to_numpy().tobytes() + repr((anchors, _code())).encode()).hexdigest()[:24]
@@ -63,55 +69,77 @@ def _code() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def cells(track: str, task: str, family: str, group: pd.DataFrame) -> Cells:
-    """What a complete row has: the track's core × its seeds, or what anyone ran where the track is unknown."""
-    known = frame.track(track)
+def cells(track: str, task: str, family: str, edition: str, group: pd.DataFrame) -> Cells:
+    """What a complete row has: the track's core × its seeds, or what anyone ran where the track is unknown.
+
+    Of an older edition: what anyone ran of today's core.
+    """
+    known, names = frame.track(track), list(group["instance"].astype(str).unique())
     if known is None:
-        names, seeds = group["instance"].astype(str).unique(), group["seed"].unique().tolist()
-    else:
-        names = [i.name for i in known.instances if i.task == task and i.family == family and i.rank == "core"]
-        seeds = known.seeds
+        return [(name, seed) for name in sorted(names) for seed in sorted(group["seed"].unique().tolist())]
+    core = [i.name for i in known.instances if i.task == task and i.family == family and i.rank == "core"]
+    names, seeds = [name for name in core if not edition or name in names], known.seeds
     return [(name, seed) for name in sorted(names) for seed in sorted(seeds)]
 
 
 def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], digest: str) -> pd.DataFrame:
-    """The rows of one track, task and family."""
-    expected = cells(keys["track"], keys["task"], keys["family"], group)
-    needed = [*ROW, "instance", "seed", "status", "stale", "claim", *frame.COSTS, "score"]
-    group = group[[*needed, *frame.with_ends(*frame.SCALED)]]
-    group = group.astype({name: str for name in (*ROW, "instance", "status", "claim")})
+    """The rows of one track, task, family and edition."""
+    expected = cells(keys["track"], keys["task"], keys["family"], keys["edition"], group)
+    words = dict.fromkeys((*ROW, "instance", "status", "claim", "time", "binds"), str)
+    group = group[[*words, "seed", *frame.COSTS, "score", *frame.with_ends(*frame.SCALED, frame.AFTER)]].astype(words)
     names = group[ROW].drop_duplicates().sort_values(ROW).reset_index(drop=True)
     row = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_frame(group[ROW]))
     cell = _cell(group, expected)
-    counts = (
-        (group["status"].isin(COUNTED) & ~group["stale"] & (group["claim"] != "withdrawn")).to_numpy()
-        & (cell >= 0)
-        & group["score"].notna().to_numpy()
-    )
+    valid = group["status"].isin(COUNTED) & (group["claim"] != "withdrawn") & group["score"].notna()
+    counts = valid.to_numpy() & (cell >= 0)
     table = names.assign(**keys, digest=digest, control=names["submission"].isin(controls), expected=len(expected))
     table["runs"] = np.bincount(row[counts], minlength=len(names))
     table["problems"] = _problems(group, row, cell, len(names), len(expected))
+    table = _extras(table, group.assign(_row=row), counts)
+    table["standing"] = _standing(table)
     values = {axis: _grid(group, axis, row, cell, counts, (len(names), len(expected))) for axis in AXES}
     table["score"] = _nanmean(values["score"])
     whole = (table["runs"] == len(expected)).to_numpy() & (len(expected) > 0)
     shape = (len({name for name, _ in expected}), -1)
-    for axis in ("goal", "quality"):
+    for axis in frame.SCALED:
         own = [_nanmean(_grid(group, f"{axis}{end}", row, cell, counts, values[axis].shape)) for end in frame.ENDS[1:]]
         columns = _intervals(values[axis], whole, shape, table["runs"], own)
         table[frame.with_ends(axis)] = np.column_stack(columns)
-    ranked = {str(i): values["score"][i].reshape(shape) for i in np.flatnonzero(whole & ~table["control"])}
-    ranks = metrics.ranks(ranked)
-    table["rank"] = [float(ranks.get(str(i), np.nan)) for i in table.index]
+        methods = np.flatnonzero(whole & ~table["control"])[:FEW]
+        table[f"resolves.{axis}"] = _resolves({str(i): values[axis][i].reshape(shape) for i in methods})
     table["lead"] = _leads(table)
-    places = metrics.ranks({name: ranked[name] for name in ranked if table["lead"][int(name)]})
-    table["place"] = [float(places.get(str(i), np.nan)) for i in table.index]
-    return _extras(table, group.assign(_row=row), counts)
+    return _ranked(table, values["score"], shape)
+
+
+def _standing(table: pd.DataFrame) -> np.ndarray:
+    """What each row is, as one of STANDINGS."""
+    lacks = (table["runs"] < table["expected"]) | (table["expected"] == 0)
+    return np.select([table["control"], lacks, table["disputed"], table["verified"]],
+                     ["control", "incomplete", "disputed", "ranked"], "claimed")  # fmt: skip
+
+
+def _ranked(table: pd.DataFrame, values: np.ndarray, shape: tuple[int, int]) -> pd.DataFrame:
+    """The table with ranks among its verified rows; values: scores (rows, cells)."""
+    ranked = {str(i): values[i].reshape(shape) for i in table.index[table["standing"] == "ranked"]}
+    leads = {name: scores for name, scores in ranked.items() if table["lead"][int(name)]}
+    for column, rows in (("rank", ranked), ("place", leads)):
+        ranks = metrics.ranks(rows)
+        table[column] = [float(ranks.get(str(i), np.nan)) for i in table.index]
+    return table
+
+
+def _resolves(rows: dict[str, np.ndarray]) -> float:
+    """The smallest true difference that these rows, (instances, seeds) each, can show; NaN where they are too few."""
+    try:
+        return metrics.smallest_difference(rows)
+    except ValueError:
+        return np.nan
 
 
 def _leads(table: pd.DataFrame) -> "pd.Series[bool]":
-    """Whether a row is its submission's best: complete before incomplete, then by score."""
-    order = table.assign(lacks=table["problems"] != "", loss=-table["score"].fillna(-1))
-    best = order.sort_values(["lacks", "loss"], kind="stable").drop_duplicates("submission").index
+    """Whether a row is its submission's best: by standing, then by score."""
+    order = table.assign(_standing=table["standing"].map(STANDINGS.index), _loss=-table["score"].fillna(-1))
+    best = order.sort_values(["_standing", "_loss"], kind="stable").drop_duplicates("submission").index
     return pd.Series(table.index.isin(best), table.index)
 
 
@@ -143,13 +171,13 @@ def _intervals(values: np.ndarray, whole: np.ndarray, shape: tuple[int, int], ru
     low, high = (np.where(runs == 1, bound, np.nan) for bound in own)
     if values.shape[1] > 1:
         for i, estimate in metrics.means({str(i): values[i].reshape(shape) for i in np.flatnonzero(whole)}).items():
-            mean[int(i)], low[int(i)], high[int(i)] = estimate.value, max(0.0, estimate.low), min(1.0, estimate.high)
+            mean[int(i)], low[int(i)], high[int(i)] = estimate.value, estimate.low, estimate.high
     return mean, low, high
 
 
 def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int, expected: int) -> list[str]:
     """Why each row is not complete, in words: "1 failed, 2 missing"; empty where it is."""
-    state = group["status"].where(~group["stale"], "stale").where(group["claim"] != "withdrawn", "withdrawn")
+    state = group["status"].where(group["claim"] != "withdrawn", "withdrawn")
     bad = ~state.isin(COUNTED)
     counts = pd.Series(row)[bad.to_numpy()].groupby(state[bad].to_numpy()).value_counts()
     words: list[list[str]] = [[] for _ in range(rows)]
@@ -163,10 +191,14 @@ def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int,
 
 
 def _extras(table: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.DataFrame:
-    """Mean costs over all runs; whether all that count are verified, any is disputed, any is samples only."""
-    costs = group.groupby("_row")[list(frame.COSTS)].mean()
-    table[list(frame.COSTS)] = costs.reindex(table.index)
+    """Mean costs; the goal after attack; the part that binds quality most often; when made; what maintainers say."""
+    means = group.groupby("_row")[[*frame.COSTS, *frame.with_ends(frame.AFTER)]].mean()
+    table[list(means)] = means.reindex(table.index)
+    attacked = group.groupby("_row")[frame.AFTER].count().reindex(table.index, fill_value=0)
+    table.loc[attacked != 1, frame.with_ends(frame.AFTER)[1:]] = np.nan  # the mean of several has no interval here
+    table["time"] = group.groupby("_row")["time"].max().reindex(table.index)
     valid = group[counts]
+    table["binds"] = _most_common(valid[valid["binds"] != ""]).reindex(table.index, fill_value="")
     flags = {
         "verified": (valid["claim"] == "verified", "all"),
         "disputed": (valid["claim"] == "disputed", "any"),
@@ -177,25 +209,7 @@ def _extras(table: pd.DataFrame, group: pd.DataFrame, counts: np.ndarray) -> pd.
     return table
 
 
-def matrix(runs: pd.DataFrame, track: str, task: str, family: str, axis: str) -> dict[tuple[str, str], np.ndarray]:
-    """Complete rows of a cohort as (instances, seeds), controls included, for any column of the table of runs."""
-    group = runs[(runs["track"] == track) & (runs["task"] == task) & (runs["family"] == family) & ~runs["tuning"]]
-    group = group[group["status"].isin(COUNTED) & ~group["stale"] & (group["claim"] != "withdrawn")]
-    expected = cells(track, task, family, group)
-    if not expected or axis not in group:
-        return {}
-    complete = {}
-    for key, part in group.groupby(ROW, observed=True, sort=True):
-        values = part.set_index(["instance", "seed"])[axis].reindex(pd.MultiIndex.from_tuples(expected)).to_numpy(float)
-        if np.isfinite(values).all():
-            complete[key] = values.reshape(len({name for name, _ in expected}), -1)
-    return complete
-
-
-def resolves(rows: dict[tuple[str, str], np.ndarray]) -> float | None:
-    """The smallest true difference that these rows can show; None where they are too few."""
-    sample = {"/".join(key): rows[key] for key in list(rows)[:FEW]}
-    try:
-        return metrics.smallest_difference(sample)
-    except ValueError:
-        return None
+def _most_common(group: pd.DataFrame) -> "pd.Series[str]":
+    """The part that binds most often, by row."""
+    counts = group.groupby(["_row", "binds"]).size().rename("n").reset_index().sort_values(["n", "binds"])
+    return counts.drop_duplicates("_row", keep="last").set_index("_row")["binds"]

@@ -11,7 +11,7 @@ from retouch.leaderboard.rank import scores
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.load import Records
 
-RUN = ("submission", "point", "instance", "seed", "status", "stale", "reason")  # what a run is and what became of it
+RUN = ("submission", "point", "instance", "seed", "status", "reason")  # what a run is and what became of it
 
 
 @dataclass(frozen=True)
@@ -55,17 +55,18 @@ def add_ties(table: pd.DataFrame) -> pd.DataFrame:
 def cohort(table: pd.DataFrame, task: str, family: str) -> pd.DataFrame:
     """The rows of a task and family in reading order: submissions by place, then score; each one's best point first.
 
-    Controls come last. A submission whose best point a filter has hidden is led by the best that is left.
+    What is ranked comes first, controls last. A submission whose best point a filter has hidden is led by the best that
+    is left.
     """
     rows = table[(table["task"] == task) & (table["family"] == family)]
-    rows = rows.assign(_place=rows["place"].fillna(np.inf), _loss=-rows["score"].fillna(-1), _first=~rows["lead"])
-    rows = rows.sort_values(["_first", "_loss", "point"])
-    leads = rows.drop_duplicates("submission").sort_values(["control", "_place", "_loss", "submission"])
+    rows = rows.assign(_place=rows["place"].fillna(np.inf), _loss=-rows["score"].fillna(-1), _first=~rows["lead"],
+                       _standing=rows["standing"].astype(str).map(scores.STANDINGS.index))  # fmt: skip
+    rows = rows.sort_values(["_first", "_standing", "_loss", "point"])
+    leads = rows.drop_duplicates("submission").sort_values(["_standing", "_place", "_loss", "submission"])
     order = {name: i for i, name in enumerate(leads["submission"])}
     rows = rows.assign(_order=[order[name] for name in rows["submission"]], lead=rows.index.isin(leads.index))
-    return rows.sort_values(["_order", "_first", "_loss", "point"]).drop(
-        columns=["_place", "_loss", "_first", "_order"]
-    )
+    rows = rows.sort_values(["_order", "_first", "_standing", "_loss", "point"])
+    return rows.drop(columns=["_place", "_loss", "_first", "_order", "_standing"])
 
 
 def beside_controls(table: pd.DataFrame, name: str, controls: Collection[str]) -> pd.DataFrame:
@@ -86,23 +87,26 @@ def flat(rows: pd.DataFrame, runs: pd.DataFrame, raw: Sequence[str] = ()) -> pd.
     columns = [
         *scores.COHORT,
         *scores.ROW,
+        "standing",
         "lead",
         "place",
         "rank",
         *frame.with_ends(*frame.SCALED),
+        "binds",
+        *frame.with_ends(frame.AFTER),
         "score",
         *asked,
         "share",
+        "sampling_cost",
         "sampling_relative",
         "runs",
         "expected",
         "problems",
-        "verified",
         "samples_only",
-        "control",
+        "time",
     ]
     table = pd.concat(parts)[list(dict.fromkeys(columns))].reset_index(drop=True)
-    return table.astype({name: str for name in (*scores.COHORT, *scores.ROW)})
+    return table.astype({name: str for name in (*scores.COHORT, *scores.ROW, "standing", "binds")})
 
 
 def counted(runs: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +117,7 @@ def counted(runs: pd.DataFrame) -> pd.DataFrame:
 
 def column(name: str) -> str:
     """A number's column in the table of runs."""
-    return name if name in (*scores.AXES, *frame.COSTS) else f"m:{name}"
+    return name if name in (*scores.AXES, frame.AFTER, *frame.COSTS) else f"m:{name}"
 
 
 def points(runs: pd.DataFrame, keys: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """A record as a row: one flat table of runs, and the checks that a single record cannot make."""
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -7,20 +8,22 @@ from typing import Any
 
 import pandas as pd
 
-from retouch.benchmark import generators, records, tracks, versions
+from retouch.benchmark import generators, records, tasks, tracks, versions
 from retouch.benchmark.records import Measured, Record, Scaled
 
 LIMIT = 1e9  # no metric of an 8-bit image comes near; larger numbers are broken or hostile, and flatten every plot
 KEYS = ("submission", "point", "track", "instance", "seed")
-WORDS = ("submission", "point", "track", "task", "instance", "family", "status", "reason", "device", "method", "claim")
+WORDS = ("submission", "point", "track", "task", "instance", "family", "status", "reason", "device", "method", "claim",
+         "by", "when", "note", "edition", "binds")  # fmt: skip
 SCALED = ("goal", "quality")
+AFTER = "goal_after"  # the goal that is left after the forgotten images were trained on again
 ENDS = ("", ".low", ".high")  # a number and the columns of its 95% interval
 PATTERNS = {
     **dict.fromkeys(("submission", "point", "track"), r"[a-z0-9][a-z0-9_.-]{0,63}"),
     "instance": r"[a-z_]{1,40}/[a-z0-9][a-z0-9_.-]{0,63}", "seed": r"\d{1,10}",
 }  # fmt: skip
 FAMILIES = (*generators.names(), "other")  # in the board's order; "other" is a family not known here
-COSTS = ("seconds", "share", "gradient_steps", "peak_memory_mb", "sampling_relative")
+COSTS = ("seconds", "share", "gradient_steps", "peak_memory_mb", "sampling_relative", "sampling_cost")
 
 
 def row(record: Record) -> dict[str, Any]:
@@ -29,21 +32,43 @@ def row(record: Record) -> dict[str, Any]:
     Intervals stand in `NAME.low` and `NAME.high`; raw metrics are called `m:NAME`.
     """
     cells: dict[str, Any] = {name: getattr(record, name) for name in KEYS}
+    moved, claim = versions.moved(record), record.claim
     cells |= {"task": record.task, "family": family(record.track, record.instance), "status": record.status,
-              "reason": (record.reason or "; ".join(versions.moved(record)))[:300], "method": record.method,
-              "score": record.score, "claim": record.claim.status, "stale": stale(record),
+              "reason": (record.reason or "; ".join(moved))[:300], "method": record.method, "score": record.score,
+              "stale": bool(moved), "edition": versions.edition(record) if moved else "",
               "tuning": tuning(record.track, record.instance), "time": record.provenance.time[:40],
-              "device": "", "cut": False}  # fmt: skip
+              "claim": claim.status, "by": claim.by, "when": claim.when or "", "note": claim.note[:300],
+              "binds": getattr(record.quality, "binds", ""), "device": "", "cut": False}  # fmt: skip
     for name in SCALED:
         _put(cells, name, getattr(record, name))
-        _put(cells, f"again:{name}", getattr(record.claim, name))
+        _put(cells, f"again:{name}", getattr(claim, name))
     if record.cost is not None:
-        cells |= {name: float(getattr(record.cost, name)) for name in COSTS}
+        cells |= {name: _known(getattr(record.cost, name)) for name in COSTS}
+        cells["sampling_cost"] = cells["sampling_cost"] or math.nan  # records made before it was counted have 0
         cells |= {"device": record.cost.device, "cut": record.cost.cut}
     for name, value in record.metrics.items():
         _put(cells, f"m:{name}", value)
+    if record.goal is not None and not moved:
+        cells |= after_attack(record)
     _refuse_huge(cells)
     return cells
+
+
+def after_attack(record: Record) -> dict[str, float]:
+    """The goal after relearning and its interval, by the track's scale; empty where it was not attacked.
+
+    The interval is that of the share alone; the errors of the scale's ends are not in it.
+    """
+    share, anchors = record.metrics.get("relearned_early"), _anchors(record.track, record.instance)
+    if share is None or not anchors or record.task not in tasks.names():
+        return {}
+    base, ideal = anchors["unchanged"][tasks.module(record.task).GOAL]["value"], anchors["ideal"]["value"]
+    value, *ends = ((end - base) / (ideal - base) for end in (share.value, share.low, share.high))
+    return dict(zip(with_ends(AFTER), (value, min(ends), max(ends)), strict=True))
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else float(value)
 
 
 def with_ends(*names: str) -> list[str]:
@@ -87,7 +112,7 @@ def table(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
     for name, of in (("family", family), ("tuning", tuning)):
         if "instance" in runs and name not in runs:
             runs[name] = [of(t, i) for t, i in zip(runs["track"], runs["instance"], strict=True)]
-    for name in (*with_ends(*SCALED), "score", *COSTS):
+    for name in (*with_ends(*SCALED, AFTER), "score", *COSTS):
         runs[name] = pd.to_numeric(runs[name]) if name in runs else float("nan")
     for name in (*WORDS, "time"):
         text = runs[name] if name in runs else pd.Series([""] * len(runs), runs.index)
@@ -96,6 +121,18 @@ def table(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
         runs[name] = runs[name].eq(True) if name in runs else False  # a run that has no such field is not it
     runs["seed"] = runs["seed"].astype("int64") if "seed" in runs else pd.Series(dtype="int64")
     return runs
+
+
+def editions(runs: pd.DataFrame, track_name: str) -> list[str]:
+    """The editions that a track's records are of: today's, which is called "", then older ones, the newest first."""
+    here = runs[runs["track"] == track_name]
+    newest = here.astype({"edition": str, "time": str}).groupby("edition")["time"].max().sort_values()
+    return sorted(newest.index[::-1], key=lambda edition: edition != "")
+
+
+def of_edition(runs: pd.DataFrame, edition: str) -> pd.DataFrame:
+    """The runs of one edition, as if there were no others: none of them is stale."""
+    return runs[runs["edition"] == edition].assign(stale=False)
 
 
 def metrics_of(runs: pd.DataFrame) -> list[str]:
@@ -120,12 +157,18 @@ def instance(track_name: str, name: str) -> tracks.Instance | None:
     return next((i for i in known.instances if i.name == name), None) if known else None
 
 
+@cache
+def _anchors(track_name: str, name: str) -> dict[str, Any]:
+    """An instance's part of the scale; empty where the track is not known here or has none."""
+    try:
+        return tracks.scale(track_name).get(name, {})
+    except (KeyError, ValueError):
+        return {}
+
+
 def place(track_name: str, name: str) -> dict[str, Any]:
     """Quality of an instance's base, a mixture of Gaussians and noise against real images; empty where unmeasured."""
-    try:
-        return tracks.scale(track_name).get(name, {}).get("place", {})
-    except (KeyError, ValueError):  # a track that is not known here, or has no scale
-        return {}
+    return _anchors(track_name, name).get("place", {})
 
 
 def family(track_name: str, name: str) -> str:

@@ -22,14 +22,14 @@ from retouch.leaderboard.views import shell
 
 INDEX = Path(streamlit.__file__).parent / "static" / "index.html"
 STYLE = """#rt-first{position:fixed;inset:0;overflow:auto;background:var(--ground);z-index:1000000}
-#rt-first main{margin:1rem auto 0}#rt-first .rt-controls{height:5.9rem}#rt-first .rt-gap{height:1rem}
+#rt-first main{margin:1rem auto 0}#rt-first .rt-controls{height:5.9rem}
 @media (max-width:640px){#rt-first .rt-controls{height:9rem}}"""
 SCRIPT = """new MutationObserver((_, watch) => {
   if (!document.querySelector("#root :is(.cohort, .wall, .empty, [data-testid=stException])")) return;
   watch.disconnect();
   document.getElementById("rt-first").remove();
 }).observe(document.getElementById("root"), { childList: true, subtree: true });"""
-SPACE, GAP = '<div class="rt-controls"></div>', '<div class="rt-gap"></div>'
+SPACE = '<div class="rt-controls"></div>'
 Query = Mapping[str, str]
 
 
@@ -67,23 +67,29 @@ def page(view: View, path: str = "", query: str = "") -> str:
     return text.replace("</body>", body + "</body>")
 
 
+def part(view: View, query: Query) -> tuple[View, str]:
+    """The edition and the track that an address names, else those that a page shows; nothing of unknown ones."""
+    track = query.get("track", view.tracks()[0])
+    return view.at(query.get("version", next(iter(view.editions(track)), ""))), track
+
+
 def table(view: View, query: Query) -> str:
     """The overview of a task, all families or one; empty where the address asks for more or for what is not here."""
-    track = query.get("track", view.tracks()[0])
+    view, track = part(view, query)
     task = query.get("task", next(iter(view.tasks(track)), ""))
     families, family = view.families(track, task), query.get("family", "all")
-    if set(query) - {"track", "task", "family"} or not families or family not in ("all", *families):
+    if set(query) - {"track", "version", "task", "family"} or not families or family not in ("all", *families):
         return ""
     rows = tables.keep(view.scores, view.records, tables.Filter(track))
     marks = theme.marks(view.by_age(), view.records.controls, theme.look())
     names = families if family == "all" else [family]
-    return (f"{markup.heading(*shell.LEAD)}{SPACE}{markup.key()}{GAP}"
-            f"{overview.sections(view, rows[rows['family'].isin(names)], task, names, marks)}")  # fmt: skip
+    shown = overview.sections(view, rows[rows["family"].isin(names)], task, names, marks)
+    return f"{markup.heading(*shell.LEAD)}{SPACE}{shown}{markup.key()}"
 
 
 def pictures(view: View, query: Query) -> str:
     """The wall of an instance; empty where the address names none, or chooses among its rows."""
-    track, instance = query.get("track", view.tracks()[0]), query.get("instance", "")
+    (view, track), instance = part(view, query), query.get("instance", "")
     runs = view.runs[(view.runs["track"] == track) & (view.runs["instance"] == instance)]
     seed = query.get("seed", str(runs["seed"].min()) if len(runs) else "")
     if "with" in query or not seed.isdecimal() or int(seed) not in set(runs["seed"]):
@@ -98,14 +104,14 @@ def pictures(view: View, query: Query) -> str:
 
 def method(view: View, query: Query) -> str:
     """A method's card and its results; empty for one that is not here."""
-    name, track = query.get("name", ""), query.get("track", view.tracks()[0])
+    name, (view, track) = query.get("name", ""), part(view, query)
     rows = tables.beside_controls(view.scores[view.scores["track"] == track], name, view.records.controls)
     if name not in view.submissions() or rows.empty:
         return ""
     marks = theme.marks(view.by_age(), view.records.controls, theme.look())
     card = method_card.method(name, view)
-    return (f"{SPACE}{markup.heading(markup.esc(view.records.title(name)))}{card}{markup.key()}"
-            f"{overview.selection(view, rows, marks)}")  # fmt: skip
+    return (f"{SPACE}{markup.heading(markup.esc(view.records.title(name)))}{card}"
+            f"{overview.selection(view, rows, marks)}{markup.key()}")  # fmt: skip
 
 
 PAGES: dict[str, Callable[[View, Query], str]] = {"": table, "overview": table, "wall": pictures, "method": method}

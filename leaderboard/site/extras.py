@@ -26,18 +26,17 @@ SUITE = """@software{retouch,
 
 def results(view: View, made: datetime) -> str:
     """All rows, unrounded, as JSON."""
-    rows = pd.concat([tables.flat(view.scores[view.scores["track"] == track], view.runs) for track in view.tracks()]
-                     or [pd.DataFrame()])  # fmt: skip
+    parts = [view.newest(track) for track in view.tracks()]
+    rows = pd.concat([tables.flat(part.scores[part.scores["track"] == track], part.runs)
+                      for track, part in zip(view.tracks(), parts, strict=True)] or [pd.DataFrame()])  # fmt: skip
     content = json.loads(rows.to_json(orient="records"))
     return json.dumps({"made": made.isoformat(timespec="seconds"), "rows": content}, indent=1)
 
 
 def feed(view: View, made: datetime, url: str = "") -> str:
     """An Atom feed: the rows with the newest records first."""
-    newest = view.runs.astype({"time": str}).groupby([*scores.COHORT, *scores.ROW], observed=True)["time"].max()
-    rows = view.scores[~view.scores["control"].astype(bool)].set_index([*scores.COHORT, *scores.ROW])
-    rows = rows.assign(time=newest.reindex(rows.index)).sort_values("time", ascending=False).head(NEWEST).reset_index()
-    entries = [_entry(view, row, url) for row in rows.to_dict("records")]
+    rows = view.scores[~view.scores["control"].astype(bool)].sort_values("time", ascending=False, kind="stable")
+    entries = [_entry(view, row, url) for row in rows.head(NEWEST).to_dict("records")]
     return ('<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
             f"<title>Retouch: new rows</title><id>{esc(url or 'urn:retouch')}</id>"
             f"<updated>{made.isoformat(timespec='seconds')}</updated>"
@@ -46,7 +45,7 @@ def feed(view: View, made: datetime, url: str = "") -> str:
 
 def _entry(view: View, row: dict[str, Any], url: str) -> str:
     name, point = str(row["submission"]), str(row["point"])
-    where = "/".join(str(row[key]) for key in (*scores.COHORT, *scores.ROW))
+    where = "/".join(str(row[key]) for key in (*scores.COHORT, *scores.ROW, "edition"))
     ran = f"{words.task_title(str(row['task']))}, {words.family_title(str(row['family']))}"
     title = f"{view.records.title(name)} ({point}): {ran}, goal {scaled(row['goal'])}, quality {scaled(row['quality'])}"
     link = f"{url}/{file('method', name)}" if url else file("method", name)

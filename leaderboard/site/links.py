@@ -25,7 +25,7 @@ def address(page: str, query: str, fragment: str = "") -> str:
     if page == "task":
         return file("task", track, task) + (f"#{values['family']}" if "family" in values else "")
     if page in ("overview", "tradeoffs"):
-        return file(page, track, task)
+        return file(page, track, task, values.get("version", ""))
     return file(page) + fragment
 
 

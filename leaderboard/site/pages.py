@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from retouch.leaderboard.draw import answers, method_card, overview, runs_table, sheets, task_card, wall
+from retouch.leaderboard.draw.history import history as draw_history
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import markup, numbers, theme, words
 from retouch.leaderboard.look.markup import esc
-from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank import history, scores, tables
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.sweeps import sweeps
@@ -16,19 +17,45 @@ from retouch.leaderboard.site.links import file
 from retouch.leaderboard.site.page import Page
 
 KINDS = {"overview": "Table", "tradeoffs": "Trade-offs", "task": "Task"}  # pages that each task has
-TASK = ("goal", "quality", "share", "sampling_relative")
+TASK = ("goal", "quality", frame.AFTER, "share", "sampling_cost")
 
 
 def pages(view: View) -> Iterator[Page]:
     """Every page but the comparison; the first stands for the site."""
     marks = theme.marks(view.by_age(), view.records.controls, theme.look())
     for track in view.tracks():
-        for task in view.tasks(track):
-            yield from _of_task(view, track, task, marks)
+        newest, *older = view.editions(track)
+        for task in view.at(newest).tasks(track):
+            yield from _of_task(view.at(newest), track, task, marks)
+        yield _across(view.at(newest), track, marks)
+        for edition in older:
+            for task in view.at(edition).tasks(track):
+                yield _older(view.at(edition), track, task, edition, marks)
     for name in view.submissions():
         yield _method(view, name, marks)
     yield _methods(view, marks)
     yield _questions(view)
+
+
+def _across(view: View, track: str, marks: Mapping[str, theme.Mark]) -> Page:
+    """The order across tasks."""
+    body = "".join(overview.across(view, track, family, marks) for family in view.families(track))
+    return Page(file("overview", track, words.ALL), words.task_title(words.ALL),
+                f'{body}<p class="dim">{esc(words.ACROSS)}</p>', tabs=_tasks(view, "overview", track))  # fmt: skip
+
+
+def _older(view: View, track: str, task: str, edition: str, marks: Mapping[str, theme.Mark]) -> Page:
+    """A task's table of an older version."""
+    note = f'<p class="dim">{esc(words.OLDER.format(edition))}</p>'
+    others = [(file("overview", track, name, edition), words.task_title(name)) for name in view.tasks(track)]
+    return Page(file("overview", track, task, edition), f"{words.task_title(task)}: {edition}",
+                note + _overview(view, track, task, marks), tabs=others, find=True)  # fmt: skip
+
+
+def _tasks(view: View, kind: str, track: str) -> list[tuple[str, str]]:
+    """The same page of all tasks; of tables, the order across them too."""
+    names = [*view.tasks(track), *([words.ALL] if kind == "overview" else [])]
+    return [(file(kind, track, name), words.task_title(name)) for name in names]
 
 
 def _of_task(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) -> Iterator[Page]:
@@ -39,10 +66,11 @@ def _of_task(view: View, track: str, task: str, marks: Mapping[str, theme.Mark])
     bodies = {"overview": _overview, "tradeoffs": _tradeoffs, "task": _task}
     links = [(name, f"Wall: {instance.split('/')[1]}") for name, instance in walls.items()]
     siblings = [*((file(kind, track, task), title) for kind, title in KINDS.items()), *links]
+    edition = (view.editions(track) or [""])[0]
+    note = f'<p class="dim">{esc(words.OLDER.format(edition))}</p>' if edition else ""
     for kind, body in bodies.items():
-        others = [(file(kind, track, other), words.task_title(other)) for other in view.tasks(track)]
-        yield Page(file(kind, track, task), titles[kind], _siblings(siblings) + body(view, track, task, marks),
-                   tabs=others, find=kind != "tradeoffs")  # fmt: skip
+        yield Page(file(kind, track, task), titles[kind], _siblings(siblings) + note + body(view, track, task, marks),
+                   tabs=_tasks(view, kind, track), find=kind != "tradeoffs")  # fmt: skip
     for name, instance in walls.items():
         body = wall.wall(view, track, instance, _seed(view, track, instance), _points(view, track, instance))
         yield Page(name, f"{words.task_title(task)}: wall of {instance.split('/')[1]}", _siblings(siblings) + body,
@@ -77,19 +105,32 @@ def _points(view: View, track: str, instance: str) -> list[wall.Row]:
 def _overview(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) -> str:
     here = view.scores[view.scores["track"] == track]
     text = overview.sections(view, here, task, view.families(track, task), marks)
-    return markup.key() + text + _details("What these numbers mean", markup.explain(TASK))
+    return (
+        text + markup.key() + _versions(view, track, task) + _details("What these numbers mean", markup.explain(TASK))
+    )
+
+
+def _versions(view: View, track: str, task: str) -> str:
+    """Where the tables of the task's other versions are; empty where there are none."""
+    every = view.whole or view
+    newest, *older = every.editions(track)
+    files = {file("overview", track, task): newest or "now"}
+    files |= {file("overview", track, task, name): name for name in older if task in every.at(name).tasks(track)}
+    links = " · ".join(f'<a href="{esc(name)}">{esc(text)}</a>' for name, text in files.items())
+    return f'<nav class="dim" aria-label="Versions">Versions: {links}</nav>' if len(files) > 1 else ""
 
 
 def _tradeoffs(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) -> str:
     """A figure a family, for each pair of numbers that the task's records have."""
     here = view.scores[(view.scores["track"] == track) & (view.scores["task"] == task)]
     runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task)]
-    known = {*scores.AXES, *frame.COSTS, *frame.metrics_of(runs)}
+    attacked = {frame.AFTER} if here[frame.AFTER].notna().any() else set()
+    known = {*scores.AXES, *frame.COSTS, *frame.metrics_of(runs), *attacked}
     parts = []
     for title, (x, y) in words.presets().items():
         if not x or not {x, y} <= known:
             continue
-        raw = [name for name in (x, y) if name not in (*scores.AXES, *frame.COSTS)]
+        raw = [name for name in (x, y) if name not in here]
         keys = [*scores.COHORT, *scores.ROW]
         rows = here.merge(tables.points(view.runs, here, raw), on=keys, how="left") if raw else here
         panels = [_panel(view, rows, family, (x, y), marks) for family in view.families(track, task)]
@@ -118,13 +159,26 @@ def _task(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) ->
     parts = [task_card.task(task)]
     for family in view.families(track, task):
         mine = runs[runs["family"] == family]
-        matrices = (scores.matrix(view.runs, track, task, family, axis) for axis in frame.SCALED)
-        parts.append(f'<h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>' + task_card.resolution(*matrices))
+        cohort = view.scores[(view.scores["track"] == track) & (view.scores["task"] == task)]
+        says = overview.resolution(cohort[cohort["family"] == family])
+        parts.append(f'<h2 id="{esc(family)}">{esc(words.family_title(family))}</h2><p class="say">{esc(says)}</p>')
+        parts.append(_history(view, track, task, family, marks))
         for instance in dict.fromkeys(mine["instance"].astype(str)):
             parts.append(f"<h3>{esc(instance)}</h3>" + task_card.instance(view, track, instance))
         raw = [words.primary(task)] if words.primary(task) in mine else []
         parts.append(f"<h3>Every run</h3>{runs_table.table(view, track, mine, raw)}")
     return "".join(parts)
+
+
+def _history(view: View, track: str, task: str, family: str, marks: Mapping[str, theme.Mark]) -> str:
+    """A family's scores over time."""
+    rows = history.history(view, track, task, family)
+    if rows.empty:
+        return ""
+    figure = draw_history(rows, marks=marks, titles=view.titles())
+    says = f"Score of each submission by the day of its newest record, {words.family_title(family)}"
+    return (f'<h3>Scores over time</h3><p class="dim">{esc(words.HISTORY)}</p><div class="panel low" role="img" '
+            f'aria-label="{esc(says)}" data-figure="{esc(figure.to_json())}"></div>')  # fmt: skip
 
 
 def _methods(view: View, marks: Mapping[str, theme.Mark]) -> Page:
@@ -141,10 +195,12 @@ def _methods(view: View, marks: Mapping[str, theme.Mark]) -> Page:
 
 def _method(view: View, name: str, marks: Mapping[str, theme.Mark]) -> Page:
     """A method's card, its results beside the controls', and its pictures on each instance."""
+    whole, track = view, str(view.runs.loc[view.runs["submission"] == name, "track"].value_counts().index[0])
+    view = view.newest(track)
     own = view.scores[view.scores["submission"] == name]
     rows = tables.beside_controls(view.scores, name, view.records.controls)
-    parts = [method_card.method(name, view), "<h2>Results, beside the controls</h2>", markup.key(),
-             overview.selection(view, rows, marks), "<h2>Before and after</h2>"]  # fmt: skip
+    parts = [method_card.method(name, whole), "<h2>Results, beside the controls</h2>",
+             overview.selection(view, rows, marks), markup.key(), "<h2>Before and after</h2>"]  # fmt: skip
     runs = view.runs[(view.runs["submission"] == name) & ~view.runs["tuning"]]
     leads = {(str(r.track), str(r.task), str(r.family)): str(r.point) for r in own[own["lead"]].itertuples()}
     for (track, instance), part in runs.groupby(["track", "instance"], observed=True):
@@ -162,8 +218,8 @@ def _method(view: View, name: str, marks: Mapping[str, theme.Mark]) -> Page:
 def _questions(view: View) -> Page:
     raw = frame.metrics_of(view.runs) if len(view.runs) else []
     parts = [_details(question, f"<p>{esc(text)}</p>") for question, text in answers.ANSWERS]
-    parts += [answers.versions(view), answers.rejected(view.records.rejected), "<h2>Every number</h2>",
-              markup.explain([*numbers.FIELDS, *numbers.COUNTS, *raw])]  # fmt: skip
+    parts += [answers.versions(view), answers.log(view.runs), answers.rejected(view.records.rejected)]
+    parts += ["<h2>Every number</h2>", markup.explain([*numbers.FIELDS, *numbers.COUNTS, *raw])]
     return Page("questions.html", "Questions", "".join(parts))
 
 

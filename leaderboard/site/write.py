@@ -30,9 +30,10 @@ def write(view: View, folder: Path, url: str = "") -> Path:
         url: where it will stand, for the feed and for previews in other people's posts.
     """
     made, url = datetime.now(UTC), url.rstrip("/")
-    pairs = extras.comparisons(view, view.tracks()[0]) if len(view.runs) else {}
+    first = view.newest(view.tracks()[0]) if len(view.runs) else view
+    pairs = extras.comparisons(first, view.tracks()[0]) if len(view.runs) else {}
     none = Page("index.html", "Retouch", empty("No records yet."))
-    written = [*pages(view), _compare(view, pairs)] if len(view.runs) else [none]
+    written = [*pages(view), _compare(first, pairs)] if len(view.runs) else [none]
     texts = {page.file: html(page, made, len(view.runs), url) for page in written}
     texts["index.html"] = texts[written[0].file]
     texts |= {"board.js": theme.script(), "site.js": theme.text("site.js"), ".nojekyll": ""}

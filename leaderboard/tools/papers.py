@@ -20,7 +20,7 @@ def table(folder: Path, track: str, task: str, families: list[str], form: str) -
     _known("task", task, view.tasks(track))
     for family in families:
         _known("family", family, view.families(track, task))
-    rows = tables.add_ties(view.scores)
+    rows = tables.add_ties(view.newest(track).scores)
     rows = rows[(rows["track"] == track) & (rows["task"] == task)]
     return papers.table(rows[rows["family"].isin(families or view.families(track, task))], view.titles(), form)
 
@@ -40,6 +40,8 @@ def compare(folder: Path, track: str, a: str, b: str, form: str) -> str:
         ValueError: a submission or a point without records, or no such format.
     """
     view = board.read(folder)
+    if track in view.tracks():
+        view = view.newest(track)
     rows = paired.row(view.runs, a), paired.row(view.runs, b)
     tasks = view.tasks(track)
     parts = {axis: paired.pairs(view.runs, track, *rows, axis, tasks) for axis in ("goal", "quality")}

@@ -15,12 +15,12 @@ from retouch.leaderboard.views import shell, state
 
 LEAD = "Say what you have and what you may spend. What is left comes best first; what is ruled out says why."
 HEAD = ["method", "rank", "", "goal", "quality", "cost"]
-SPEEDS = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9]
+SAMPLING = [1.0, 1.1, 1.5, 2.0, 5.0, 20.0, float("inf")]  # of the base's images
 
 
-def page(view: View, look: theme.Look) -> None:
+def page(view: View, look: theme.Look, track: str) -> None:
     """The wish, what is left, what is ruled out."""
-    wish = ask(view)
+    wish = ask(view, track)
     left, out = choose.choose(tables.add_ties(view.scores), view.records, wish)
     marks = shell.marks(view, look)
     if left.empty:
@@ -36,10 +36,9 @@ def page(view: View, look: theme.Look) -> None:
         st.html(markup.table([*HEAD, "why"], lines, numeric=(1, 3, 4, 5)))
 
 
-def ask(view: View) -> choose.Wish:
+def ask(view: View, track: str) -> choose.Wish:
     """What the visitor wants, has, may spend and insists on."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        track = shell.track(view)
         task = state.choice("I want", "task", view.tasks(track), show=words.task_title, width=250, always=True)
         family = state.choice("My generator is one of the", "family", view.families(track, task),
                               show=words.family_title, segmented=True, always=True)  # fmt: skip
@@ -53,8 +52,8 @@ def ask(view: View) -> choose.Wish:
         floors = [i / 20 for i in range(20)]
         quality = state.number("Quality at least", "floor", floors, default=0.0, show=lambda v: f"{v:g}")
     with columns[2]:
-        sampling = state.number("Sampling speed at least, of the base’s", "speed", SPEEDS, default=0.0,
-                                show=lambda v: "any" if v == 0 else f"{100 * v:g}%")  # fmt: skip
+        sampling = state.number("An image may cost, in the base’s", "sampling", SAMPLING, default=float("inf"),
+                                show=lambda v: "any" if v == float("inf") else f"{v:g}×")  # fmt: skip
     return choose.Wish(track, task, family, have, cost, sampling, quality)
 
 
@@ -62,14 +61,14 @@ def show(view: View, left: pd.DataFrame, marks: dict[str, theme.Mark], look: the
     """What is left, as a table and as a figure."""
     beside, figure = st.columns([3, 2], gap="large")
     with beside:
-        lines = [line(view, row, marks, f"{numbers.number(row['sampling_relative'])}×")
+        lines = [line(view, row, marks, _times(row["sampling_cost"]))
                  for row in left.to_dict("records")]  # fmt: skip
         st.html(markup.table([*HEAD, "sampling"], lines, numeric=(1, 3, 4, 5, 6)))
     with figure:
         drawn = tradeoff(left, "goal", "quality", view.records.controls, marks=marks, titles=view.titles(),
                          sweeps=sweeps(view.records.manifests), dark=look.dark, panels=2, height=360)  # fmt: skip
         shell.chart(drawn, "chooser", "Goal against quality of what is left")
-    columns = [*scores.ROW, "rank", *frame.with_ends(*frame.SCALED), "share", "sampling_relative"]
+    columns = [*scores.ROW, "rank", *frame.with_ends(*frame.SCALED), "share", "sampling_cost"]
     shell.downloads("retouch-chooser", left[columns].astype({"submission": str, "point": str}), figures=True)
 
 
@@ -80,14 +79,25 @@ def line(view: View, row: dict[str, Any], marks: dict[str, theme.Mark], last: st
     query = {"track": row["track"], "task": row["task"], "family": row["family"]}
     title = markup.link("method", view.records.title(name), name=name, point=point, **query)
     return [
-        f'{markup.symbol(marks[name])} {title} <span class="dim">{markup.esc(point)}</span>',
+        f'{markup.symbol(marks[name])} {title} <span class="dim">{markup.esc(_beside(row))}</span>',
         numbers.rank(row["rank"], int(row["ties"])),
         markup.pair(goal, quality),
-        numbers.number(goal[0]) + (markup.lacking(str(row["problems"])) if pd.notna(row["goal"]) else ""),
+        numbers.number(goal[0]),
         numbers.number(quality[0]),
         numbers.percent(row["share"]),
         last,
     ]
+
+
+def _times(cost: float) -> str:
+    return markup.DASH if pd.isna(cost) else f"{numbers.number(cost)}×"
+
+
+def _beside(row: dict[str, Any]) -> str:
+    """What stands beside a title: the operating point, and why the row has no rank."""
+    lacks = f"{row['runs']} of {row['expected']} runs; {row['problems']}" if row["problems"] else ""
+    standing = "" if row["standing"] in ("ranked", "incomplete", "control") else str(row["standing"])
+    return " · ".join(filter(None, (str(row["point"]), standing, lacks)))
 
 
 shell.run(page, "Chooser", LEAD)

@@ -18,10 +18,9 @@ KEY = "Blue dots: goal. Orange diamonds: quality. Lines: 95% intervals of the pa
 Row = paired.Row
 
 
-def page(view: View, look: theme.Look) -> None:
+def page(view: View, look: theme.Look, track: str) -> None:
     """Controls, a figure for each pair, identity curves, the rows side by side."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        track = shell.track(view)
         tasks = state.many("Task", "tasks", view.tasks(track), show=words.task_title) or view.tasks(track)
     here = view.scores[(view.scores["track"] == track) & view.scores["task"].isin(tasks)]
     rows = choose(view, here)
@@ -36,19 +35,19 @@ def page(view: View, look: theme.Look) -> None:
         columns = ["a", "b", "instance", "axis", "value", "low", "high", "seeds"]
         shell.downloads("retouch-compare", table[columns], figures=True)
     curves(view, track, tasks, rows, titles, look)
-    st.html('<div class="rt"><h2>Side by side</h2></div>' + markup.key())
+    st.html('<div class="rt"><h2>Side by side</h2></div>')
     keys = pd.MultiIndex.from_tuples(rows)
     side = here[pd.MultiIndex.from_frame(here[["submission", "point"]].astype(str)).isin(keys)]
-    st.html(overview.selection(view, side, shell.marks(view, look)))
+    st.html(overview.selection(view, side, shell.marks(view, look)) + markup.key())
 
 
 def choose(view: View, here: pd.DataFrame) -> list[Row]:
-    """The rows to compare: at first the two submissions that lead where most are ranked, controls left out."""
+    """The rows to compare: at first the two submissions that are complete in most tasks, by score."""
     pairs = here[["submission", "point"]].astype(str).drop_duplicates().itertuples(index=False, name=None)
     rows = {"/".join(row): row for row in sorted(pairs)}
-    leads = here[here["lead"] & ~here["control"] & here["place"].notna()]
-    counts = leads.groupby("submission", observed=True).agg(size=("place", "size"), place=("place", "mean"))
-    best = counts.sort_values(["size", "place"], ascending=[False, True]).index[:2]
+    leads = here[here["lead"] & here["standing"].isin(("ranked", "claimed"))]
+    counts = leads.groupby("submission", observed=True).agg(size=("place", "count"), score=("score", "mean"))
+    best = counts.sort_values(["size", "score"], ascending=False).index[:2]
     points = leads.drop_duplicates("submission").set_index("submission")["point"]
     keys = state.many(
         "Submissions and operating points; the first is compared with each of the others", "with", list(rows),

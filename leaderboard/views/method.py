@@ -14,14 +14,13 @@ from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import shell, state
 
 
-def page(view: View, look: theme.Look) -> None:
+def page(view: View, look: theme.Look, track: str) -> None:
     """Controls, the card, the results, one run."""
     titles = view.titles()
     ordered = sorted(titles, key=lambda n: (n in view.records.controls, titles[n].lower()))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = state.choice("Method", "name", ordered, show=lambda n: titles[n], width=340, always=True)
         shell.call_it(titles[name])
-        track = shell.track(view)
     runs = view.runs[(view.runs["submission"] == name) & (view.runs["track"] == track)]
     chips = '<span class="chip">control</span>' if name in view.records.controls else ""
     chips += '<span class="chip good">✓ verified</span>' if (runs["claim"] == "verified").any() else ""
@@ -41,8 +40,7 @@ def results(view: View, name: str, track: str, look: theme.Look) -> None:
     if rows.empty:
         st.html(markup.empty("No run of this method is scored on this track yet."))
         return
-    st.html(markup.key())
-    st.html(overview.selection(view, rows, shell.marks(view, look)))
+    st.html(overview.selection(view, rows, shell.marks(view, look)) + markup.key())
     shell.downloads(f"retouch-{name}", tables.flat(rows, view.runs))
 
 

@@ -17,7 +17,7 @@ from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.sweeps import sweeps
 from retouch.leaderboard.views import hover, shell
 
-NUMBERS = ("goal", "quality", "score", "share", "seconds", "sampling_relative", "peak_memory_mb")
+NUMBERS = ("goal", "quality", "score", "share", "sampling_cost", "sampling_relative", "seconds", "peak_memory_mb")
 
 
 @lru_cache(maxsize=64)
@@ -25,7 +25,7 @@ def points(view: View, by: tables.Filter, task: str, x: str, y: str) -> pd.DataF
     """The rows of a task that filters leave in and that have both numbers."""
     rows = tables.keep(view.scores, view.records, by)
     rows = rows[rows["task"] == task]
-    raw = [name for name in (x, y) if name not in NUMBERS]
+    raw = [name for name in (x, y) if name not in (*NUMBERS, frame.AFTER)]
     if raw:
         rows = rows.merge(tables.points(view.runs, rows, raw), on=[*scores.COHORT, *scores.ROW], how="left")
     return rows[rows[x].notna() & rows[y].notna()]

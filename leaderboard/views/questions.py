@@ -22,7 +22,7 @@ def page(view: View, look: theme.Look) -> None:
     if changes.is_file():
         with st.expander("Changes of tracks and scores, by version"):
             st.markdown(changes.read_text(encoding="utf-8").split("\n", 1)[1])
-    st.html(answers.rejected(view.records.rejected))
+    st.html(answers.log(view.runs) + answers.rejected(view.records.rejected))
     st.html('<div class="rt"><h2>Every number</h2></div>')
     with st.expander("What each number means, and when not to trust it"):
         raw = frame.metrics_of(view.runs) if len(view.runs) else []

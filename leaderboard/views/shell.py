@@ -1,7 +1,7 @@
 """The frame of every page: data, look, address; filters, downloads and figures that pages share."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -41,11 +41,12 @@ def dark() -> bool:
     return st.context.theme.type == "dark"
 
 
-def run(page: Callable[[View, theme.Look], None], title: str, lead: str = "", *, always: bool = False) -> None:
+def run(page: Callable[..., None], title: str, lead: str = "", *, always: bool = False) -> None:
     """Draw a page: style sheet, heading, data, and the address before and after.
 
     Args:
-        page: draws what is the page's own. Not called where there are no records, unless it shows `always`.
+        page: draws what is the page's own, from the view of one edition, the look and the track. One that shows
+            `always`, without any record too, has the view of all editions and the look.
         lead: what the page is about, HTML; without one the page draws a heading of its own.
     """
     look = theme.look(dark())
@@ -61,7 +62,7 @@ def run(page: Callable[[View, theme.Look], None], title: str, lead: str = "", *,
         st.html(markup.empty(REJECTED.format(bad) if bad else NONE_YET))
     if len(newest.runs) or always:
         try:
-            page(newest, look)
+            page(newest, look) if always else page(*_part(newest, look))
         except state.Unknown as error:
             st.html(markup.empty(f"{markup.esc(error)} Choose another above, or go back."))
     state.publish()
@@ -72,18 +73,28 @@ def call_it(title: str) -> None:
     st.set_page_config(page_title=f"{title} · Retouch")
 
 
-def track(view: View) -> str:
-    """The track that is looked at; a control only where there are several."""
-    names = view.tracks()
-    if len(names) == 1 and st.query_params.get("track", names[0]) == names[0]:
-        return names[0]
-    return state.choice("Track", "track", names, width=130, always=True,
-                        help="A named, versioned list of instances and seeds.")  # fmt: skip
+def _part(view: View, look: theme.Look) -> tuple[View, theme.Look, str]:
+    """The edition and the track that are looked at; controls only where there are several."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        track = _one_of("Track", "track", view.tracks(), "A named, versioned list of instances and seeds.")
+        edition = _one_of("Version", "version", view.editions(track), "Scores of two versions cannot be compared.")
+    if edition:
+        st.html(f'<div class="rt dim">{markup.esc(words.OLDER.format(edition))}</div>')
+    return view.at(edition), look, track
 
 
-def task(view: View, track_name: str) -> str:
-    """The task that is looked at."""
-    return state.choice("Task", "task", view.tasks(track_name), show=words.task_title, segmented=True, always=True)
+def _one_of(label: str, name: str, options: list[str], meaning: str) -> str:
+    """A choice where there is one; an address may name the only option, too."""
+    if len(options) == 1 and st.query_params.get(name, options[0]) == options[0]:
+        return options[0]
+    return state.choice(label, name, options, show=lambda option: option or "now", width=250, help=meaning,
+                        always=name == "track")  # fmt: skip
+
+
+def task(view: View, track_name: str, more: Sequence[str] = ()) -> str:
+    """The task that is looked at, or one of what stands beside the tasks."""
+    names = [*view.tasks(track_name), *more]
+    return state.choice("Task", "task", names, show=words.task_title, segmented=True, always=True)
 
 
 FORMATS = ("svg", "png")  # that a figure is saved as

@@ -29,6 +29,7 @@ STEPS = (
 )
 TRY = ("Drop the zip or the folder of a submission’s records. It is read, checked and placed among the others on this "
        "page alone; nothing is stored.")  # fmt: skip
+AS_IF = "They stand where they would if the host had verified them; on the board they are claims until then."
 
 
 def page(view: View, look: theme.Look) -> None:
@@ -77,17 +78,18 @@ def judged(dropped: upload.Dropped) -> None:
 def place(view: View, dropped: upload.Dropped, look: theme.Look) -> None:
     """The dropped submissions among the others, in the tasks and families that they ran."""
     names = [str(name) for name in dropped.runs["submission"].unique()]
-    records = replace(view.records, runs=upload.place_among(dropped, view.runs),
-                      manifests={**view.records.manifests, **dropped.manifests})  # fmt: skip
-    track = str(dropped.runs["track"].value_counts().index[0])
-    here = records.runs[records.runs["track"] == track]
-    mine = View(records, scores.table(here, records.controls, view.scores))
+    track, edition = (str(dropped.runs[name].value_counts().index[0]) for name in ("track", "edition"))
+    runs = upload.place_among(replace(dropped, runs=dropped.runs.assign(claim="verified")), view.runs)
+    records = replace(view.records, runs=runs, manifests={**view.records.manifests, **dropped.manifests})
+    here = runs[runs["track"] == track]
+    mine = View(records, scores.table(here, records.controls, view.scores)).at(edition)
     cohorts = mine.scores[mine.scores["submission"].isin(names)][["task", "family"]].astype(str)
     keys = mine.scores["task"].astype(str) + "/" + mine.scores["family"].astype(str)
     rows = mine.scores[keys.isin(cohorts["task"] + "/" + cohorts["family"])]
     title = f"{', '.join(names)} among the others on {track}"
-    st.html(f'<div class="rt"><h2>{markup.esc(title)}</h2></div>' + markup.key())
+    st.html(f'<div class="rt"><h2>{markup.esc(title)}</h2><p>{AS_IF}</p></div>')
     st.html(overview.selection(mine, rows, shell.marks(mine, look), loud=names, unfold=False, pictures=False))
+    st.html(markup.key())
 
 
 shell.run(page, "Submit", "From nothing to a row on the board in three steps and a pull request.", always=True)

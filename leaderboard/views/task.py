@@ -3,10 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from retouch.leaderboard.draw import runs_table, task_card
+from retouch.leaderboard.draw import overview, runs_table, task_card
+from retouch.leaderboard.draw.history import history as draw_history
 from retouch.leaderboard.draw.seeds import seeds
 from retouch.leaderboard.look import markup, numbers, theme, words
-from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank import history, tables
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import shell, state
@@ -14,16 +15,18 @@ from retouch.leaderboard.views import shell, state
 PAGE = 150  # runs on the screen at once
 
 
-def page(view: View, look: theme.Look) -> None:
+def page(view: View, look: theme.Look, track: str) -> None:
     """Controls, the task, its instances, what the table resolves, every run."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        track = shell.track(view)
         task = shell.task(view, track)
         family = state.choice("Family", "family", view.families(track, task), show=words.family_title, segmented=True,
                               always=True)  # fmt: skip
         only = state.text("Only methods that contain", "method", width=260)
     shell.call_it(words.task_title(task))
     st.html(f'<div class="rt"><h1>{markup.esc(words.task_title(task))}</h1></div>' + task_card.task(task))
+    here = view.scores[(view.scores["track"] == track) & (view.scores["task"] == task)]
+    says = overview.resolution(here[here["family"] == family])
+    st.html(f'<div class="rt"><p class="say">{markup.esc(says)}</p></div>')
     runs = tables.instances(view.runs, track, task)
     runs = runs[runs["family"] == family]
     if only:
@@ -31,7 +34,7 @@ def page(view: View, look: theme.Look) -> None:
     instances(view, track, runs, look)
     if runs.empty:
         st.html(markup.empty("No method of that name ran here. Empty the field to see all."))
-    st.html(task_card.resolution(*(scores.matrix(view.runs, track, task, family, axis) for axis in frame.SCALED)))
+    over_time(view, look, track, task, family)
     st.html('<div class="rt"><h2>Every run</h2></div>')
     every_run(view, track, task, family, runs)
 
@@ -53,17 +56,23 @@ def draw(view: View, track: str, name: str, runs: pd.DataFrame, look: theme.Look
     """An instance: every seed of every method, the best first, and what the instance is."""
     left, right = st.columns([3, 2], gap="large")
     here = runs[runs["instance"] == name]
-    current = here[~here["stale"]]
-    means = runs[~runs["stale"]].groupby("submission", observed=True)["score"].mean().fillna(0)
+    means = runs.groupby("submission", observed=True)["score"].mean().fillna(0)
     order = {n: (n in view.records.controls, -means.get(n, 0), n) for n in view.submissions()}
     with left:
-        current = current.sort_values("submission", key=lambda names: [order[str(n)] for n in names], kind="stable")
-        figure = seeds(current, marks=shell.marks(view, look), titles=view.titles(), dark=look.dark)
+        here = here.sort_values("submission", key=lambda names: [order[str(n)] for n in names], kind="stable")
+        figure = seeds(here, marks=shell.marks(view, look), titles=view.titles(), dark=look.dark)
         shell.chart(figure, f"runs-{name}", f"Goal and quality of every seed on {name}")
-        if len(current) < len(here):
-            st.html('<div class="rt dim">Stale runs are left out; the table below has them.</div>')
     with right:
         st.html(task_card.instance(view, track, name))
+
+
+def over_time(view: View, look: theme.Look, track: str, task: str, family: str) -> None:
+    """How the family's scores have moved with time."""
+    rows = history.history(view, track, task, family)
+    if len(rows):
+        st.html(f'<div class="rt"><h2>Scores over time</h2><p class="dim">{words.HISTORY}</p></div>')
+        figure = draw_history(rows, marks=shell.marks(view, look), titles=view.titles(), dark=look.dark)
+        shell.chart(figure, "history", f"Score of each submission by the day of its newest record, {family}")
 
 
 def every_run(view: View, track: str, task: str, family: str, runs: pd.DataFrame) -> None:

@@ -20,10 +20,9 @@ PROFILES = ("The share of all the track’s instances on which a method’s scor
             "at 1: on how many it is the best. Where it did not run, it counts as far away.")  # fmt: skip
 
 
-def page(view: View, look: theme.Look) -> None:
+def page(view: View, look: theme.Look, track: str) -> None:
     """Controls, panels, the pictures of a point, the numbers."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        track = shell.track(view)
         task = shell.task(view, track)
         families = shell.families(view, track, task)
         x, y = choose(view, track, task)
@@ -66,7 +65,8 @@ def draw_profiles(view: View, track: str, families: list[str], look: theme.Look)
 def choose(view: View, track: str, task: str) -> tuple[str, str]:
     """The two numbers: a preset that the task's records have, or any."""
     runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task)]
-    names = [*panels.NUMBERS, *frame.metrics_of(runs)]
+    attacked = [frame.AFTER] if runs[frame.AFTER].notna().any() else []
+    names = [*panels.NUMBERS, *attacked, *frame.metrics_of(runs)]
     presets = {title: pair for title, pair in words.presets().items() if set(pair) <= {*names, ""}}
     x, y = presets[state.choice("Axes", "show", list(presets), width=330)]
     if not x:

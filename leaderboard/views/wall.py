@@ -11,10 +11,9 @@ LEAD = ("Each column is one latent, each row what a method makes of it; under ea
         "where it differs from the base’s.")  # fmt: skip
 
 
-def page(view: View, look: theme.Look) -> None:
+def page(view: View, look: theme.Look, track: str) -> None:
     """Controls and the wall; a row that the address names comes first."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        track = shell.track(view)
         task = shell.task(view, track)
         runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task)]
         family = st.query_params.get("family", "")

@@ -20,6 +20,7 @@ SHIPPED = Path(__file__).parents[2] / "submissions"
 MARKUP = '<img src=x onerror="document.title=1"> **bold** [link](https://example.org) $x^2$ :red[x] &amp;'
 FAMILIES = ("flow", "gan", "diffusion")
 CONTROLS = ("unchanged", "retrained")
+CLAIMED = ("finetune_retain", "gradient_ascent")  # by their authors alone
 SIGNED = {"by": "a maintainer", "when": "2026-01-01T00:00:00+00:00"}
 
 
@@ -117,7 +118,7 @@ def record(name: str, point: str, instance: tracks.Instance, seed: int, level: f
     loss = 0.0 if is_control else 0.16 * level
     quality = float(np.clip(method.quality - loss + rng.normal(0, 0.012), 0, 1))
     status, reason = outcome(name, point, instance, seed)
-    counts, verified = status == "ok", name in ("rejection", "taming_flows")
+    counts, verified = status == "ok", not is_control and name not in CLAIMED
     values = {"goal": scaled(goal, 0.03), "quality": scaled(quality, 0.02)}
     template = control(CONTROLS[goal > 0.5], instance.name)
     return Record.model_validate({
@@ -147,7 +148,8 @@ def outcome(name: str, point: str, instance: tracks.Instance, seed: int) -> tupl
 def cost(share: float, sampling: float) -> Cost:
     """The cost of an edit that took so much of pre-training."""
     return Cost(seconds=60 * share, share=share, yardstick_seconds=0.01, gradient_steps=int(2000 * share),
-                peak_memory_mb=410.5, device="x86_64 CPU", sampling_relative=sampling)  # fmt: skip
+                peak_memory_mb=410.5, device="x86_64 CPU", sampling_relative=sampling,
+                sampling_cost=1 / sampling)  # fmt: skip
 
 
 def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), pictures: bool = True,

@@ -131,7 +131,7 @@ def test_a_task_leads_to_the_method_within_it(folder: Path, monkeypatch: pytest.
         assert found.selectbox(key="instance").value == instance and found.selectbox(key="point").value == "steps-200"
 
 
-def test_stale_runs_are_shown_as_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_of_an_older_version_have_their_own_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import invented
 
     from retouch.benchmark import records
@@ -140,17 +140,21 @@ def test_stale_runs_are_shown_as_stale(tmp_path: Path, monkeypatch: pytest.Monke
     for file in (root / "rejection/records").rglob("*.json"):
         file.write_text(file.read_text().replace('"instance": "1"', '"instance": "0"'))
         assert records.read(file).provenance.versions["instance"] == "0"
-    found = page("overview", root, monkeypatch)
-    assert "stale" in html(found)
-    found = page("task", root, monkeypatch, task="category_redaction", family="gan")
-    assert "Stale runs are left out" in html(found)
-    assert not any("Rejection by the guide" in chart.proto.spec for chart in found.get("plotly_chart"))
+    query = {"task": "category_redaction", "family": "gan"}
+    found = page("overview", root, monkeypatch, **query)
+    (older,) = found.selectbox(key="version").options[1:]
+    assert older == "retouch unknown, tiny 1, metrics unknown" and "Rejection by the guide" not in html(found)
+    found.selectbox(key="version").select(older).run()
+    assert "Rejection by the guide" in html(found) and "Retrained" not in html(found)
+    assert f"Records of {older}." in html(found)
+    found = page("task", root, monkeypatch, **query, version=older)
+    assert any("Rejection by the guide" in chart.proto.spec for chart in found.get("plotly_chart"))
 
 
 def test_chooser_marks_incomplete_rows(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text = html(page("chooser", folder, monkeypatch, task="output_diversity", family="flow"))
     (row,) = [row for row in text.split("<tr") if "beta-0.5" in row]
-    assert '<sup title="1 missing">*</sup>' in row
+    assert "beta-0.5 · 2 of 3 runs; 1 missing" in row
 
 
 def test_images_alone_are_said_to_be_images_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
