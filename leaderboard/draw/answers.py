@@ -81,7 +81,10 @@ def versions(view: View) -> str:
             now = f"now: version {known.version}" if known else "not known here"
             where = markup.link("overview", edition or now, track=name, task=view.at(edition).tasks(name)[0],
                                 version=edition if edition != newest else "")  # fmt: skip
-            why = "; ".join(dict.fromkeys(part["reason"].astype(str)[part["stale"]]))[:200]
+            reasons = "; ".join(map(str, part["reason"][part["stale"]].unique())).split("; ")
+            why = "; ".join(dict.fromkeys(one for one in reasons if one.startswith("another ") or ", now " in one))[
+                :200
+            ]
             days = sorted({str(time)[:10] for time in part["time"].unique() if time})
             rows.append([markup.esc(name), where, f"{len(part):,}", f"{part['instance'].nunique()}",
                          markup.esc(" to ".join(dict.fromkeys((days[0], days[-1])))) if days else markup.DASH,

@@ -72,10 +72,11 @@ def _columns(rows: pd.DataFrame, records: Records, raw: Sequence[str], more: Seq
         if rows[frame.AFTER].notna().any():
             columns[_sort("after attack", numbers.entry(frame.AFTER).meaning)] = lambda row: _scaled(row, frame.AFTER)
     columns[_sort("cost", numbers.entry("share").meaning)] = lambda row: _number(row["share"], percent)
-    columns[_sort(short(sampling), numbers.entry(sampling).meaning)] = lambda row: _number(row[sampling], _times)
+    title = "sampling" if sampling == "sampling_cost" else "sampling speed"
+    columns[_sort(title, numbers.entry(sampling).meaning)] = lambda row: _number(row[sampling], _times)
     columns |= {_sort(short(n), numbers.entry(n).meaning): _plain(n) for n in more}
     columns["needs"] = lambda row: f'<td class="wide dim">{_needs(row, records)}</td>'
-    columns["made"] = lambda row: f'<td class="wide dim">{esc(str(row["time"])[:10])}</td>'
+    columns["made"] = lambda row: f'<td class="day dim">{esc(str(row["time"])[:10])}</td>'
     return columns
 
 
@@ -96,7 +97,7 @@ def _head(columns: Mapping[str, Cell]) -> str:
     """The header line; a button in a cell sorts by its column."""
     ranks = _sort("rank", "Among verified submissions of this family that ran everything, each by its best point.")
     first = f'<th scope="col">{_sort("method", "")}</th><th scope="col">before, after</th>'
-    looks = {GOAL_AND_QUALITY: "", "needs": "wide", "made": "wide"}
+    looks = {GOAL_AND_QUALITY: "", "needs": "wide", "made": "day"}
     cells = "".join(f'<th scope="col" class="{looks.get(text, "n")}">{text}</th>' for text in columns)
     return f'<thead><tr>{first}<th scope="col" class="n">{ranks}</th>{cells}</tr></thead>'
 

@@ -10,7 +10,7 @@ from retouch.leaderboard.look import theme
 from retouch.leaderboard.look.markup import esc
 from retouch.leaderboard.look.numbers import scaled
 
-HEIGHT = 300
+HEIGHT = 320
 
 
 def history(rows: pd.DataFrame, *, marks: Mapping[str, theme.Mark], titles: Mapping[str, str],
@@ -18,13 +18,20 @@ def history(rows: pd.DataFrame, *, marks: Mapping[str, theme.Mark], titles: Mapp
     """`rank.history.history` as a figure; what is not ranked is open."""
     look = theme.look(dark)
     figure = axes.layout(go.Figure(), dark, HEIGHT)
-    for edition, part in rows.groupby("edition", sort=False):
+    for i, (edition, part) in enumerate(rows.groupby("edition", sort=False)):
         best = part[part["best"].notna()]
         figure.add_scatter(x=best["time"], y=best["best"], mode="lines", hoverinfo="skip", name=esc(edition or "now"),
                            line={"color": theme.fade(look.ink, 0.55), "width": 2.5, "shape": "hv"})  # fmt: skip
         if rows["edition"].nunique() > 1:
-            figure.add_annotation(x=part["time"].iloc[0], y=1.02, text=esc(edition or "now"), showarrow=False,
-                                  xanchor="left", yanchor="bottom", font={"size": 12, "color": look.faint})  # fmt: skip
+            place = {
+                "x": part["time"].iloc[0],
+                "y": 1.02,
+                "yshift": 14 * (i % 2),
+                "xanchor": "left",
+                "yanchor": "bottom",
+            }
+            font = {"size": 12, "color": look.faint}
+            figure.add_annotation(text=esc(edition or "now"), showarrow=False, font=font, **place)
     for name, part in rows.groupby("submission", sort=False):
         mark, ranked = marks[name], part["standing"] == "ranked"
         says = [f"<b>{esc(titles.get(name, name))}</b> · {esc(r.point)}<br>score {scaled(r.score)}, {esc(r.standing)}"

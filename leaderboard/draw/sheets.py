@@ -94,12 +94,6 @@ def whole(of: Records, row: Mapping[str, Any]) -> str:
     return address(row) if size(of.sheet(row)) else ""
 
 
-def first(of: Records, runs: pd.DataFrame) -> str:
-    """The address of the first contact sheet that these runs have; else empty."""
-    rows = runs.sort_values(["instance", "seed"])[list(frame.KEYS)].to_dict("records")
-    return next((found for row in rows[:6] if (found := whole(of, row))), "")
-
-
 def sheet(of: Records, row: Mapping[str, Any]) -> Sheet | None:
     """A run's contact sheet; None where there is no picture, or nobody says how it is laid out."""
     file = of.sheet(row)
@@ -151,10 +145,9 @@ def html(of: Records, row: Mapping[str, Any]) -> str:
     )
 
 
-def base_row(of: Records, row: Mapping[str, Any]) -> str:
-    """The base's own images from a contact sheet: its first row."""
-    found = sheet(of, row)
-    if found is None or found.rows[0] != "base":
+def base_row(found: Sheet | None) -> str:
+    """The base's own images from a contact sheet: its first row; empty without one."""
+    if found is None:
         return ""
     images = "".join(found.image(0, c) for c in range(min(found.columns, 10)))
     return f'<div class="rt strip" style="{found.style()}">{images}</div>'

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from retouch.benchmark import data, joint, weights
-from retouch.leaderboard.draw import sheets
+from retouch.leaderboard.draw import sheets, wall
 from retouch.leaderboard.look import markup, words
 from retouch.leaderboard.look.markup import esc
 from retouch.leaderboard.look.numbers import number, percent
@@ -75,14 +75,13 @@ def instance(view: View, track: str, name: str) -> str:
             '<div class="rt dim">This track or instance is not part of this version of Retouch; its records '
             "stand as they are.</div>"
         )
-    images, samples = training_images(spec.base), _samples(view, track, name)
-    parts = []
+    images, first = training_images(spec.base), _first(view, track, name)
+    parts, samples = [wall.asked(track, name, first)], sheets.base_row(first)
     if images:
         parts.append('<div class="rt dim">Training data of the base</div>' + _strip(images))
     if samples:
         parts.append('<div class="rt dim">The base’s own images</div>' + samples)
-    pairs = [("target", esc(words.target(spec.target))),
-             ("budget", esc(spec.budget)),
+    pairs = [("budget", esc(spec.budget)),
              ("images scored", f"{spec.samples:,}"), ("base", _line(spec.base)),
              ("the base’s own quality", _place(track, name)),
              ("retrained control", _line(spec.retrained) if spec.retrained else "none: nobody has trained it"),
@@ -91,15 +90,15 @@ def instance(view: View, track: str, name: str) -> str:
     return "".join(parts) + markup.definitions(pairs)
 
 
-def _samples(view: View, track: str, name: str) -> str:
-    """The base's own images, from the first contact sheet of the instance that has them."""
+def _first(view: View, track: str, name: str) -> sheets.Sheet | None:
+    """The first contact sheet of the instance that has the base's own images."""
     runs = view.runs
     runs = runs[(runs["track"] == track) & (runs["instance"] == name) & runs["status"].isin(scores.COUNTED)]
     for keys in runs[list(frame.KEYS)].head(3).to_dict("records"):
-        images = sheets.base_row(view.records, keys)
-        if images:
-            return images
-    return ""
+        found = sheets.sheet(view.records, keys)
+        if found and found.rows[0] == "base":
+            return found
+    return None
 
 
 def _line(name: str) -> str:

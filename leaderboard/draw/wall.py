@@ -38,7 +38,7 @@ def wall(view: View, track: str, instance: str, seed: int, only: Sequence[Row] =
     caption = f"<caption>Images of {esc(instance)}, seed {seed}: a row a method, a column a latent</caption>"
     top = f'<thead><tr><th scope="col">latent</th>{head}</tr></thead>'
     table = f'<table class="wall">{caption}{top}<tbody>{base}{"".join(lines)}</tbody></table>'
-    return _asked(track, instance, first) + scrolled(table)
+    return asked(track, instance, first) + scrolled(table)
 
 
 def order(view: View, track: str, instance: str, runs: pd.DataFrame, only: Sequence[Row],
@@ -91,7 +91,7 @@ def _line(view: View, row: Row, run: pd.Series, picture: sheets.Sheet, loud: Col
             f'<br><span class="dim">{more}{esc(says)}</span></th>{cells}</tr>')  # fmt: skip
 
 
-def _asked(track: str, instance: str, base: sheets.Sheet | None) -> str:
+def asked(track: str, instance: str, base: sheets.Sheet | None) -> str:
     """What is asked for, in words and as the base's images that show it."""
     spec = frame.instance(track, instance)
     if spec is None:

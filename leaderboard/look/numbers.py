@@ -26,7 +26,7 @@ COUNTS = {  # columns that need no more than a title, a sentence and a direction
 }
 ALIASES = {name: (key, title) for key, entry in metrics.MEANING.items() for name, title in entry.also}
 UP = {"quantile_drop_forget", "quantile_drop_unseen"}
-DOWN = {"quantile_drop_train", "quantile_drop_others", "quantile_drop_lookalikes"}
+DOWN = {"quantile_drop_train", "quantile_drop_others", "quantile_drop_lookalikes", "relearned", "relearned_early"}
 
 
 @dataclass(frozen=True)

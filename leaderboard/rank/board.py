@@ -102,13 +102,11 @@ def _old(file: Path) -> pd.DataFrame | None:
 
 
 def stamp(source: Path, stamps: index.Stamps) -> str:
-    """Changes whenever a record, a manifest or the Parquet does."""
-    manifests = (
-        [(str(p), p.stat().st_mtime_ns) for p in sorted(load.submissions_root(source).glob("*/submission.toml"))]
-        if source.is_dir()
-        else [(str(source), source.stat().st_mtime_ns)]
-    )
-    return hashlib.sha256(repr((sorted(stamps.items()), manifests)).encode()).hexdigest()
+    """Changes whenever a record, a manifest, a release or the Parquet does."""
+    root = load.submissions_root(source)
+    files = [*sorted(root.glob("*/submission.toml")), *load.releases(root)] if source.is_dir() else [source]
+    others = [(str(file), file.stat().st_mtime_ns) for file in files]
+    return hashlib.sha256(repr((sorted(stamps.items()), others)).encode()).hexdigest()
 
 
 _boards: "dict[str, Board]" = {}

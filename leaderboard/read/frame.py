@@ -44,7 +44,6 @@ def row(record: Record) -> dict[str, Any]:
         _put(cells, f"again:{name}", getattr(claim, name))
     if record.cost is not None:
         cells |= {name: _known(getattr(record.cost, name)) for name in COSTS}
-        cells["sampling_cost"] = cells["sampling_cost"] or math.nan  # records made before it was counted have 0
         cells |= {"device": record.cost.device, "cut": record.cost.cut}
     for name, value in record.metrics.items():
         _put(cells, f"m:{name}", value)
@@ -114,6 +113,7 @@ def table(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
             runs[name] = [of(t, i) for t, i in zip(runs["track"], runs["instance"], strict=True)]
     for name in (*with_ends(*SCALED, AFTER), "score", *COSTS):
         runs[name] = pd.to_numeric(runs[name]) if name in runs else float("nan")
+    runs["sampling_cost"] = runs["sampling_cost"].replace(0, float("nan"))  # of records made before it was counted
     for name in (*WORDS, "time"):
         text = runs[name] if name in runs else pd.Series([""] * len(runs), runs.index)
         runs[name] = text.astype("category").cat.remove_unused_categories()  # what has gone leaves no name behind
@@ -182,6 +182,12 @@ def tuning(track_name: str, name: str) -> bool:
     """Whether an instance is there for choosing parameters, and so is not scored."""
     known = instance(track_name, name)
     return bool(known and known.tuning)
+
+
+def core(track_name: str, name: str) -> bool:
+    """Whether an instance counts in comparisons: those of ladders repeat others with more or fewer images."""
+    known = instance(track_name, name)
+    return known is None or known.rank == "core"
 
 
 def stale(record: Record) -> bool:

@@ -7,7 +7,7 @@ pictures are read when somebody looks at them.
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -121,7 +121,22 @@ def read_folder(folder: Path, progress: Progress | None = None) -> Records:
     if old is None or old.stamps != stamps:
         old = _update(root, old, stamps, progress)
         index.write(folder, old)
-    return Records(root, old.runs, old.rejected, manifests(root, names), stamps)
+    runs, rejected = old.runs, dict(old.rejected)
+    for release in map(read_release, releases(root)):
+        runs = frame.table(pd.concat([runs, release.runs], ignore_index=True))
+        rejected |= release.rejected
+    return Records(root, runs, rejected, manifests(root, names), stamps)
+
+
+def releases(root: Path) -> list[Path]:
+    """What `retouch export` wrote at each release: FOLDER/_releases/VERSION.parquet."""
+    return sorted((root / "_releases").glob("*.parquet"))
+
+
+def read_release(file: Path) -> Records:
+    """The records of a release: an edition of its own."""
+    release = read_parquet(file)
+    return replace(release, runs=release.runs.assign(edition=f"release {file.stem[:40]}", stale=True))
 
 
 def _update(root: Path, old: index.Index | None, stamps: Stamps, progress: Progress | None) -> index.Index:

@@ -110,7 +110,7 @@ def method(view: View, query: Query) -> str:
         return ""
     marks = theme.marks(view.by_age(), view.records.controls, theme.look())
     card = method_card.method(name, view)
-    return (f"{SPACE}{markup.heading(markup.esc(view.records.title(name)))}{card}"
+    return (f'{markup.heading("Method")}{SPACE}<h2>{markup.esc(view.records.title(name))}</h2>{card}'
             f"{overview.selection(view, rows, marks)}{markup.key()}")  # fmt: skip
 
 

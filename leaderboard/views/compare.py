@@ -42,12 +42,15 @@ def page(view: View, look: theme.Look, track: str) -> None:
 
 
 def choose(view: View, here: pd.DataFrame) -> list[Row]:
-    """The rows to compare: at first the two submissions that are complete in most tasks, by score."""
+    """The rows to compare: at first the one that is complete most often, and the one that shares most of that."""
     pairs = here[["submission", "point"]].astype(str).drop_duplicates().itertuples(index=False, name=None)
     rows = {"/".join(row): row for row in sorted(pairs)}
-    leads = here[here["lead"] & here["standing"].isin(("ranked", "claimed"))]
-    counts = leads.groupby("submission", observed=True).agg(size=("place", "count"), score=("score", "mean"))
-    best = counts.sort_values(["size", "score"], ascending=False).index[:2]
+    leads = here[here["lead"] & here["standing"].isin(("ranked", "claimed"))].astype({"submission": str})
+    leads = leads.sort_values(["standing", "score"], ascending=False)
+    first = leads["submission"].value_counts(sort=True).index[:1]
+    cohorts = leads.loc[leads["submission"].isin(first), ["task", "family"]]
+    shared = leads[~leads["submission"].isin(first)].merge(cohorts, on=["task", "family"])
+    best = [*first, *shared["submission"].value_counts().index[:1]]
     points = leads.drop_duplicates("submission").set_index("submission")["point"]
     keys = state.many(
         "Submissions and operating points; the first is compared with each of the others", "with", list(rows),

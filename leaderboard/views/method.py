@@ -24,7 +24,7 @@ def page(view: View, look: theme.Look, track: str) -> None:
     runs = view.runs[(view.runs["submission"] == name) & (view.runs["track"] == track)]
     chips = '<span class="chip">control</span>' if name in view.records.controls else ""
     chips += '<span class="chip good">✓ verified</span>' if (runs["claim"] == "verified").any() else ""
-    st.html(f'<div class="rt"><h1>{markup.esc(titles[name])}</h1>{chips}</div>' + method_card.method(name, view))
+    st.html(f'<div class="rt"><h2>{markup.esc(titles[name])}</h2>{chips}</div>' + method_card.method(name, view))
     st.html('<div class="rt"><h2>Results, beside the controls</h2></div>')
     results(view, name, track, look)
     st.html('<div class="rt"><h2>One run: before and after</h2></div>')

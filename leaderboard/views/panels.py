@@ -8,14 +8,13 @@ from functools import lru_cache
 import pandas as pd
 import plotly.graph_objects as go
 
-from retouch.leaderboard.draw import sheets
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import theme, words
 from retouch.leaderboard.rank import scores, tables
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.sweeps import sweeps
-from retouch.leaderboard.views import hover, shell
+from retouch.leaderboard.views import shell
 
 NUMBERS = ("goal", "quality", "score", "share", "sampling_cost", "sampling_relative", "seconds", "peak_memory_mb")
 
@@ -40,15 +39,3 @@ def panel(view: View, by: tables.Filter, task: str, x: str, y: str, family: str,
         marks=shell.marks(view, theme.look(dark)), titles=view.titles(), sweeps=sweeps(view.records.manifests),
         dark=dark, title=words.family_title(family), panels=panels, over=rows,
     )  # fmt: skip
-
-
-@lru_cache(maxsize=64)
-def pictures(view: View, by: tables.Filter, task: str, x: str, y: str) -> dict[str, str]:
-    """The contact sheet of each point, "submission|point|family" -> address, as far as there are few points."""
-    keys = [*scores.COHORT, *scores.ROW]
-    rows = points(view, by, task, x, y)[keys].head(hover.MOST).astype(str)
-    runs = view.runs[(view.runs["track"] == by.track) & (view.runs["task"] == task)]
-    runs = runs[[*frame.KEYS, "task", "family"]].astype({name: str for name in keys}).merge(rows, on=keys)
-    groups = runs.groupby(["submission", "point", "family"], sort=False)
-    found = {"|".join(key): sheets.first(view.records, part) for key, part in groups}
-    return {key: address for key, address in found.items() if address}

@@ -47,22 +47,22 @@ def run(page: Callable[..., None], title: str, lead: str = "", *, always: bool =
     Args:
         page: draws what is the page's own, from the view of one edition, the look and the track. One that shows
             `always`, without any record too, has the view of all editions and the look.
-        lead: what the page is about, HTML; without one the page draws a heading of its own.
+        lead: what the page is about, HTML.
     """
     look = theme.look(dark())
     call_it(title)
     st.html(f"<style>{theme.css(look.dark)}</style>")
     st.html(f"<script>{theme.script()}</script>", unsafe_allow_javascript=True)
-    if lead:
-        st.html(markup.heading(title, lead))
     state.follow(title)
     newest = view()
+    head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
+    head.html(markup.heading(title, lead), width="content")
     if len(newest.runs) == 0:
         bad = len(newest.records.rejected)
         st.html(markup.empty(REJECTED.format(bad) if bad else NONE_YET))
     if len(newest.runs) or always:
         try:
-            page(newest, look) if always else page(*_part(newest, look))
+            page(newest, look) if always else page(*_part(head, newest, look))
         except state.Unknown as error:
             st.html(markup.empty(f"{markup.esc(error)} Choose another above, or go back."))
     state.publish()
@@ -73,9 +73,9 @@ def call_it(title: str) -> None:
     st.set_page_config(page_title=f"{title} · Retouch")
 
 
-def _part(view: View, look: theme.Look) -> tuple[View, theme.Look, str]:
-    """The edition and the track that are looked at; controls only where there are several."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+def _part(head: Any, view: View, look: theme.Look) -> tuple[View, theme.Look, str]:
+    """The edition and the track that are looked at; controls in the page's head, only where there are several."""
+    with head.container(horizontal=True, width="content"):
         track = _one_of("Track", "track", view.tracks(), "A named, versioned list of instances and seeds.")
         edition = _one_of("Version", "version", view.editions(track), "Scores of two versions cannot be compared.")
     if edition:

@@ -23,7 +23,7 @@ def page(view: View, look: theme.Look, track: str) -> None:
                               always=True)  # fmt: skip
         only = state.text("Only methods that contain", "method", width=260)
     shell.call_it(words.task_title(task))
-    st.html(f'<div class="rt"><h1>{markup.esc(words.task_title(task))}</h1></div>' + task_card.task(task))
+    st.html(f'<div class="rt"><h2>{markup.esc(words.task_title(task))}</h2></div>' + task_card.task(task))
     here = view.scores[(view.scores["track"] == track) & (view.scores["task"] == task)]
     says = overview.resolution(here[here["family"] == family])
     st.html(f'<div class="rt"><p class="say">{markup.esc(says)}</p></div>')

@@ -3,12 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from retouch.leaderboard.draw import profile
+from retouch.leaderboard.draw import profile, sheets
 from retouch.leaderboard.look import markup, numbers, theme, words
 from retouch.leaderboard.rank import profiles, scores
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
-from retouch.leaderboard.views import hover, panels, shell, state
+from retouch.leaderboard.views import panels, shell, state
 
 LEAD = ("A change can always be had at the price of the images. Better is always up and to the right; what is close to "
         "the best is drawn apart, by what it lacks. The bold line is the Pareto front.")  # fmt: skip
@@ -41,10 +41,8 @@ def page(view: View, look: theme.Look, track: str) -> None:
             event = shell.chart(figure, f"tradeoff-{task}-{family}", says, on_select="rerun", selection_mode="points")
             point = next((p["customdata"] for p in event.selection.points if p.get("customdata")), point)
     key(rows, shell.marks(view, look), view.titles())
-    addresses = panels.pictures(view, by, task, x, y)
-    hover.pictures(addresses)
     if point is not None:
-        picture(view, rows, addresses, *point)
+        picture(view, rows, *point)
     table(view, rows, x, y)
     if state.switch("Performance profiles", "profiles", help="How often each method comes how near to the best."):
         draw_profiles(view, track, families, look)
@@ -86,16 +84,17 @@ def key(rows: pd.DataFrame, marks: dict[str, theme.Mark], titles: dict[str, str]
     )
 
 
-def picture(view: View, rows: pd.DataFrame, addresses: dict[str, str], name: str, point: str, family: str) -> None:
+def picture(view: View, rows: pd.DataFrame, name: str, point: str, family: str) -> None:
     """The contact sheet of the point that was clicked."""
     keys = rows[(rows["submission"] == name) & (rows["point"] == point) & (rows["family"] == family)].iloc[0]
     link = markup.link("method", view.records.title(name), name=name, point=point, track=keys["track"],
                        task=keys["task"], family=family)  # fmt: skip
-    address = addresses.get(f"{name}|{point}|{family}")
-    image = (f'<img class="whole" style="width:640px" src="{address}" alt="base above, edited below">'
-             if address else '<p class="dim">This run left no picture.</p>')  # fmt: skip
+    runs = view.runs[(view.runs["submission"] == name) & (view.runs["point"] == point) & ~view.runs["tuning"]]
+    runs = runs[(runs["track"] == keys["track"]) & (runs["task"] == keys["task"]) & (runs["family"] == family)]
+    image = sheets.html(view.records, runs.sort_values(["instance", "seed"]).iloc[0].to_dict())
     st.html(f'<div class="rt"><h2>{link} <span class="dim">{markup.esc(point)} · '
-            f"{markup.esc(words.family_title(family))}</span></h2>{image}</div>")  # fmt: skip
+            f"{markup.esc(words.family_title(family))}</span></h2></div>"
+            + (image or '<p class="rt dim">This run left no picture.</p>'))  # fmt: skip
 
 
 def table(view: View, rows: pd.DataFrame, x: str, y: str) -> None:

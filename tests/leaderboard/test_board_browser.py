@@ -277,22 +277,14 @@ def test_a_number_leads_to_pictures_with_verdicts(visit: Visit) -> None:
     visit.settle().check()
 
 
-def test_hovering_a_point_shows_its_contact_sheet(visit: Visit) -> None:
-    # the script that draws the figures comes after the page stands, and the pointer is on a point at once
-    waiting: list[Any] = []
-    visit.page.route("**/PlotlyChart*.js", lambda route: waiting.append(route))
+def test_a_click_on_a_point_shows_its_images(visit: Visit) -> None:
     visit.open("tradeoffs?task=category_redaction&family=gan")
-    visit.page.wait_for_selector("#rt-hover", state="attached")
-    assert waiting
-    for route in waiting:
-        route.continue_()
-    visit.page.unroute("**/PlotlyChart*.js")
     point = ".js-plotly-plot .scatterlayer .trace .points path"
-    visit.page.wait_for_selector(point, state="attached")  # hover() alone looks for it at growing intervals
-    visit.page.locator(point).first.hover(force=True)
-    visit.page.wait_for_selector("#rt-hover", state="visible")
-    assert visit.page.evaluate("document.querySelector('#rt-hover img').naturalWidth") > 100
-    visit.check()
+    visit.page.wait_for_selector(point, state="attached")  # click() alone looks for it at growing intervals
+    visit.page.locator(point).first.click(force=True)
+    visit.page.wait_for_selector(".sheet .pic")
+    assert visit.page.evaluate(LOADED)[1] > 100
+    visit.settle().check()
 
 
 def test_a_dropped_zip_is_placed_among_the_others(visit: Visit, folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ GAN = "category_redaction/digits-gan"
     [("", "task=category_redaction&family=gan", 'id="gan"', 'id="flow"'),
      ("overview", "track=tiny", 'id="flow"', "Diversity weights</a>"),
      ("wall", f"instance={GAN}&row=data_redaction/weak", 'class="rt-loud"', "Self-conditioned"),
-     ("method", "name=rejection", "Rejection by the guide</h1>", "Taming")],
+     ("method", "name=rejection", "Rejection by the guide</h2>", "Taming")],
 )  # fmt: skip
 def test_a_deep_link_shows_its_table_at_once(path: str, query: str, holds: str, lacks: str, view: board.View) -> None:
     shown = first_table.page(view, path, query).split('id="rt-first"')[1]
