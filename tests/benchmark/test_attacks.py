@@ -105,13 +105,13 @@ def test_removals_alone_are_attacked_once():
 
 def test_a_record_holds_the_attacks(submissions, monkeypatch):
     monkeypatch.setattr(attack, "attacked", ATTACKED)
-    monkeypatch.setattr(attack, "STEPS", (0, 2))
+    monkeypatch.setattr(attack, "STEPS", (0, 4))
     filters, api = (
         toy_runs.write(submissions, name, body) for name, body in (("filters", toy_runs.REJECTS), ("api", API))
     )
     record = toy_runs.run(filters, samples=400)
     assert record.metrics["invalidity"].value < 0.02 and record.metrics["relearning"].value == 0, record.reason
     assert len(record.details["attacks"]["relearning"]["shares"]) == 2
-    assert {"relearned", "reach_distance", "reach_likelihood", "membership"} < set(record.metrics)
+    assert {"relearned", "relearned_early", "reach_distance", "reach_likelihood", "membership"} < set(record.metrics)
     record = toy_runs.run(api, samples=400)
     assert record.status == "ok" and "relearning" not in record.metrics
