@@ -91,7 +91,7 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--address", default="auto", help="with --engine ray: the cluster's HOST:PORT; default: auto")
     parser.add_argument("--max-hours", type=float, default=math.inf, metavar="H", help="no run begins after H hours")
-    parser.add_argument("--price", type=float, metavar="P", help="with --plan: of an hour of a worker, or of a GPU")
+    parser.add_argument("--price", type=float, metavar="P", help="of an hour of a worker, or of a GPU")
     submitting.add_sandbox(parser)
     parser.add_argument("--again", action="store_true", help="run also what has a valid record")
     parser.add_argument("--keep", action="store_true", help="leave each edited generator in ./edited, with a card")
@@ -142,7 +142,9 @@ def _run_missing(args: argparse.Namespace) -> int:
     else:
         if args.engine == "local":  # on a cluster, other machines have the data
             plan.check_data(left)
-        failed = show.run_with_display(runs, left, _engine(args, left), again=args.again, hours=args.max_hours)
+        failed = show.run_with_display(
+            runs, left, _engine(args, left), again=args.again, hours=args.max_hours, price=args.price
+        )
     return failed or min(unread, 1)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from retouch.benchmark.run.plan import Run
 
 LISTED = 500  # runs that a table lists, at most
+LINES = 20  # runs that a grid's state lists, at most: those that run longest, and those that are not ok
 
 
 def show_tasks(name: str | None) -> None:
@@ -113,11 +114,12 @@ def _base_line(instance: tracks.Instance) -> str:
 
 
 def run_with_display(
-    runs: list[Run], missing: list[Run], engine: Engine, *, again: bool = False, hours: float = math.inf
-) -> int:
+    runs: list[Run], missing: list[Run], engine: Engine, *, again: bool = False, hours: float = math.inf,
+    price: float | None = None,
+) -> int:  # fmt: skip
     """Run the missing runs under one progress display, then print all results; the exit code, 1 if a run failed.
 
-    After `hours` no run begins; 1, too, where runs are left.
+    After `hours` no run begins; 1, too, where runs are left. price: as in `show_plan`, for `retouch status`.
     """
     from retouch.benchmark.run.resolve import current_record, resolve
 
@@ -126,7 +128,7 @@ def run_with_display(
             resolve(run).answers_file.unlink(missing_ok=True)
     fresh: dict[str, Record] = {}
     left, failed, work, harness = len(missing), 0, 0.0, 0.0
-    for record in _watch(missing, engine, hours):
+    for record in _watch(missing, engine, hours, price):
         left, failed = left - 1, failed + (record.status == "failed")
         if record.cost:
             work, harness = work + record.cost.work_seconds, harness + record.cost.harness_seconds
@@ -144,7 +146,7 @@ def run_with_display(
     return int(left > 0 or failed > 0)
 
 
-def _watch(missing: list[Run], engine: Engine, hours: float) -> Iterator[Record]:
+def _watch(missing: list[Run], engine: Engine, hours: float, price: float | None) -> Iterator[Record]:
     """Work through the runs under one progress display; print what is not ok, or all into a log. Yields each record."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -153,7 +155,7 @@ def _watch(missing: list[Run], engine: Engine, hours: float) -> Iterator[Record]
     from retouch.benchmark.run.status import Status
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    status, bars = Status(missing), {}
+    status, bars = Status(missing, price), {}
     runs = {run.label: run for run in missing}
     with Progress(*columns, TimeRemainingColumn(), console=console) as bar:
         total = bar.add_task(f"{len(missing)} runs", total=len(missing))
@@ -287,12 +289,29 @@ def _show_state(state: dict[str, Any], alive: bool) -> None:
     phase = "under way" if alive and left else "ended" if not left else "stopped; the same command goes on from here"
     console.print(
         f"process {state['pid']} on {state['host']}, {phase}, began {minutes:.0f} min ago: "
-        f"{done} done, {bad} not ok, {left} left, {state['hours']:.1f} hours of work"
+        f"{done} done, {bad} not ok, {left} left"
     )
-    for label, began in state["running"].items() if alive else ():
+    if left:
+        console.print(f"  left: {_left(state)}")
+    running = sorted(state["running"].items(), key=lambda entry: entry[1]) if alive else []
+    for label, began in running[:LINES]:
         console.print(f"  runs since {time.time() - began:.0f} s: {label}", markup=False)
-    for label, status in state["bad"].items():
+    for label, status in list(state["bad"].items())[:LINES]:
         console.print(f"  {status}: {label}", markup=False)
+    for count, words in ((len(running), "run"), (bad, "are not ok")):
+        if count > LINES:
+            console.print(f"  and {count - LINES:,} more that {words}")
+
+
+def _left(state: dict[str, Any]) -> str:
+    """The estimate of what is left, in words; of the time, by how many runs there are side by side."""
+    hours, side_by_side = state["hours"], max(1, len(state["running"]))
+    parts = [f"{hours:.1f} hours of work", f"{hours / side_by_side:.1f} at this pace"]
+    parts += [f"{state['gpu_hours']:.1f} of a GPU"] if state["gpu_hours"] else []
+    parts += [f"{state['disk']:,.0f} MB on disk"]
+    parts += [f"workers of {state['memory']:,.0f} MB at most so far"] if state["memory"] else []
+    parts += [] if state["money"] is None else [f"{state['money']:,.2f} in money"]
+    return ", ".join(parts)
 
 
 def _alive(pid: int) -> bool:

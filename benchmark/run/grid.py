@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from threading import Event
 from typing import Any
@@ -35,15 +35,16 @@ def _nothing(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Events:
-    """What to call as a run begins, as its edit takes a step, for how the grid stands, and with a line for the user."""
+    """What to call as a run begins, as its edit takes a step, for the grid's state, to say a line, to ask for an end."""
 
     start: Callable[[Run], None] = _nothing
     progress: Progress = _nothing
     state: Callable[[], dict[str, Any]] = dict
     say: Callable[[str], None] = _nothing
+    late: Callable[[], bool] = bool
 
 
-Engine = Callable[[Iterator[Run], Events], Iterator[Record]]  # takes runs as it has room; a record once it is written
+Engine = Callable[[list[Run], Events], Iterator[Record]]  # of runs, the longest first; a record once it is written
 
 
 def local(workers: int, families: Iterable[str] = ()) -> Engine:
@@ -54,11 +55,11 @@ def local(workers: int, families: Iterable[str] = ()) -> Engine:
     """
     fork.start(families)
 
-    def engine(runs: Iterator[Run], events: Events) -> Iterator[Record]:
-        stop, pool = Event(), ThreadPoolExecutor(workers)
+    def engine(runs: list[Run], events: Events) -> Iterator[Record]:
+        stop, pool, due = Event(), ThreadPoolExecutor(workers), (run for run in runs if not events.late())
 
         def submitted(most: int) -> set[Future[Record]]:
-            return {pool.submit(execute, run, events, stop=stop) for run in islice(runs, most)}
+            return {pool.submit(execute, run, events, stop=stop) for run in islice(due, most)}
 
         pending = submitted(workers)
         try:
@@ -87,8 +88,8 @@ def grid(
     no run begins, and those under way are finished. Default engine: one run at a time on this machine.
     """
     end = time.monotonic() + 3600 * hours
-    due = (run for run in longest_first(runs) if time.monotonic() < end)
-    yield from (engine or local(1, families(runs)))(due, events)
+    events = replace(events, late=lambda: time.monotonic() >= end)
+    yield from (engine or local(1, families(runs)))(longest_first(runs), events)
 
 
 def execute(run: Run, events: Events = Events(), again: bool = False, stop: Event | None = None) -> Record:

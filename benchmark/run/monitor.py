@@ -13,7 +13,7 @@ class Monitor:
         self.state: dict[str, Any] = {}
 
     def tell(self, *event: Any) -> None:
-        """Add an event: a run's label and its node, or the steps done and in all."""
+        """Add an event: the label of a run that begins, or with it the steps done and in all."""
         self.events.append(event)
 
     def drain(self) -> list[tuple[str, ...]]:

@@ -50,7 +50,7 @@ def test_a_cluster_gives_the_records_of_one_machine(nodes, submissions, capsys):
     made = grid.grid([run], cluster.cluster(nodes.address, {"gan"}), Events(status.started, state=status.state))
     far = [next(made)]
     assert main(["status", "--address", nodes.address]) == 0
-    assert re.search("under way.* 0 done, 0 not ok, 1 left.*\n  runs since", capsys.readouterr().out)
+    assert re.search("under way.* 0 done, 0 not ok, 1 left\n  left: .* hours.*\n  runs since", capsys.readouterr().out)
     far += made
     assert main(["run", "m", "--instance", INSTANCE, "--seed", "1", "--engine", "ray", "--plan"]) == 0
     assert "1 of 1 runs are missing" in capsys.readouterr().out  # its record is of 300 samples
