@@ -62,13 +62,22 @@ def _second_order(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
 def _without_offset(x: np.ndarray, y: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """The kernel less a constant, (5) of `engine.pairs`: precise where features have a large offset."""
     u, v, d = x - centre, y - centre, x.shape[1]
-    b = (u @ v.T + (u @ centre)[:, None] + v @ centre) / d
     o = centre @ centre / d + 1
-    return b * (b * (b + 3 * o) + 3 * o * o)
+    b = u @ v.T
+    b += (u @ centre)[:, None]
+    b += v @ centre
+    b /= d
+    value = b + 3 * o  # b^3 + 3 o b^2 + 3 o^2 b, in place: memory costs more here than sums
+    value *= b
+    value += 3 * o * o
+    value *= b
+    return value
 
 
 def _square(k: np.ndarray, own: bool) -> float:
-    k = k - k.mean(1, keepdims=True) - k.mean(0) + k.mean()
+    """Mean square after rows and columns are centred; overwrites k."""
+    k -= k.mean(1, keepdims=True)
+    k -= k.mean(0)
     if own:
         np.fill_diagonal(k, 0)
-    return float(np.sum(k * k) / (k.size - len(k) if own else k.size))
+    return float(np.vdot(k, k) / (k.size - len(k) if own else k.size))

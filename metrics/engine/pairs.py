@@ -31,14 +31,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from retouch.metrics.engine.balls import Covering, pair_distance2
+from retouch.metrics.engine.nearest import Nearest, places
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 TILE = 1000
 NARROW = 128  # up to this width (9) is faster than tiles
-SPARE = 2  # candidates beyond k + 1, in case float32 has swapped near-ties
-HITS = 64  # more candidates than this in one row of a tile: sort the tile
 
 
 @dataclass(frozen=True)
@@ -165,25 +164,23 @@ def own_pass(points: np.ndarray | Side, centre: np.ndarray, k: int, name: str, d
     points, n = side.points, side.n
     if n < k + 1:
         raise ValueError(f"{name}: found {n} rows, wanted at least {k + 1} for the {k} nearest neighbours")
-    width, sums = min(k + 1 + SPARE, n - 1), KernelSums(side)
-    half = torch.from_numpy(side.half.astype(points.dtype)).to(side.device)
-    best = torch.full((n, width), -torch.inf, dtype=half.dtype, device=side.device)
-    index = torch.zeros((n, width), dtype=torch.int64, device=side.device)
+    half, sums = torch.from_numpy(side.half.astype(points.dtype)).to(side.device), KernelSums(side)
+    nearest = Nearest(n, k, half)
+    space = Space(half)
     for i, rows in enumerate(side.slices()):
         left = side.tile(rows)
         for columns in list(side.slices())[i:]:
             diagonal = columns == rows
-            t = _square(left) if diagonal else left @ side.tile(columns).T
+            t, scratch = space.products(left, left if diagonal else side.tile(columns))
             if diagonal:
                 t.fill_diagonal_(-torch.inf)
-            _keep_nearest(best, index, rows, columns, t - half[columns], axis=1)  # (3): nearer is larger
+            nearest.add(rows, columns, torch.sub(t, half[columns], out=scratch), axis=1)  # (3): nearer is larger
             if diagonal:
                 t.fill_diagonal_(0)
             else:
-                _keep_nearest(best, index, columns, rows, t - half[rows, None], axis=0)
-            _add_kernel(t, sums, rows, sums if not diagonal else None, columns)
-    radii2, nearest = _radii(points, index.cpu().numpy(), k)
-    return Own(radii2, nearest, sums.means(side, own=True))
+                nearest.add(columns, rows, torch.sub(t, half[rows, None], out=scratch), axis=0)
+            _add_kernel(t, scratch, sums, rows, sums if not diagonal else None, columns)
+    return Own(*nearest.radii(points), sums.means(side, own=True))
 
 
 def cross_pass(
@@ -199,28 +196,30 @@ def cross_pass(
     a, b = Side.of(x, centre, device), Side.of(y, centre, device)
     sums_x, sums_y = KernelSums(a), KernelSums(b)
     forth, back = Covering(a.n, b.n), Covering(b.n, a.n)
+    space = Space(a.tile(slice(0, 1)))
     for rows in a.slices():
         left = a.tile(rows)
         for columns in b.slices():
-            t = left @ b.tile(columns).T
-            i, j, core = inside(t, a, rows, b, columns, radii2_y[columns], False, closed)
+            t, scratch = space.products(left, b.tile(columns))
+            i, j, core = inside(t, scratch, a, rows, b, columns, radii2_y[columns], False, closed)
             forth.add(i, j, core)
-            i, j, core = inside(t, a, rows, b, columns, radii2_x[rows], True, closed)
+            i, j, core = inside(t, scratch, a, rows, b, columns, radii2_x[rows], True, closed)
             back.add(j, i, core)
-            _add_kernel(t, sums_x, rows, sums_y, columns)
+            _add_kernel(t, scratch, sums_x, rows, sums_y, columns)
     return Cross(sums_x.means(b, own=False), sums_y.means(a, own=False), forth, back)
 
 
 def inside(
-    t: Tensor, a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool, closed: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    t: Tensor, scratch: Tensor, a: Side, rows: slice, b: Side, columns: slice, radii2: np.ndarray, around_rows: bool,
+    closed: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Pairs (i, j) of the tile that are within the wider ball of the row's (or column's) point; which in the inner."""
     slack = np.finfo(a.points.dtype).eps * (8 + 2 * a.d**0.5)  # rounding of a product of d terms, generously
     hi, hj = a.half[rows], b.half[columns]
     reach = np.minimum(radii2[:, 1], 8 * a.d * max(hi.max(), hj.max())) / (2 * a.d)  # an infinite radius holds all
     low_i, low_j = hi * (1 - slack), hj * (1 - slack)
     low_i, low_j = (low_i - reach, low_j) if around_rows else (low_i, low_j - reach)
-    i, j, value = _above(t, low_i, low_j)  # (3): within the ball where t_ij >= h_i + h_j - radius^2 / 2d
+    i, j, value = _above(t, scratch, low_i, low_j)  # (3): within the ball where t_ij >= h_i + h_j - radius^2 / 2d
     distance2 = 2 * a.d * (hi[i] + hj[j] - value)  # (3)
     limits = radii2[i if around_rows else j]
     unsure = np.flatnonzero((np.abs(distance2[:, None] - limits) <= 2 * a.d * slack * (hi[i] + hj[j])[:, None]).any(1))
@@ -231,86 +230,46 @@ def inside(
     return i[keep], j[keep], within[keep, 0]
 
 
-def _above(t: Tensor, low_i: np.ndarray, low_j: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _above(
+    t: Tensor, scratch: Tensor, low_i: np.ndarray, low_j: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Where t_ij >= low_i + low_j: few entries of many."""
     import torch
 
     rows, columns = (torch.from_numpy(v).to(t.device, t.dtype) for v in (low_i, low_j))
-    flat = _places(t - rows[:, None], columns)
+    flat = places(torch.sub(t, rows[:, None], out=scratch), columns)
     i, j = np.divmod(flat, t.shape[1])
     return i, j, t.flatten()[torch.from_numpy(flat).to(t.device)].cpu().numpy().astype(np.float64)
 
 
-def _places(score: Tensor, least: Tensor) -> np.ndarray:
-    """Flat places of the few scores >= least (broadcast); on the CPU numpy compares and looks three times faster."""
-    if score.device.type == "cpu":
-        return np.flatnonzero(score.numpy() >= least.numpy())
-    return (score >= least).flatten().nonzero()[:, 0].cpu().numpy()
+class Space:
+    """Memory for a tile and for what is made of it, used again for every tile."""
+
+    def __init__(self, like: Tensor) -> None:
+        self._memory = like.new_empty((2, TILE * TILE))
+
+    def products(self, left: Tensor, right: Tensor) -> tuple[Tensor, Tensor]:
+        """left right^T, and a tensor of the same shape for the steps after."""
+        import torch
+
+        shape = len(left), len(right)
+        t, scratch = (part[: shape[0] * shape[1]].view(shape) for part in self._memory)
+        if left is right and t.device.type == "cpu":  # numpy takes the symmetric product, half the work
+            np.matmul(left.numpy(), left.numpy().T, out=t.numpy())
+        else:
+            torch.mm(left, right.T, out=t)
+        return t, scratch
 
 
-def _square(left: Tensor) -> Tensor:
-    """left left^T; on the CPU numpy takes the symmetric product, half the work."""
-    import torch
-
-    return torch.from_numpy(left.numpy() @ left.numpy().T) if left.device.type == "cpu" else left @ left.T
-
-
-def _keep_nearest(best: Tensor, index: Tensor, owners: slice, others: slice, score: Tensor, axis: int) -> None:
-    """Merge a tile's nearest points into their owners' lists (along `axis`), by the score t - h_j."""
-    import torch
-
-    width = best.shape[1]
-    current = best[owners]
-    candidates = None if torch.isinf(current[:, -1]).any() else _candidates(score, current[:, -1], axis)
-    if candidates is None:
-        score = score if axis == 1 else score.T.contiguous()
-        candidates = score.topk(min(width, score.shape[1]), dim=1)
-    value, where = candidates
-    value, order = torch.cat([current, value], 1).topk(width, dim=1)
-    best[owners], index[owners] = value, torch.cat([index[owners], where + others.start], 1).gather(1, order)
-
-
-def _candidates(score: Tensor, least: Tensor, axis: int) -> tuple[Tensor, Tensor] | None:
-    """Scores and places of the few that are as near as their owner's worst neighbour, padded; None if not few."""
-    import torch
-
-    flat = torch.from_numpy(_places(score, least[:, None] if axis == 1 else least)).to(score.device)
-    row, column = flat // score.shape[1], flat % score.shape[1]
-    owner, other = (row, column) if axis == 1 else (column, row)
-    value = score.flatten()[flat]
-    if axis == 0:
-        owner, order = owner.sort(stable=True)
-        other, value = other[order], value[order]
-    counts = torch.bincount(owner, minlength=len(least))
-    most = int(counts.max())
-    if most > HITS:
-        return None
-    slot = torch.arange(len(owner), device=owner.device) - (counts.cumsum(0) - counts)[owner]
-    values = torch.full((len(least), most), -torch.inf, dtype=score.dtype, device=score.device)
-    places = torch.zeros((len(least), most), dtype=torch.int64, device=score.device)
-    values[owner, slot], places[owner, slot] = value, other
-    return values, places
-
-
-def _add_kernel(t: Tensor, row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice) -> None:
+def _add_kernel(
+    t: Tensor, scratch: Tensor, row_sums: KernelSums, rows: slice, column_sums: KernelSums | None, columns: slice
+) -> None:
     """Add the tile's powers to the sums of its rows, and of its columns unless these are the same points."""
-    square = t * t
+    import torch
+
+    square = torch.mul(t, t, out=scratch)
     cube = t.mul_(square)  # the tile is used up here
     other = column_sums or row_sums
     row_sums.add(rows, square, cube, other.side.level[columns], axis=1)
     if column_sums is not None:
         column_sums.add(columns, square, cube, row_sums.side.level[rows], axis=0)
-
-
-def _radii(points: np.ndarray, index: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Exact squared k-th and (k+1)-th distances among the candidates (n, width), and the k nearest."""
-    n, first = len(index), max(k - 2, 0)  # the nearest ones are certain; from here on float64 decides
-    close = index[:, first:]
-    owner = np.repeat(np.arange(n), close.shape[1])
-    distance2 = pair_distance2(points, owner, points, close.ravel()).reshape(close.shape)
-    order = np.argsort(distance2, axis=1, kind="stable")
-    ranked = np.take_along_axis(distance2, order, 1)[:, k - 1 - first : k + 1 - first]
-    radii2 = np.full((n, 2), np.inf)
-    radii2[:, : ranked.shape[1]] = ranked
-    nearest = np.concatenate([index[:, :first], np.take_along_axis(close, order, 1)], 1)[:, :k]
-    return radii2, nearest
