@@ -35,7 +35,7 @@ def _nothing(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Events:
-    """What to call as a run begins, as its edit takes a step, for the grid's state, to say a line, to ask for an end."""
+    """What to call as a run begins and takes steps, for the grid's state, with a line, and to ask whether to end."""
 
     start: Callable[[Run], None] = _nothing
     progress: Progress = _nothing
