@@ -6,7 +6,7 @@ They are made for each method's default point with the first seed, on core insta
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from retouch.benchmark.data.images import Images
 from retouch.benchmark.question import Question
 from retouch.benchmark.run.plan import Run
 from retouch.benchmark.setup import Setup
+from retouch.benchmark.tasks.view import View
 
 STEPS = (0, 2, 4, 8, 16, 32, 64)  # training steps of the base on the forgotten images
 EARLY = 4  # of them: after more, a model that never saw the images makes them as often as the base does
@@ -49,13 +50,9 @@ def same_kind(setup: Setup, images: Images) -> np.ndarray:
     return np.isin(images.labels[setup.target["attribute"]], setup.target["values"])
 
 
-def measure(
-    setup: Setup, answers: dict[str, np.ndarray], share: Callable[[np.ndarray], metrics.Estimate]
-) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
-    """Metrics of the attacks that were answered, and the course of relearning.
-
-    share: uint8 images (N, C, H, W) -> the task's own metric on them, the share of what was removed.
-    """
+def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
+    """Metrics of the attacks that were answered, and the course of relearning."""
+    answers = view.answers
     estimates: dict[str, metrics.Estimate] = {}
     details: dict[str, Any] = {}
     if "reach" in answers:
@@ -63,7 +60,8 @@ def measure(
     if "membership" in answers:
         estimates["membership"] = membership(setup, answers["membership"])
     if "relearning" in answers:
-        course = [share(images) for images in answers["relearning"]]
+        looks = (replace(view, verdict=view.judge.look(images)) for images in answers["relearning"])
+        course = [setup.task.remaining(setup, look) for look in looks]
         half = setup.anchors["unchanged"][setup.task.GOAL]["value"] / 2
         estimates |= {"relearning": cost(setup, course, half), "relearned": course[-1]}
         estimates["relearned_early"] = course[STEPS.index(EARLY)]

@@ -1,7 +1,8 @@
 """How near a run's generator is to the base that it was made from, and to the control that it must not be made from.
 
-Weights that an edited generator names are believed where the base's own class, filled with them, makes the very images
-that the run gave. Whatever else a method returns is known by its images alone: those from the base's noise.
+Weights that an edited generator names are believed where the base's own class, filled with them, makes most of the
+paired images, and the samples are about as related to the base's as these. Whatever else a method returns is known by
+its images alone: those from the base's noise.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from retouch.benchmark.question import Question, answer
 from retouch.benchmark.setup import Setup
 
 SAME = 2.0  # levels, root mean square, below which two images are one: another processor rounds otherwise
+OTHERWISE = 0.25  # by how much samples may be less related to the base's than the few paired images: else both differ
 
 
 def kinship(setup: Setup, paired: Question, arrays: dict[str, np.ndarray]) -> dict[str, float]:
@@ -38,9 +40,15 @@ def kinship(setup: Setup, paired: Question, arrays: dict[str, np.ndarray]) -> di
     ours, base = arrays["weights"], arrays["base_weights"]
     if "control_weights" in arrays:
         numbers["weights_from_control"] = _sorted_ratio(setup, ours, base, arrays["control_weights"])
-    if _believed(setup, paired, ours, arrays["paired"]):
+    closer = relation(arrays["paired"], arrays["base_paired"])["related"] - numbers["related"]
+    if closer < OTHERWISE and np.median(_gap(setup, paired, ours, arrays["paired"])) < SAME:
         numbers["weights_moved"] = float(np.linalg.norm(ours - base) / np.linalg.norm(base))
     return numbers
+
+
+def explained(setup: Setup, question: Question, weights: np.ndarray, images: np.ndarray) -> float:
+    """Share of the images, the answer to a question, that a base with these weights makes."""
+    return float(np.mean(_gap(setup, question, weights, images) < SAME))
 
 
 def relation(samples: np.ndarray, base: np.ndarray) -> dict[str, float]:
@@ -75,10 +83,10 @@ def _sorted_ratio(setup: Setup, ours: np.ndarray, base: np.ndarray, control: np.
     return float(np.linalg.norm(ours - control) / max(np.linalg.norm(base - control), 1e-9))
 
 
-def _believed(setup: Setup, paired: Question, weights: np.ndarray, images: np.ndarray) -> bool:
-    """Whether a base with these weights makes these images; most of them, for a pixel may round otherwise."""
+def _gap(setup: Setup, question: Question, weights: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Distance (n,), in levels, of images to those that a base with these weights answers."""
     twin = setup.base.load()
     with_floats(twin.module, torch.from_numpy(weights))
     twin.module.eval()
-    made = answer(twin, paired.message(), {})
-    return made is not None and bool(np.median(_rms(made, images)) < SAME)
+    made = answer(twin, question.message(), {})
+    return np.full(len(images), np.inf) if made is None else _rms(made, images)

@@ -38,8 +38,9 @@ def scored(resolved: Resolved, answers: Answers, questions: list[Question], bega
     arrays, cost = answers.arrays, answers.cost
     setup, manifest = resolved.setup, resolved.run.submission
     base = _base_answers(resolved, answers, questions) if cost else {}
-    scores = scoring.score(setup, arrays | base)
-    numbers = evidence(setup, questions, arrays | base)
+    view = scoring.scaled_view(setup, arrays | base)
+    scores = scoring.score_view(setup, view)
+    numbers = evidence(setup, questions, view)
     rows = {"base": base["base_paired"], "edited": arrays["paired"]} if cost else {"images": arrays["samples"]}
     sheet, picture = contact_sheet(resolved, rows)
     if cost:
@@ -48,8 +49,7 @@ def scored(resolved: Resolved, answers: Answers, questions: list[Question], bega
     spent = _cost(resolved, cost)
     status: Status = "below_floor" if scores.goal is None else "ok" if cost else "samples_only"
     anew = "retraining" in manifest.access and setup.instance.share >= 1
-    low = scores.goal.low if scores.goal else None
-    broken = verdict(numbers, spent, low=low, control=manifest.control, from_scratch=anew)
+    broken = verdict(numbers, spent, control=manifest.control, from_scratch=anew)
     if broken and not (scores.goal is None and broken.status == "replaced"):  # what is destroyed is like nothing
         numbers |= {"goal": scores.goal.value} if scores.goal else {}  # what it would have been
         status, scores = broken.status, replace(scores, goal=None, reason=broken.reason)

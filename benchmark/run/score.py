@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ class Scores:
 
 
 def score(setup: Setup, answers: dict[str, np.ndarray]) -> Scores:
-    """Score the arrays of a run; what is below the track's floor of quality has no goal.
+    """Score the arrays of a run, see `score_view`.
 
     Args:
         answers: "samples" uint8 (N, C, H, W); optionally "paired" and "base_paired", uint8 images from the same noise;
@@ -50,14 +50,29 @@ def score(setup: Setup, answers: dict[str, np.ndarray]) -> Scores:
     Raises:
         ValueError: the track's scale does not hold the instance.
     """
-    anchors, floor = setup.anchors, setup.track.floor
-    if not anchors:
+    return score_view(setup, scaled_view(setup, answers))
+
+
+def scaled_view(setup: Setup, answers: dict[str, np.ndarray]) -> View:
+    """A run's answers as judges and encoders see them, beside the base's counts from the track's scale.
+
+    Raises:
+        ValueError: the track's scale does not hold the instance.
+    """
+    if not setup.anchors:
         raise ValueError(f"the scale of track {setup.track.name} lacks {setup.instance.name}; measure it again")
-    estimates, details = measure(setup, answers, anchors["counts"], anchors["kept"])
+    return view(setup, answers, setup.anchors["counts"])
+
+
+def score_view(setup: Setup, view: View) -> Scores:
+    """Goal and quality of what a view shows; what is below the track's floor of quality has no goal."""
+    anchors, floor = setup.anchors, setup.track.floor
+    estimates, details = measure_view(setup, view, anchors["kept"])
     raw = {name: _measured(estimate) for name, estimate in estimates.items()}
     found = quality(estimates, anchors)
     if found is None:
-        few = f"only {details['kept']} of {len(answers['samples'])} images are as they should be: too few for a quality"
+        samples = len(view.answers["samples"])
+        few = f"only {details['kept']} of {samples} images are as they should be: too few for a quality"
         return Scores(None, None, raw, details, few)
     details |= {"spaces": spaces(setup, found, quality(estimates, anchors, SECOND))}
     if found.value < floor:
@@ -123,17 +138,11 @@ def measure_view(
     for prefix, space in zip(("", SECOND), view.spaces, strict=False):
         found = quality_metrics(space, keep, chosen)
         estimates |= {prefix + name: one for name, one in found.items() if not prefix or name in PARTS}
-    share = lambda images: _goal_metric(setup, replace(view, verdict=view.judge.look(images), answers={}))  # noqa: E731
-    after, course = attack.measure(setup, answers, share)
+    after, course = attack.measure(setup, view)
     estimates, details = estimates | after | downstream.measure(setup, view), details | course
     if "paired" in answers and "base_paired" in answers:
         estimates["drift"] = drift(answers["base_paired"], answers["paired"])
     return estimates, details | {"kept": len(rows)}
-
-
-def _goal_metric(setup: Setup, view: View) -> metrics.Estimate:
-    """The task's own metric on the images that a view shows."""
-    return setup.task.measure(setup, view)[0][setup.task.GOAL]
 
 
 def drawn(samples: np.ndarray, rows: np.ndarray, most: int | None) -> np.ndarray:

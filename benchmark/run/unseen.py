@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from retouch.benchmark import joint, purify
-from retouch.benchmark.data.images import Images
+from retouch.benchmark import purify
 from retouch.benchmark.run.kinship import nearest
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.cache import cache_folder, json_key, remembered
 from retouch.benchmark.tasks.view import View
 
-REAL = 500  # held-out images whose nearest training image of another class tells what can be seen
+REAL = 500  # held-out images whose nearest training image tells what can be seen
 QUANTILE = 0.01  # of these differences, below which a change passes for none
 SURE = 3.0  # standard errors by which changes for the better must outnumber those for the worse
 
@@ -25,32 +24,19 @@ def unseen(setup: Setup, view: View, base: View, samples: np.ndarray, base_sampl
     Args:
         view, base: of samples and base_samples, uint8 (N, C, H, W).
 
-    Returns:
+    Returns: nothing of a task that does not say what an image is worth, else
         gain: of the samples over the base's, a share of all; limit: in levels.
         unseen: the part of the gain that lies in changes below the limit, 0 where chance may have made these.
     """
+    if not hasattr(setup.task, "worth"):
+        return {}
     limit, (index, _) = visible(setup), nearest(samples, base_samples)
-    ours, theirs = worth(setup, view), worth(setup, base)
+    ours, theirs = setup.task.worth(setup, view), setup.task.worth(setup, base)
     total = ours.sum() - theirs.sum()
     hidden = (ours - theirs[index])[difference(samples, base_samples[index]) < limit]
     sure = hidden.sum() > SURE * np.sqrt((hidden**2).sum())
     part = hidden.sum() / total if sure and total > 0 else float(sure)
     return {"gain": float(total / len(samples)), "unseen": float(part), "limit": limit}
-
-
-def worth(setup: Setup, view: View) -> np.ndarray:
-    """What each image is worth (N,): of two that differ by 1 the better one is as the task wants it.
-
-    Of a removal, 1 for every image that may stay; elsewhere 0.5 for one of a class that should be more frequent than
-    in the base, -0.5 for one that should be rarer; where judges disagree, the mean of what they see.
-    """
-    if "values" in setup.target:
-        return (setup.task.keep(setup, view) > 0).astype(float)
-    attribute = setup.target["attribute"]
-    classes = len(view.confusion(attribute))
-    counts = np.array(setup.anchors["counts"][joint.key(attribute)], float)[:classes]  # behind these, unclear images
-    wanted = np.ravel(setup.target.get("shares", np.full(classes, 1 / classes)))
-    return 0.5 * np.sign(wanted - counts / counts.sum())[view.guesses(attribute)]
 
 
 def difference(images: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -63,22 +49,14 @@ def difference(images: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def visible(setup: Setup) -> float:
-    """The difference, in levels, that real images of two classes have at least, but for QUANTILE of them."""
-    key = json_key([setup.data_sha256(), setup.target["attribute"], REAL, QUANTILE])
-    file = cache_folder() / "copies" / f"visible-{key}.npz"
+    """What tells two real images apart, in levels: a held-out image differs by less from hardly any training image.
+
+    Not from images of another class alone, which lie much farther off: light training moves many images less than that.
+    """
+    file = cache_folder() / "copies" / f"visible-{json_key([setup.data_sha256(), REAL, QUANTILE])}.npz"
     return float(remembered(file, lambda: {"limit": np.array(_visible(setup))})["limit"])
 
 
 def _visible(setup: Setup) -> float:
-    held_out, training = setup.held_out()[slice(REAL)], setup.training()
-    ours, theirs = (_classes(images, setup.target["attribute"]) for images in (held_out, training))
-    gaps = []
-    for value in np.unique(ours):
-        mine, others = held_out.images[ours == value], training.images[theirs != value]
-        gaps.append(difference(mine, others[nearest(mine, others)[0]]))
-    return float(np.quantile(np.concatenate(gaps), QUANTILE))
-
-
-def _classes(images: Images, attribute: joint.Attribute) -> np.ndarray:
-    sizes = {name: int(images.labels[name].max()) + 1 for name in joint.names(attribute)}
-    return joint.cells(images.labels, attribute, sizes)
+    held_out, training = setup.held_out().images[:REAL], setup.training().images
+    return float(np.quantile(difference(held_out, training[nearest(held_out, training)[0]]), QUANTILE))

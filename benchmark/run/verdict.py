@@ -19,6 +19,7 @@ RELATED = 0.6  # share of samples that must be nearest to the base's from the sa
 KEPT = 0.5  # or share that a filter must hand out of its first draw, as many images as are asked for, times its cost
 SAMPLING = 10.0  # operations of an image over those of one of the base's
 UNSEEN = 0.5  # share of the gain that lies in changes that nobody sees
+EXPLAINED = 0.99  # or share of the samples that the edited weights make: training moves every image a little
 FACTOR, ALLOWANCE = 4.0, 5.0  # times the explained seconds of the processor, and seconds, that work may take
 
 
@@ -30,20 +31,19 @@ class Verdict(NamedTuple):
 
 
 def verdict(
-    numbers: Mapping[str, float], cost: Cost | None, *, low: float | None = None, control: bool = False,
-    from_scratch: bool = False,
-) -> Verdict | None:  # fmt: skip
+    numbers: Mapping[str, float], cost: Cost | None, *, control: bool = False, from_scratch: bool = False
+) -> Verdict | None:
     """The first rule that a run breaks; None if it breaks none.
 
     Args:
-        numbers: its `evidence`; cost: None for images that were made elsewhere; low: the lower end of its goal.
+        numbers: its `evidence`; cost: None for images that were made elsewhere.
         control: it marks the scale, so the control's weights are its own; from_scratch: it says that it trains anew,
             on an instance whose budget is a whole training.
     """
     checks = [_uncounted(cost), _cut(cost), _copies(numbers)]
     if not control:
         replaced = None if from_scratch else _replaced(numbers, cost)
-        checks += [_over_sampling(cost), _borrowed(numbers), replaced, _imperceptible(numbers, low)]
+        checks += [_over_sampling(cost), _borrowed(numbers), replaced, _imperceptible(numbers)]
     return next((check for check in checks if check), None)
 
 
@@ -112,12 +112,11 @@ def _over_sampling(cost: Cost | None) -> Verdict | None:
     return Verdict("over_sampling", f"{price} allowed: move the work into the edit, where the budget counts it")
 
 
-def _imperceptible(numbers: Mapping[str, float], low: float | None) -> Verdict | None:
-    """Of a goal that is surely above 0: a few steps of honest training change little, which nobody sees either."""
+def _imperceptible(numbers: Mapping[str, float]) -> Verdict | None:
     part = numbers.get("unseen", 0.0)
-    if part <= UNSEEN or low is None or low <= 0:
+    if part <= UNSEEN or numbers.get("explained", 0.0) >= EXPLAINED:
         return None
     limit = numbers.get("limit", 0.0)
     seen = f"{part:.0%} of the gain lies in images that differ from the base's by less than {limit:.0f}"
-    return Verdict("imperceptible_change", f"{seen} levels anywhere, which real images of two classes never do: the "
-                   "judge was fooled, nothing was changed; attacks on judges are forbidden")  # fmt: skip
+    return Verdict("imperceptible_change", f"{seen} levels anywhere, less than the nearest two real images: the judge "
+                   "was fooled, nothing was changed; attacks on judges are forbidden")  # fmt: skip

@@ -45,8 +45,7 @@ def _broken_rule(record: Record, instance: Instance, control: bool) -> Verdict |
     numbers = evidence if isinstance(evidence, dict) else {}
     numbers = {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)}
     anew = "retraining" in record.access and instance.share >= 1
-    low = record.goal.low if record.goal else None
-    return verdict(numbers, record.cost, low=low, control=control, from_scratch=anew)
+    return verdict(numbers, record.cost, control=control, from_scratch=anew)
 
 
 def _on_processor(cost: Cost) -> bool:

@@ -16,7 +16,10 @@ A task's module defines
     questions(setup, judge, seed, noise) -> [Question]: what is asked beside samples;
     keep(setup, view)       -> float64 (N,): 1 for each generated image that ought to be there, else 0; or a
                             `tasks.view.Groups`, to whose target mix quality weights the images;
-    measure(setup, view)    -> (metrics, details) beside the quality.
+    measure(setup, view)    -> (metrics, details) beside the quality;
+    remaining(setup, view)  -> the metric GOAL alone, which attacks ask for again and again: where an instance has some;
+    worth(setup, view)      -> float64 (N,): what each image is worth, so that of two that differ by 1 the better one is
+                            as the task wants it: optional, without it no attack on the judge is looked for.
 `setup` is a `benchmark.setup.Setup`, `view` a `tasks.view.View`: everything the judge saw of the generated images. A
 module imports no torch: the command line and the leaderboard read its words.
 """

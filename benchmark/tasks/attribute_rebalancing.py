@@ -78,6 +78,11 @@ def keep(setup: Setup, view: View) -> Groups:
     return view.groups(setup.target["attribute"], setup.target["shares"])
 
 
+def worth(setup: Setup, view: View) -> np.ndarray:
+    """More where a group is lacking in the base."""
+    return view.lack(setup.target["attribute"], setup.target["shares"])
+
+
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """fairness_discrepancy, kl_to_target, spillover to other attributes, worst_group_fd, and the editing curve."""
     attribute, target = setup.target["attribute"], np.ravel(setup.target["shares"])

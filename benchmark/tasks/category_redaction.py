@@ -53,16 +53,25 @@ def keep(setup: Setup, view: View) -> np.ndarray:
     return (~_unwanted(setup, view.votes(setup.target["attribute"])).all(0)).astype(float)
 
 
+def worth(setup: Setup, view: View) -> np.ndarray:
+    """1 for every image that may stay."""
+    return keep(setup, view)
+
+
+def remaining(setup: Setup, view: View) -> metrics.Estimate:
+    """invalidity."""
+    return metrics.voted_share(_unwanted(setup, view.votes(setup.target["attribute"])), _two_classes(setup, view))
+
+
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """invalidity, mix_distance to the base's mix of the rest, rarest_share among the rest."""
     attribute, values = setup.target["attribute"], tuple(setup.target["values"])
     confusion = view.confusion(attribute)
     shares, base = view.shares(attribute), view.base_shares(attribute)
     others = [c for c in range(len(confusion)) if c not in values]
-    votes = _unwanted(setup, view.votes(attribute))
     estimates = {
-        "invalidity": metrics.voted_share(votes, _two_classes(setup, view)),
-        **unclear(votes),
+        "invalidity": remaining(setup, view),
+        **unclear(_unwanted(setup, view.votes(attribute))),
         "rarest_share": min((shares[c] for c in others), key=lambda share: share.value),
     }
     if shares.values[others].sum() > 0:

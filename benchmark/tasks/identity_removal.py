@@ -80,15 +80,25 @@ def keep(setup: Setup, view: View) -> np.ndarray:
     return (~view.judge.accepting(view.verdict, _person(setup)).all(0)).astype(float)
 
 
+def worth(setup: Setup, view: View) -> np.ndarray:
+    """1 for every image that may stay."""
+    return keep(setup, view)
+
+
+def remaining(setup: Setup, view: View) -> metrics.Estimate:
+    """identity_share."""
+    person = _person(setup)
+    accepts = np.array(view.judge.card["measured"]["accepts"][person])  # other/person by no/yes/unclear
+    return metrics.voted_share(view.judge.accepting(view.verdict, person), accepts)
+
+
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """identity_share, lookalike_share (nearest person by cosine), and for flows the quantile drops."""
     person = _person(setup)
-    accepts = np.array(view.judge.card["measured"]["accepts"][person])  # other/person by no/yes/unclear
-    votes = view.judge.accepting(view.verdict, person)
     near, nearest = lookalikes(view.judge, person), view.guesses("identity")
     estimates = {
-        "identity_share": metrics.voted_share(votes, accepts),
-        **unclear(votes),
+        "identity_share": remaining(setup, view),
+        **unclear(view.judge.accepting(view.verdict, person)),
         "lookalike_share": metrics.share(np.isin(nearest, near)),
     }
     people = [person, *near]

@@ -57,9 +57,17 @@ def questions(setup: Setup, judge: Any, seed: int, noise: int) -> list[Question]
 
 def keep(setup: Setup, view: View) -> Groups:
     """The categories, evenly filled."""
-    attribute = setup.target["attribute"]
-    classes = size(attribute, view.judge.sizes)
-    return view.groups(attribute, np.full(classes, 1 / classes))
+    return view.groups(setup.target["attribute"], _even(setup, view))
+
+
+def worth(setup: Setup, view: View) -> np.ndarray:
+    """More where a category is lacking in the base."""
+    return view.lack(setup.target["attribute"], _even(setup, view))
+
+
+def _even(setup: Setup, view: View) -> np.ndarray:
+    classes = size(setup.target["attribute"], view.judge.sizes)
+    return np.full(classes, 1 / classes)
 
 
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:

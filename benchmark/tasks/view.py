@@ -88,6 +88,14 @@ class View:
         """The same of the base's samples, by those on which judges agree."""
         return metrics.clear_shares(np.array(self.base[key(attribute)]), self.confusion(attribute))
 
+    def lack(self, attribute: Attribute, shares: np.ndarray) -> np.ndarray:
+        """0.5 for each image of a class that should be more frequent than in the base, else -0.5, (N,).
+
+        Of a class whose share is as it should be, 0. Images of the base on which judges disagree are of no class.
+        """
+        counts = np.array(self.base[key(attribute)][: np.size(shares)], float)
+        return 0.5 * np.sign(np.ravel(shares) - counts / counts.sum())[self.guesses(attribute)]
+
     def groups(self, attribute: Attribute, target: Any) -> Groups:
         """The attribute's classes as groups to be weighted to a mix."""
         return Groups(self.guesses(attribute), self.guesses(attribute, real=True), np.ravel(target))

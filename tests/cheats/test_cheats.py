@@ -16,16 +16,13 @@ def track():
     return tiny.model_copy(update={"instances": [few]})
 
 
-UNSURE = pytest.mark.xfail(strict=False, reason="its goal on digits, 0.25, is not surely above 0: not told yet")
-
-
 @pytest.mark.parametrize(
     ("name", "point", "status"),
     [
         ("replay", "nearest", "copies"),
         ("mixture", "filtered", "replaced"),
         ("control", "permuted", "borrowed"),
-        pytest.param("attack", "levels-13-shuffled", "imperceptible_change", marks=UNSURE),
+        ("attack", "levels-13-shuffled", "imperceptible_change"),
         ("handed_out", "", "refused"),
     ],
 )

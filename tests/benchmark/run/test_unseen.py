@@ -7,6 +7,8 @@ import pytest
 
 from retouch.benchmark.run import unseen as module
 from retouch.benchmark.run.unseen import difference, unseen
+from retouch.benchmark.tasks import attribute_rebalancing
+from retouch.benchmark.tasks.view import View
 
 BASE = np.random.default_rng(0).integers(60, 190, (400, 1, 8, 8), dtype=np.uint8)
 THEIRS = np.ones(400)
@@ -25,8 +27,8 @@ def test_noise_is_blurred_away_and_a_local_change_is_not():
 def gain(monkeypatch):
     """What is found of samples whose worth is stated, on a task where 40 levels can be seen."""
     monkeypatch.setattr(module, "visible", lambda setup: 40.0)
-    monkeypatch.setattr(module, "worth", lambda setup, view: view)
-    return lambda samples, ours: unseen(None, ours, THEIRS, samples, BASE)
+    setup = SimpleNamespace(task=SimpleNamespace(worth=lambda setup, view: view))
+    return lambda samples, ours: unseen(setup, ours, THEIRS, samples, BASE)
 
 
 def test_an_attack_gains_without_a_visible_change(gain):
@@ -55,9 +57,13 @@ def test_a_loss_elsewhere_hides_no_attack(gain):
     assert gain(edited, ours)["unseen"] == 1
 
 
+def test_a_task_that_does_not_say_what_an_image_is_worth_is_let_be():
+    assert unseen(SimpleNamespace(task=None), None, None, BASE, BASE) == {}
+
+
 def test_unclear_images_of_the_base_are_no_class():
     """The base has too few of the second class, and images of neither: one more of the second is a gain."""
-    anchors = {"counts": {"glasses": [70, 20, 10]}}
-    setup = SimpleNamespace(target={"attribute": "glasses", "shares": [0.5, 0.5]}, anchors=anchors)
-    view = SimpleNamespace(confusion=lambda _: np.eye(2, 3), guesses=lambda _: np.array([0, 1, 1]))
-    assert list(module.worth(setup, view)) == [-0.5, 0.5, 0.5]
+    votes = SimpleNamespace(guess=lambda _: np.array([0, 1, 1]))
+    view = View(votes, SimpleNamespace(sizes={"glasses": 2}), {"glasses": [70, 20, 10]})
+    setup = SimpleNamespace(target={"attribute": "glasses", "shares": [0.5, 0.5]})
+    assert list(attribute_rebalancing.worth(setup, view)) == [-0.5, 0.5, 0.5]

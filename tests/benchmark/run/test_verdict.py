@@ -41,15 +41,14 @@ def test_an_honest_run_breaks_no_rule():
     ],
 )
 def test_a_number_beyond_its_threshold_has_a_status(status, name, at, beyond, absent):
-    assert verdict(without(*absent, **{name: at}), COST, low=0.1) is None
-    broken = verdict(without(*absent, **{name: beyond}), COST, low=0.1)
+    assert verdict(without(*absent, **{name: at}), COST) is None
+    broken = verdict(without(*absent, **{name: beyond}), COST)
     assert broken and broken.status == status and len(broken.reason) > 60
 
 
-def test_an_unseen_change_that_gains_nothing_is_no_attack():
-    numbers = without(unseen=0.9)
-    assert verdict(numbers, COST, low=0.0) is None and verdict(numbers, COST) is None
-    assert verdict(numbers, COST, low=0.01)
+def test_an_unseen_change_by_weights_is_light_training():
+    assert verdict(without(unseen=0.9, explained=0.99), COST) is None
+    assert verdict(without(unseen=0.9, explained=0.95), COST).status == "imperceptible_change"
 
 
 @pytest.mark.parametrize(

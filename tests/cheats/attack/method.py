@@ -7,11 +7,14 @@ STEPS = 10
 
 
 class Attacked:
-    def __init__(self, base, task, levels, smooth, shuffled):
+    def __init__(self, base, task, levels, smooth, shuffled, fresh):
         self.base, self.task, self.levels, self.smooth, self.shuffled = base, task, levels, smooth, shuffled
+        self.fresh = fresh
 
     def sample(self, n, rng):
         images = self.base.sample(n, rng)
+        if self.fresh:
+            images[: round(self.fresh * n)] = self.base.sample(n, rng)[: round(self.fresh * n)]
         made = torch.cat([self.moved(part, rng) for part in images.split(500)])
         return made[torch.randperm(n, generator=rng)] if self.shuffled else made
 
@@ -68,5 +71,8 @@ def wanted(probs, target, rng):
     return goal
 
 
-def edit(generator, task, budget, *, levels, smooth=False, shuffled=False):
-    return Attacked(generator, task, levels, smooth, shuffled)
+def edit(generator, task, budget, *, levels, smooth=False, shuffled=False, named=False, fresh=0.0):
+    attacked = Attacked(generator, task, levels, smooth, shuffled, fresh)
+    if named:
+        attacked.module = generator.module
+    return attacked
