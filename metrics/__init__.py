@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from retouch.metrics.one_pass import suite as suite
     from retouch.metrics.quality_parts import joined_quality as joined_quality
     from retouch.metrics.stratified_frechet import stratified_fd as stratified_fd
+    from retouch.metrics.stream import Stream as Stream
     from retouch.metrics.summary import (
         Aggregate as Aggregate,
         aggregate as aggregate,
@@ -73,6 +74,7 @@ _HOME = {
     "engine.reference": ("Reference",),
     "one_pass": ("suite",),
     "stratified_frechet": ("stratified_fd",),
+    "stream": ("Stream",),
     "copies": ("copied", "copied_share", "nearest_distances"),
     "disguises": ("blend_distances", "view_distances"),
     "quality_parts": ("joined_quality",),

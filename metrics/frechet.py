@@ -61,7 +61,13 @@ def from_moments(
     if generated.shape[1] > WIDE:
         y, dof = reference.features, float("inf")
         plain, bias, variance, s = plain_and_corrections(
-            generated, as_weights(weights, a.n), a, y, as_weights(reference.weights, b.n), b, reference.root
+            generated,
+            as_weights(weights, len(generated)),
+            a,
+            y,
+            as_weights(reference.weights, len(y)),
+            b,
+            reference.root,
         )
     else:
         plain, bias, variance, dof, s = jackknifed(a, b)

@@ -45,6 +45,24 @@ def vendis(
     }
 
 
+def vendis_of_sums(
+    angles: np.ndarray, counts: np.ndarray, rows: np.ndarray, orders: tuple[float, ...], *, level: float = 0.95
+) -> dict[float, Estimate]:
+    """The same from sums over all rows, which were not kept: a `Stream`'s.
+
+    angles (B, d, d): sum of x x^T over each block's rows at length 1; counts (B,): their number; rows (r, d): a sample
+    of them, of which the corrections are made beyond the jackknife's width.
+    """
+    n, used = int(counts.sum()), counts > 0
+    if rows.shape[1] > WIDE:
+        parts = _wide(rows, as_weights(None, len(rows)), orders, angles[0] / n, 1 / n)
+    else:
+        parts = _from_parts(angles[used] / n, counts[used], orders)
+    return {
+        order: _estimate(*part, n=n, most=rows.shape[1], level=level) for order, part in zip(orders, parts, strict=True)
+    }
+
+
 def weighted_vendi(features: np.ndarray, weights: np.ndarray, order: float = 1) -> float:
     """Plain Vendi score under weights p (n,): exp entropy of the spectrum of diag(sqrt p) K diag(sqrt p)."""
     x = normalised(features)
@@ -108,7 +126,13 @@ def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list
     """(plain, bias-free, variance, degrees of freedom) of ln VS for each order."""
     rows = blocks(len(x))
     sizes = np.array([len(r) for r in rows])
-    parts = np.stack([second_moment(x[r].astype(np.float64), p[r]) for r in rows])
+    return _from_parts(np.stack([second_moment(x[r].astype(np.float64), p[r]) for r in rows]), sizes, orders)
+
+
+def _from_parts(
+    parts: np.ndarray, sizes: np.ndarray, orders: tuple[float, ...]
+) -> list[tuple[float, float, float, float]]:
+    """The same from each block's share of the second moment (B, d, d) and its rows (B,)."""
     total = parts.sum(0)
     full = np.linalg.eigvalsh(total)
     without = [np.linalg.eigvalsh(total - part) for part in parts]
@@ -120,14 +144,19 @@ def _jackknifed(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list
     return result
 
 
-def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple[float, float, float, float]]:
+def _wide(
+    x: np.ndarray, p: np.ndarray, orders: tuple[float, ...], total: np.ndarray | None = None, size: float | None = None
+) -> list[tuple[float, float, float, float]]:
     """The same in closed form, for g = tr f(S), S = V diag(l) V^T, y = V^T x.
+
+    total, size: S (d, d) and sum p^2 of all rows, where x is a sample of them.
 
     (1) influence of a row: psi = sum_i f'(l_i) y_i^2, less its mean; variance = sum p^2 psi^2
     (2) bias = 1/2 sum p^2 sum_ij f'[l_i, l_j] Var(y_i y_j), divided differences f'[a, b] = (f'(a) - f'(b)) / (a - b)
     """
     inverse = 1 / _lengths(x) ** 2  # rows are normalised where they are used: no copy of all features
-    values, vectors = eigh(second_moment(x, p * inverse))
+    values, vectors = eigh(second_moment(x, p * inverse) if total is None else total.copy())
+    size, own = size or float(p @ p), float(p @ p)
     use = values > 1e-7 * values[-1]
     values, basis = values[use], vectors[:, use].astype(x.dtype)
     del vectors
@@ -145,7 +174,8 @@ def _wide(x: np.ndarray, p: np.ndarray, orders: tuple[float, ...]) -> list[tuple
     for order, influence in zip(orders, psi.T, strict=True):
         bend = sum(np.vdot(_bend(values, order, rows), spread[rows]) for rows in bands)  # (2)
         plain = log_vendi(values, order)
-        bias, variance = _on_log_scale(values, order, 0.5 * float(p @ p) * float(bend), float(p * p @ influence**2))
+        variance = size / own * float(p * p @ influence**2)
+        bias, variance = _on_log_scale(values, order, 0.5 * size * float(bend), variance)
         parts.append((plain, plain - bias, variance, np.inf))
     return parts
 

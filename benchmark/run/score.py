@@ -14,9 +14,11 @@ from retouch.benchmark.records import Measured, Quality, Scaled, harmonic
 from retouch.benchmark.run import attack, downstream, look
 from retouch.benchmark.run.scale import DIGITS, PARTS, SECOND, on_scale, quality
 from retouch.benchmark.setup import Setup
+from retouch.benchmark.support.cache import content_key
 from retouch.benchmark.tasks.view import Groups, Space, View
 
 LEAST = 4  # images of each group that a stratified FD asks for
+RESERVOIR, BATCH = 10_000, 1_000  # of more images, pairs are looked at in a reservoir; images looked at at a time
 
 
 @dataclass(frozen=True)
@@ -178,14 +180,26 @@ def quality_metrics(space: Space, keep: np.ndarray | Groups, rows: np.ndarray) -
 
     Returns: nothing where the images are worth fewer than twice the features.
     """
-    features, groups = space.features[rows], keep[rows] if isinstance(keep, Groups) else None
-    weight = groups.weights if groups else np.ones(len(rows))
+    groups = keep[rows] if isinstance(keep, Groups) else None
+    if not groups and len(rows) > RESERVOIR:
+        estimates = metrics.suite(_stream(space.features, rows), space.reference)
+        return {name: estimate for name, estimate in estimates.items() if not name.startswith("vendi")}
+    features, weight = space.features[rows], groups.weights if groups else np.ones(len(rows))
     if not len(rows) or metrics.effective_sample_size(weight) < 2 * features.shape[1]:
         return {}
     estimates = metrics.suite(features, space.reference, weights=weight / weight.sum())
     if groups:
         estimates["fd"] = _grouped_fd(features, groups, space.reference)
     return {name: estimate for name, estimate in estimates.items() if not name.startswith("vendi")}
+
+
+def _stream(features: np.ndarray, rows: np.ndarray) -> metrics.Stream:
+    """Many rows (K,) of features as a stream, whose reservoir follows from all of them: nobody knows it beforehand."""
+    seed = int(content_key("reservoir", features, rows)[:15], 16)
+    stream = metrics.Stream(features.shape[1], RESERVOIR, seed)
+    for some in np.array_split(rows, -(-len(rows) // BATCH)):
+        stream.add(features[some])
+    return stream
 
 
 def _grouped_fd(features: np.ndarray, groups: Groups, reference: metrics.Reference) -> metrics.Estimate:

@@ -24,8 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from retouch.metrics.engine.linear import eigh, eigvalsh, sandwich, times_root
-from retouch.metrics.engine.moments import ROWS, Moments, blocks
+from retouch.metrics.engine.moments import BLOCKS, ROWS, Moments, blocks
 
+SAMPLE = 5000  # rows of which the corrections are made: means over rows, whose own error is small beside (3)
 SMALL = 1e-6  # spectrum below this share of the largest counts as 0
 
 
@@ -41,18 +42,27 @@ class Spectrum:
 class Sample:
     """One sample and its way into the coordinates z."""
 
-    rows: np.ndarray  # (n, d)
-    weights: np.ndarray  # (n,), sum 1
+    rows: np.ndarray  # (r, d), all n or some of them
+    weights: np.ndarray  # (r,), sum 1
+    size: float  # sum w^2 of all n
     mean: np.ndarray  # (d,)
     trace: float  # of its covariance
     gap: np.ndarray  # (d,) its mean minus the other sample's
     basis: np.ndarray  # (d, r) with z = basis^T c
 
+    @property
+    def part(self) -> float:
+        """r / n, 1 if these are all rows: what turns a row's weight here into its weight among all."""
+        return self.size / float(self.weights @ self.weights)
+
 
 def plain_and_corrections(
     x: np.ndarray, wx: np.ndarray, a: Moments, y: np.ndarray, wy: np.ndarray, b: Moments, root: np.ndarray
 ) -> tuple[float, float, float, np.ndarray]:
-    """(plain FD, bias, variance, spectrum). Weights (n,), (m,) sum to 1; root (d, d): L L^T = covariance of y."""
+    """(plain FD, bias, variance, spectrum). Weights of rows sum to 1; root (d, d): L L^T = covariance of y.
+
+    The moments are those of all rows; of x and y, which may be samples of them, SAMPLE are enough for the corrections.
+    """
     (m1, s1), (m2, _) = a.mean_and_covariance(), b.mean_and_covariance()
     squared, vectors = eigh(sandwich(root, s1))  # L^T S1 L = V s^2 V^T
     s = np.sqrt(np.maximum(squared, 0))
@@ -67,9 +77,17 @@ def plain_and_corrections(
     vectors /= used  # S1 L V s^(-3/2): z of y, also with covariance diag(s)
     basis_y = vectors.astype(y.dtype)
     del vectors
-    bias_x, var_x = _corrections(Sample(x, wx, m1, a.trace, m1 - m2, basis_x), spectrum)
-    bias_y, var_y = _corrections(Sample(y, wy, m2, b.trace, m2 - m1, basis_y), spectrum)
+    bias_x, var_x = _corrections(Sample(*_some(x, wx), a.inverse_size, m1, a.trace, m1 - m2, basis_x), spectrum)
+    bias_y, var_y = _corrections(Sample(*_some(y, wy), b.inverse_size, m2, b.trace, m2 - m1, basis_y), spectrum)
     return plain, bias_x + bias_y, var_x + var_y, s
+
+
+def _some(rows: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """At most SAMPLE of the rows (r, d), and their weights (r,), sum 1."""
+    if len(rows) <= SAMPLE:
+        return rows, weights
+    some = np.sort(np.random.default_rng(0).permutation(len(rows))[:SAMPLE])
+    return rows[some], weights[some] / weights[some].sum()
 
 
 def harmonic_factor(s: np.ndarray, step: float = 0.5) -> np.ndarray:
@@ -92,20 +110,20 @@ def _corrections(sample: Sample, spectrum: Spectrum) -> tuple[float, float]:
         psi[rows] = 2 * c @ sample.gap.astype(x.dtype) + length - z2.sum(1)  # (2)
         bend += float(w[rows] @ (length + np.square(z2 @ factor).sum(1) / 2))  # (5), what the rows add
     psi -= w @ psi
-    second = float(w @ w) * (bend - spectrum.s.sum() / 4)  # (5); sum_i s_i / 4 = 1/2 sum_i (E z_i^2)^2 / (s_i + s_i)
-    return second + _beyond_second_order(sample, psi, spectrum.s), float(w * w @ psi**2)  # (3)
+    second = sample.size * (bend - spectrum.s.sum() / 4)  # (5); sum_i s_i / 4 = 1/2 sum_i (E z_i^2)^2 / (s_i + s_i)
+    variance = sample.part * float(w * w @ psi**2)  # (3)
+    return second + _beyond_second_order(sample, psi, spectrum.s), variance
 
 
 def _beyond_second_order(sample: Sample, psi: np.ndarray, s: np.ndarray) -> float:
     """(6): (B - 1) (FD without a block - FD - its linear part - its second-order part)."""
-    rows = blocks(len(sample.rows))[0]
-    part, out = sample.weights[rows], sample.weights[rows].sum()  # the block's weights and their sum, 1/B
+    rows = blocks(len(sample.rows), max(2, round(BLOCKS * sample.part)))[0]
+    part = sample.part * sample.weights[rows]  # the block's weights
+    out = part.sum()  # 1/B, or less where so few rows are here
     c = sample.rows[rows] - sample.mean
     z = (c.astype(sample.rows.dtype) @ sample.basis).astype(np.float64)
     shift, z_shift = (part @ c) / (1 - out), (part @ z) / (1 - out)  # mean - mean without the block
-    size = (
-        sample.weights @ sample.weights
-    )  # sum w^2, of which the unbiased covariance knows: S = sum w c c^T / (1 - size)
+    size = sample.size  # sum w^2, of which the unbiased covariance knows: S = sum w c c^T / (1 - size)
     size_left = (size - part @ part) / (1 - out) ** 2
     root_part = np.vstack([z * np.sqrt(part)[:, None], z_shift * np.sqrt(1 - out)])
     left = root_part.T @ root_part

@@ -8,6 +8,7 @@ from retouch.metrics.checks import as_features, as_weights
 from retouch.metrics.engine.linear import root
 from retouch.metrics.engine.moments import Moments, moments
 from retouch.metrics.engine.pairs import Own, Side, own_pass
+from retouch.metrics.stream import Stream
 
 
 class Reference:
@@ -16,11 +17,16 @@ class Reference:
     def __init__(self, features: np.ndarray, weights: np.ndarray | None = None) -> None:
         self.features = as_features(features, "reference")
         self.weights = None if weights is None else as_weights(weights, len(self.features), "reference weights")
+        self.n = len(self.features)  # rows that the moments rest on: more than there are, of a stream
         self._own: dict[int, Own] = {}
 
     @staticmethod
-    def of(reference: "np.ndarray | Reference") -> "Reference":
-        """A Reference as it is, an array as a new Reference."""
+    def of(reference: "np.ndarray | Stream | Reference") -> "Reference":
+        """A Reference as it is, an array or a stream as a new Reference."""
+        if isinstance(reference, Stream):
+            made = Reference(reference.rows)
+            made.n, made.moments = reference.n, reference.moments
+            return made
         return reference if isinstance(reference, Reference) else Reference(reference)
 
     @cached_property
