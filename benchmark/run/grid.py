@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
-from threading import Event
+from threading import Event, current_thread, main_thread
 from typing import Any
 
 from retouch.benchmark import records
@@ -24,7 +26,7 @@ from retouch.benchmark.run.resolve import Resolved, resolve
 from retouch.benchmark.run.resume import share
 from retouch.benchmark.support import machine
 from retouch.benchmark.worker import fork
-from retouch.benchmark.worker.process import RunFailed
+from retouch.benchmark.worker.process import RunFailed, Stopped
 
 Progress = Callable[[Run, int, int], None]  # the run, steps done, steps in all
 
@@ -50,7 +52,7 @@ Engine = Callable[[list[Run], Events], Iterator[Record]]  # of runs, the longest
 def local(workers: int, families: Iterable[str] = ()) -> Engine:
     """The engine of one machine: `workers` runs at a time, each edit in a process of its own.
 
-    On Ctrl-C all workers end at once and leave no record; those that were written are yielded before it goes on.
+    On Ctrl-C all workers end at once and leave no record; those that were written are yielded before it is raised.
     families: of the generators that come, which the server of these processes imports now.
     """
     fork.start(families)
@@ -63,20 +65,41 @@ def local(workers: int, families: Iterable[str] = ()) -> Engine:
 
         pending = submitted(workers)
         try:
-            while pending:
-                done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                pending |= submitted(len(done))
-                yield from (future.result() for future in done)
-        except KeyboardInterrupt:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            yield from (one.result() for one in pending if not one.cancelled() and one.exception() is None)
-            raise
+            with _noted(stop):
+                while pending:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    pending |= set() if stop.is_set() else submitted(len(done))
+                    yield from (future.result() for future in done if not _is_stopped(future))
+            if stop.is_set():
+                raise KeyboardInterrupt
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
 
     return engine
+
+
+@contextmanager
+def _noted(stop: Event) -> Iterator[None]:
+    """Within it the first Ctrl-C sets `stop`, wherever it meets the main thread; a second one interrupts as ever."""
+    previous = signal.getsignal(signal.SIGINT)
+    if current_thread() is not main_thread() or previous in (signal.SIG_IGN, None):
+        yield
+        return
+
+    def note(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _is_stopped(future: Future[Record]) -> bool:
+    return isinstance(future.exception(), Stopped)
 
 
 def grid(
