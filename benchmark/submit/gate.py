@@ -16,6 +16,7 @@ import argparse
 import secrets
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -147,7 +148,8 @@ def moved(before: Path, listed: list[str]) -> list[str]:
     for name in listed:
         old, new = ({file.relative_to(root / name): file for file in _records(root / name)}
                     for root in (before, Path("submissions")))  # fmt: skip
-        lines += [f"{name}/{file}: gone" for file in sorted(old.keys() - new.keys())]
+        gone = Counter(file.parts[1] for file in old.keys() - new.keys())
+        lines += [f"{name}: {count} records on {track} are gone" for track, count in sorted(gone.items())]
         for file in sorted(old.keys() & new.keys()):
             lines += [f"{name}/{file}: {line}" for line in differences(old[file], new[file])]
     return lines

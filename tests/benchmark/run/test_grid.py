@@ -288,7 +288,7 @@ def test_ctrl_c_stops_at_once_and_tells_the_truth(submissions):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_ctrl_c_while_a_record_is_shown_loses_no_other(submissions, monkeypatch):
-    """It may meet the caller between two records: the one that has ended meanwhile is still yielded, and nothing new."""
+    """It may meet the caller between two records: one that has ended meanwhile is still yielded, and nothing begins."""
     runs = [planned(write(submissions, "m", KEEPS), seed=seed) for seed in range(5)]
     second = Event()
 
