@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from retouch.benchmark import generators
-from retouch.benchmark.worker import limits
+from retouch.benchmark.worker import cgroup, limits
 from retouch.benchmark.worker.limits import Place
 
 CONTEXT = multiprocessing.get_context("forkserver")
@@ -70,6 +70,8 @@ def worker(end: socket.socket, log: Connection, place: Place) -> Any:
 
 def _keep(end: socket.socket, log: Connection, place: Place) -> None:
     os.setsid()
+    if place.group:
+        cgroup.enter(place.group)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)

@@ -29,6 +29,7 @@ class Place:
         memory_mb: see `apply`; processes: 0, or how many its user may run; uid: the user that root becomes.
         path: RETOUCH_PATH, for families from outside the package.
         watchers: processes that it may send no signal; none in a sandbox, which shows it no process of others.
+        group: folder of the group (cgroup) that it starts in, where there is one.
     """
 
     task: str
@@ -39,6 +40,7 @@ class Place:
     uid: int = 0
     path: str = ""
     watchers: tuple[int, ...] = ()
+    group: str = ""
 
 
 class OverLimit(Exception):

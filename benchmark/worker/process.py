@@ -14,7 +14,7 @@ from typing import Any
 
 from retouch.benchmark.records import Status
 from retouch.benchmark.support import plugins
-from retouch.benchmark.worker import fork, limits, sandbox
+from retouch.benchmark.worker import cgroup, fork, limits, sandbox
 from retouch.benchmark.worker.channel import Channel
 from retouch.benchmark.worker.limits import Place
 
@@ -55,9 +55,11 @@ class Session:
         os.set_blocking(self._printed.fileno(), False)
         self._on_accelerator = device.startswith("cuda")
         memory = 0 if self._on_accelerator else memory_mb  # CUDA reserves far more than it uses
+        self._group = cgroup.make(memory, limits.PROCESSES + 5) if memory else None
+        self._memory_mb = memory_mb
         place = Place(
             str(folder / "reveal"), str(submission.resolve()), str(folder / "work"), memory, path=plugins.path(),
-            watchers=(os.getpid(),),
+            watchers=(os.getpid(),), group=str(self._group or ""),
         )  # fmt: skip
         if sandboxed:
             self._process: Any = sandbox.worker(theirs, printer, place, device)
@@ -83,6 +85,8 @@ class Session:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
         self._process.join(5)
+        if self._group:
+            cgroup.end(self._group)
         self.channel.end.close()
         self._printed.close()
 
@@ -156,6 +160,8 @@ class Session:
 
     def _dead(self) -> RunFailed:
         self._process.join(2)
+        if self._group and cgroup.out_of_memory(self._group):
+            return RunFailed(f"the worker used more than the {self._memory_mb} MB that the track allows", "over_budget")
         code = self._process.exitcode
         if code is None:
             return RunFailed("the worker does not listen any more; a method must leave its channel alone")

@@ -98,10 +98,11 @@ def worker(end: socket.socket, log: Connection, place: Place, device: str) -> Sa
     beside = Path(place.task).parent
     (beside / "empty").mkdir(exist_ok=True)
     shutil.copytree(places.BENCHMARK / "weights", beside / "weights", ignore=_weights, dirs_exist_ok=True)
-    inside = asdict(place) | {"task": "/task", "submission": "/submission", "work": "/tmp", "watchers": (),
+    inside = asdict(place) | {"task": "/task", "submission": "/submission", "work": "/tmp", "watchers": (), "group": "",
                               "uid": 2**30 + secrets.randbelow(2**29), "processes": limits.PROCESSES}  # fmt: skip
+    first = ("sh", "-c", 'echo 0 > "$0/cgroup.procs" && exec "$@"', place.group) if place.group else ()
     command = [
-        *_walls(_accelerator() if device.startswith("cuda") else []), *_masks(beside),
+        *first, *_walls(_accelerator() if device.startswith("cuda") else []), *_masks(beside),
         *("--ro-bind", str(place.task), "/task", "--ro-bind", str(place.submission), "/submission"),
         *("--remount-ro", "/", "--chdir", "/tmp", "--"),
         *(sys.executable, "-P", "-s", "-m", "retouch.benchmark.worker.main", str(end.fileno()), json.dumps(inside)),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from toy_runs import INSTANCE, TRAINS, write
@@ -16,13 +17,45 @@ from retouch.benchmark import records
 
 MOMENTS = 100
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="needs signals and tmpfs")]
-COMMAND = [sys.executable, "-m", "retouch.benchmark.cli.main", "run", "m", "--no-sandbox", "--instance", INSTANCE]
+ARGUMENTS = ["run", "m", "--no-sandbox", "--instance", INSTANCE, "--workers", "2"]
+RETOUCH = ["-m", "retouch.benchmark.cli.main"]
+DIES_WRITING = """
+import os, pathlib, signal, sys
+from retouch.benchmark.cli.main import main
+left, real = [int(sys.argv.pop(1))], pathlib.Path.replace
+
+def replace(self, target):
+    left[0] -= 1
+    if left[0] == 0:  # half of the content is there
+        self.write_bytes(self.read_bytes()[:len(self.read_bytes()) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    moved = real(self, target)
+    if left[0] == 1:  # all of it, in its place, but nothing after it
+        os.kill(os.getpid(), signal.SIGKILL)
+    return moved
+
+pathlib.Path.replace = replace
+sys.exit(main(sys.argv[1:]))
+"""
+CLOCK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <time.h>
+#include <unistd.h>
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int (*real)(clockid_t, struct timespec *);
+    if (!real) real = dlsym(RTLD_NEXT, "clock_gettime");
+    int code = real(clock, now);
+    if (clock == CLOCK_REALTIME && access("MARK", F_OK) == 0) now->tv_sec -= 40 * 86400;
+    return code;
+}
+"""
 
 
-def start(place, *more):
+def start(place, program=RETOUCH, **environment):
     """The grid as a process of its own: three seeds, two at a time."""
-    command = [*COMMAND, "--workers", "2", *more]
-    return subprocess.Popen(command, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, *program, *ARGUMENTS], cwd=place, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, text=True, env=os.environ | environment)  # fmt: skip
 
 
 def outcome(place):
@@ -73,6 +106,51 @@ def test_killed_at_any_moment_it_goes_on(place, undisturbed):
             shutil.rmtree(place / "submissions/m/records")
             shutil.rmtree(place / "cache")
     assert start(place).wait() == 0 and outcome(place) == expected
+
+
+def test_killed_while_it_writes_it_goes_on(place, undisturbed):
+    """In the middle of each file that a grid writes, and right after: answers, references, pictures, records."""
+    for moment in range(1, 200):
+        process = start(place, ["-c", DIES_WRITING, str(moment)])
+        process.communicate()
+        so_far = outcome(place)
+        assert all(undisturbed[0][seed] == record for seed, record in so_far.items())
+        if process.returncode != -signal.SIGKILL:
+            break
+    assert process.returncode == 0 and moment > 5 and outcome(place) == undisturbed[0]
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+def test_a_clock_set_back_changes_no_record(place, undisturbed):
+    """By forty days, while the first run is under way; the runs after it, and a second grid, have the old date."""
+    mark, library = place / "mark", place / "clock.so"
+    (place / "clock.c").write_text(CLOCK.replace("MARK", str(mark)))
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, place / "clock.c", "-ldl"], check=True)
+    process = start(place, LD_PRELOAD=str(library))
+    while not (place / "cache/status").exists() and process.poll() is None:
+        time.sleep(0.02)
+    mark.touch()
+    assert process.wait() == 0 and outcome(place) == undisturbed[0]
+    made = {file.name: (file.stat().st_mtime_ns, records.read(file).provenance.time)
+            for file in (place / "submissions").rglob("*.json")}  # fmt: skip
+    assert any(datetime.fromisoformat(when) < datetime.now(UTC) - timedelta(days=30) for _, when in made.values())
+    assert start(place, LD_PRELOAD=str(library)).wait() == 0
+    assert made == {file.name: (file.stat().st_mtime_ns, records.read(file).provenance.time)
+                    for file in (place / "submissions").rglob("*.json")}  # fmt: skip
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root mounts a folder read-only")
+def test_a_folder_that_takes_no_file_is_said_so(place, undisturbed):
+    folder = place / "submissions/m/records"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", folder], check=True)
+    try:
+        process = start(place)
+        said = process.communicate()[1]
+        assert process.returncode and "Read-only file system" in said and "Traceback" not in said
+    finally:
+        subprocess.run(["umount", folder], check=True)
+    assert start(place).wait() == 0 and outcome(place) == undisturbed[0]
 
 
 def test_two_grids_at_once_leave_each_record_once(place, undisturbed):
