@@ -12,6 +12,7 @@ Forgotten Concepts (CVPR 2025, arXiv 2412.00782), which inverts images of the er
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ STARTS, STEPS, STEP_SIZE = 500, 100, 0.05  # of the search for a GAN's latents: 
 PRIOR = 0.01  # weight of |z|^2 in it
 
 
-def beneath(edited: object) -> Generator:
+def beneath(edited: object) -> Any:
     """The generator whose weights can be attacked: `edited`, or the one that it holds.
 
     Raises:

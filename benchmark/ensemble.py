@@ -157,7 +157,7 @@ def _seen(member: Judge, x: torch.Tensor, views: list[str]) -> dict[str, np.ndar
     features = [member.network.trunk(purify.VIEWS[view](x)) for view in views]
     outputs = [member.network.logits(one) for one in features]
     mean = {head: sum(one[head].softmax(1) for one in outputs) / len(views) for head in outputs[0]}
-    mean[FEATURES] = sum(features) / len(views)
+    mean[FEATURES] = sum(features[1:], features[0]) / len(views)
     if "identity" in mean:
         mean["identity"] = sum(one["identity"] for one in outputs) / (16.0 * len(views))
     return {head: values.numpy() for head, values in mean.items()}

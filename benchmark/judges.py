@@ -124,7 +124,7 @@ class Verdict:
 class Judge:
     """A trained classifier with its card: measured confusion for each attribute, the recogniser's threshold."""
 
-    def __init__(self, network: Classifier, card: dict[str, Any]) -> None:
+    def __init__(self, network: Classifier | OwnClassifier, card: dict[str, Any]) -> None:
         self.network, self.card = network.eval(), card
 
     @classmethod

@@ -169,6 +169,6 @@ def from_scratch(
         raise ValueError(f"loss must be {' or '.join(LOSSES)}, the latter of a Gan, not {loss!r}")
     p = weigh(task, budget, b, optimiser, embedding)
     fresh = type(generator)(generator.config, generator.lr).to(generator.device)
-    if loss == "wgan_gp":
+    if isinstance(fresh, Gan) and loss == "wgan_gp":
         return wgan_gp.train(fresh, task.retain, p, task, budget, share, lr)
     return continue_training(fresh, task.retain, p, task, budget, share, lr)

@@ -6,6 +6,7 @@ x_{t-1} = sqrt(a_{t-1}) x0 + sqrt(1 - a_{t-1} - sigma^2) epsilon + sigma z, with
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ class GuidanceSampler:
     @property
     def conditions(self) -> int | Sequence[str]:
         """The generator's, where it takes prompts."""
-        return self.generator.conditions
+        return cast(ConditionalDiffusion, self.generator).conditions
 
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator, condition: Condition | None = None) -> Tensor:

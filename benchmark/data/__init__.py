@@ -41,7 +41,9 @@ def load(spec: dict[str, Any], split: str) -> Images:
 
         read = partial(celeba, name)
     elif name == "cifar10":
-        from retouch.benchmark.data.cifar10 import cifar10 as read
+        from retouch.benchmark.data.cifar10 import cifar10
+
+        read = cifar10
     else:
         known = ", ".join(("digits", "faces", *FROM_FILES, *outside.entries()))
         raise ValueError(f"there is no data set {name!r}; there are {known}; data.toml of a track adds others")

@@ -85,7 +85,7 @@ class ConditionalDiffusion(Diffusion):
     family = "conditional_diffusion"
     networks, copy, save, restore = Generator.networks, Generator.copy, Generator.save, Generator.restore
 
-    def build(
+    def build(  # type: ignore[override]  # the config's own fields
         self, *, channels: int, size: int, conditions: int | list[str], sampling_steps: int = 20,
         guidance_scale: float = 2.0, text_width: int = 32, **unet: Any,
     ) -> None:  # fmt: skip
@@ -140,7 +140,9 @@ class ConditionalDiffusion(Diffusion):
         return to_uint8(x)
 
     @torch.no_grad()
-    def sample(self, n: int, rng: torch.Generator, condition: Condition | None = None, guidance: Any = None) -> Tensor:
+    def sample(  # type: ignore[override]  # condition comes before guidance
+        self, n: int, rng: torch.Generator, condition: Condition | None = None, guidance: Any = None
+    ) -> Tensor:
         """n images, uint8 (n, C, H, W), the i-th of condition i; None: conditions as frequent as in training.
 
         Raises:

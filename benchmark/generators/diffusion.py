@@ -46,7 +46,7 @@ class NoiseOf(nn.Module):
         self.network, self.form, self.alphas = network, form, alphas
 
     @property
-    def mid_block(self) -> nn.Module:
+    def mid_block(self) -> Any:
         return self.network.mid_block
 
     def forward(self, x_t: Tensor, t: Tensor | int) -> UNet2DOutput:

@@ -61,7 +61,7 @@ def connect(address: str) -> tuple[Any, str]:
                            runtime_env={"env_vars": shared})  # fmt: skip
     except ConnectionError as error:
         raise ValueError(f"--address {address}: {error}; `ray start --head` starts a cluster") from None
-    return ray, context.dashboard_url
+    return ray, context.dashboard_url or ""
 
 
 def cluster(address: str, families: set[str], work: Callable[..., tuple[str, bytes | None]] | None = None) -> Engine:

@@ -80,7 +80,7 @@ def _sorted_ratio(setup: Setup, ours: np.ndarray, base: np.ndarray, control: np.
     ends = np.cumsum(sizes(setup.base.load().module))[:-1]
     ours, base, control = (np.concatenate([np.sort(part) for part in np.split(all, ends)])
                            for all in (ours, base, control))  # fmt: skip
-    return float(np.linalg.norm(ours - control) / max(np.linalg.norm(base - control), 1e-9))
+    return float(np.linalg.norm(ours - control) / max(float(np.linalg.norm(base - control)), 1e-9))
 
 
 def _gap(setup: Setup, question: Question, weights: np.ndarray, images: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import os
 import resource
 import shutil
 import time
+import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -47,7 +48,7 @@ def sleeping(seconds: float) -> Any:
 
         point, instance, seed, *_rest = cell
         time.sleep(seconds)
-        manifest = submission.Submission.model_validate(submission.tomllib.loads(files["submission.toml"].decode()))
+        manifest = submission.Submission.model_validate(tomllib.loads(files["submission.toml"].decode()))
         run = Run(Path(name), manifest, point, track, track.instance(instance), seed)
         return failed(run, None, "a task that only sleeps").model_dump_json(by_alias=True), None
 

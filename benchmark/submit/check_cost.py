@@ -44,7 +44,7 @@ def _broken_rule(record: Record, instance: Instance, control: bool) -> Verdict |
     evidence = record.details.get("evidence")
     numbers = evidence if isinstance(evidence, dict) else {}
     numbers = {name: float(value) for name, value in numbers.items() if isinstance(value, int | float)}
-    anew = "retraining" in record.access and instance.share >= 1
+    anew = "retraining" in record.access and (instance.share or 0) >= 1
     return verdict(numbers, record.cost, control=control, from_scratch=anew)
 
 

@@ -112,7 +112,7 @@ def by_point(records: Iterable[Record]) -> dict[str, dict[tuple[str, str, str], 
 
     out: dict[str, dict[tuple[str, str, str], Cells]] = {}
     task_names = tasks.names()
-    scored = (r for r in records if r.goal is not None and r.task in task_names)
+    scored = [r for r in records if r.goal is not None and r.task in task_names]
     scored = sorted((r for r in scored if not _tuning(r.track, r.instance)), key=key)
     for (name, track, task, point), group in groupby(scored, key):
         out.setdefault(name, {})[track, task, point] = {(r.instance, r.seed): r for r in group}

@@ -21,6 +21,7 @@ from retouch.benchmark.tasks import Start
 from retouch.benchmark.tasks.view import View, unclear
 
 if TYPE_CHECKING:
+    from retouch.benchmark.ensemble import Judges
     from retouch.benchmark.judges import Judge
 
 TITLE = "Identity removal"
@@ -108,7 +109,7 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
     return estimates | quantile_drops(view), {"shares": shares}
 
 
-def lookalikes(judge: Judge, person: int) -> list[int]:
+def lookalikes(judge: Judge | Judges, person: int) -> list[int]:
     """The five people of the data whom the recogniser finds most like the person."""
     people = len(judge.card["measured"]["accepts"])
     order = np.argsort(-judge.likeness(person)[:people])

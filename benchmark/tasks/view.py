@@ -12,8 +12,8 @@ from retouch import metrics
 from retouch.benchmark.joint import Attribute, cells, key, names
 
 if TYPE_CHECKING:
-    from retouch.benchmark.ensemble import Judges, Votes
-    from retouch.benchmark.judges import Judge, Verdict
+    from retouch.benchmark.ensemble import Votes
+    from retouch.benchmark.judges import Verdict
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class View:
     """
 
     verdict: Verdict | Votes
-    judge: Judge | Judges
+    judge: Any  # a Judge beside its Verdict, or Judges beside their Votes
     base: dict[str, list[int]] = field(default_factory=dict)
     answers: dict[str, np.ndarray] = field(default_factory=dict)
     real: Verdict | Votes | None = None

@@ -35,7 +35,7 @@ def held_bytes(root: Any) -> int:
             sizes[storage.data_ptr()] = storage.nbytes()
         elif isinstance(thing, (np.ndarray, *BYTES)):
             whole = thing.base if isinstance(thing, np.ndarray) and isinstance(thing.base, np.ndarray) else thing
-            sizes[id(whole)] = memoryview(whole).nbytes
+            sizes[id(whole)] = whole.nbytes if isinstance(whole, np.ndarray) else memoryview(whole).nbytes
         queue += _parts(thing)
     return sum(sizes.values())
 

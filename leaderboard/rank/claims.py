@@ -99,7 +99,7 @@ class Instance:
             runs = self.of(row).to_dict("records")
             curves.append({run["seed"]: self.details(run).get("identity_curve") for run in runs})
         both = [(curves[0][seed], curves[1][seed]) for seed in curves[0].keys() & curves[1].keys()]
-        gaps = [_gap(*pair) for pair in both if all(pair)]
+        gaps = [_gap(one, other) for one, other in both if one and other]
         return _by_seeds(np.array([gap for gap in gaps if np.isfinite(gap)]))
 
 

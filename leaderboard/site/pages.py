@@ -72,8 +72,8 @@ def _of_task(view: View, track: str, task: str, marks: Mapping[str, theme.Mark])
         yield Page(file(kind, track, task), titles[kind], _siblings(siblings) + note + body(view, track, task, marks),
                    tabs=_tasks(view, kind, track), find=kind != "tradeoffs")  # fmt: skip
     for name, instance in walls.items():
-        body = wall.wall(view, track, instance, _seed(view, track, instance), _points(view, track, instance))
-        yield Page(name, f"{words.task_title(task)}: wall of {instance.split('/')[1]}", _siblings(siblings) + body,
+        whole = wall.wall(view, track, instance, _seed(view, track, instance), _points(view, track, instance))
+        yield Page(name, f"{words.task_title(task)}: wall of {instance.split('/')[1]}", _siblings(siblings) + whole,
                    find=True, tabs=links)  # fmt: skip
 
 

@@ -17,6 +17,8 @@ from retouch.benchmark.support import plugins
 class LibraryFlow(nn.Module):
     """Subclasses say how their library transforms rows y (N, D) in [-1, 1], and back."""
 
+    flow: Any  # the library's own
+
     def __init__(self, flow: nn.Module, shape: tuple[int, int, int]) -> None:
         super().__init__()
         self.flow, self.shape, self.dim = flow, shape, math.prod(shape)
@@ -42,9 +44,10 @@ class LibraryFlow(nn.Module):
 class FlowAdapter(Flow):
     """`flow` names a function or class that makes the library's flow; its weights lie in flow.safetensors."""
 
+    module: LibraryFlow  # type: ignore[assignment]
     network: ClassVar[type[LibraryFlow]]
 
-    def build(
+    def build(  # type: ignore[override]  # the config's own fields
         self, *, channels: int, size: int, flow: str, arguments: dict[str, Any] | None = None, bits: int = 8,
         temperature: float = 1.0, folder: str = ".",
     ) -> None:  # fmt: skip

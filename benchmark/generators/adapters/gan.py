@@ -19,7 +19,7 @@ class Adapter(Gan):
     The methods of the package find in it what they ask for by name: `discriminator.features`, `module.first`, ...
     """
 
-    def build(
+    def build(  # type: ignore[override]  # the config's own fields
         self, *, channels: int, size: int, latent: int, generator: str, discriminator: str | None = None,
         arguments: dict[str, Any] | None = None, discriminator_arguments: dict[str, Any] | None = None,
         folder: str = ".",
