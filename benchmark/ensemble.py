@@ -156,7 +156,7 @@ def _seen(member: Judge, x: torch.Tensor, views: list[str]) -> dict[str, np.ndar
     """A member's mean probabilities (cosines, for "identity") and features over views of images in [-1, 1]."""
     features = [member.network.trunk(purify.VIEWS[view](x)) for view in views]
     outputs = [member.network.logits(one) for one in features]
-    mean = {head: sum(one[head].softmax(1) for one in outputs) / len(views) for head in outputs[0]}
+    mean: dict[str, Any] = {head: sum(one[head].softmax(1) for one in outputs) / len(views) for head in outputs[0]}
     mean[FEATURES] = sum(features[1:], features[0]) / len(views)
     if "identity" in mean:
         mean["identity"] = sum(one["identity"] for one in outputs) / (16.0 * len(views))

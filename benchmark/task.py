@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from retouch.benchmark import weights
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.joint import names
-from retouch.benchmark.judges import Classifier, Judge
+from retouch.benchmark.judges import Classifier, Judge, OwnClassifier
 from retouch.benchmark.submission import NEEDS
 
 
@@ -28,7 +28,7 @@ class Guide:
     `attributes` are the names that it knows, `sizes` how many values each has.
     """
 
-    def __init__(self, network: Classifier) -> None:
+    def __init__(self, network: Classifier | OwnClassifier) -> None:
         self.network = network.requires_grad_(False)
         self.attributes = list(network.heads)
         self.sizes = {name: cast(nn.Linear, head).out_features for name, head in network.heads.items()}

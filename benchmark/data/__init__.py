@@ -1,5 +1,6 @@
 """Data sets, one module each; `load` finds them by name."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,13 @@ def load(spec: dict[str, Any], split: str) -> Images:
     """
     arguments = dict(spec)
     name = arguments.pop("name")
+    read: Callable[..., Images]
     if name in outside.entries():
         return outside.load(name, split, **arguments)
     if name == "digits":
-        from retouch.benchmark.data.digits import digits as read
+        from retouch.benchmark.data.digits import digits
+
+        read = digits
     elif name == "faces":
         return _faces(arguments, split)
     elif name in ("mnist", "fashion_mnist"):

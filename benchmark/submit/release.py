@@ -26,19 +26,17 @@ from retouch.benchmark.tracks import Instance, Track
 
 MIXES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # shares of an attribute's value that may be asked for
 SEEDS = 3
-TAKEN = 2  # over-represented people whom a public track and its tuning instances take; beyond them, anybody is drawn
 OWN_SEEDS = 2**16  # seeds below this may be a public track's own
 
 
 def draw(track: Track, secret: str, version: str) -> Track:
     """The private track of a release: each core instance with another target, and other seeds."""
-    taken = [instance.target for instance in track.instances]
+    taken = [_wish(instance.target) for instance in track.instances]
     ranked = [instance for instance in track.instances if instance.core and not instance.tuning]
     private = [_redrawn(instance, _rng(secret, version, instance.name), taken) for instance in ranked]
     seeds = _rng(secret, version, "seeds").integers(OWN_SEEDS, 2**30, SEEDS).tolist()
     named = {"name": f"{track.name}-private-{version}", "summary": f"private instances of {track.name}, {version}"}
-    kept = [instance for instance in private if instance]
-    return track.model_copy(update={**named, "seeds": seeds, "instances": kept})
+    return track.model_copy(update={**named, "seeds": seeds, "instances": private})
 
 
 def _rng(secret: str, version: str, purpose: str) -> np.random.Generator:
@@ -46,16 +44,20 @@ def _rng(secret: str, version: str, purpose: str) -> np.random.Generator:
     return np.random.default_rng(np.frombuffer(digest, np.uint32))
 
 
-def _redrawn(instance: Instance, rng: np.random.Generator, taken: list[dict[str, Any]]) -> Instance | None:
-    """The instance with another target of its kind, or with its own where nothing can be drawn; None if all are taken.
+def _redrawn(instance: Instance, rng: np.random.Generator, taken: list[dict[str, Any]]) -> Instance:
+    """The instance with another target of its kind; with its own where there is none that is not public.
 
-    What is asked of diversity has no target beside the attribute: there, seeds alone are private.
+    There, seeds alone are private: what is asked of diversity has no target beside the attribute, and nobody would see
+    whether a person who has a share like everybody else's is gone.
     """
-    targets = _targets(instance)
-    if targets and not (targets := [target for target in targets if target not in taken]):
-        return None
+    targets = [target for target in _targets(instance) if _wish(target) not in taken]
     target = targets[int(rng.integers(len(targets)))] if targets else instance.target
     return instance.model_copy(update={"target": target, "retrained": None, "version": f"{instance.version}-private"})
+
+
+def _wish(target: dict[str, Any]) -> dict[str, Any]:
+    """What a target asks for, whatever is shown for it."""
+    return {name: target[name] for name in ("attribute", "values", "shares") if name in target}
 
 
 def _targets(instance: Instance) -> list[dict[str, Any]]:
@@ -64,8 +66,7 @@ def _targets(instance: Instance) -> list[dict[str, Any]]:
     if "values" in target:
         values = range(heads[target["attribute"]])
         if target["attribute"] == "identity":  # those who have more than their share of the training images
-            often = len(weights.find(instance.base).recipe["data"].get("shares", Design.shares))
-            values = range(often) if often > TAKEN else values
+            values = range(len(weights.find(instance.base).recipe["data"].get("shares", Design.shares)))
         return [target | {"values": [value]} for value in values]
     if "shares" in target:
         binary = sorted(name for name, classes in heads.items() if classes == 2)

@@ -22,7 +22,6 @@ from retouch.benchmark.budget import yardstick
 from retouch.benchmark.data import outside
 from retouch.benchmark.generators import folder as folders
 from retouch.benchmark.generators.base import BATCH, Generator
-from retouch.benchmark.judges import Judge
 from retouch.benchmark.operations import operations_of
 from retouch.benchmark.records import Name
 from retouch.benchmark.submission import ABILITIES
@@ -211,7 +210,7 @@ def _sizes(file: Path, name: str, heads: list[str]) -> dict[str, int]:
 def _write_templates(folder: Path, config: dict[str, Any], name: str) -> None:
     """The mean direction of each person's embeddings in the judge's split; of strangers, nothing."""
     images = data.load({"name": name}, "judge")
-    embed = Judge(networks.network(folder, config), {"config": config}).network
+    embed = networks.network(folder, config).eval()
     with torch.no_grad():
         rows = torch.cat([embed(part.float() / 127.5 - 1) for part in torch.from_numpy(images.images).split(125)])
     unit = torch.nn.functional.normalize(rows, dim=1)

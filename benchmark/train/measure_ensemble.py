@@ -13,7 +13,7 @@ from retouch.benchmark.data.faces import STRANGERS
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.ensemble import Judges, Votes
 from retouch.benchmark.generators.gan import to_float, to_uint8
-from retouch.benchmark.judges import Classifier, Judge
+from retouch.benchmark.judges import Classifier, Judge, OwnClassifier
 from retouch.benchmark.train.card import HELD_OUT, drawn, rounded
 from retouch.benchmark.train.measure_judge import confusion, lowest_auc, threshold
 
@@ -107,7 +107,9 @@ def unknown_people(plan: dict[str, Any], people: int) -> Images:
     return drawn({**plan["data"], "people": people + STRANGERS}, "strangers", HELD_OUT)
 
 
-def _attacked(judges: Judges, guide: Classifier, held: Images, head: str, levels: int) -> dict[str, float]:
+def _attacked(
+    judges: Judges, guide: Classifier | OwnClassifier, held: Images, head: str, levels: int
+) -> dict[str, float]:
     """Shares of the attacked images that are seen as the attacker's class, rightly, or as unclear."""
     truth = torch.from_numpy(held.labels[head][:ATTACKED])
     wrong = (truth + 1 + torch.arange(len(truth)) % (judges.sizes[head] - 1)) % judges.sizes[head]
@@ -117,7 +119,9 @@ def _attacked(judges: Judges, guide: Classifier, held: Images, head: str, levels
     return {name: round(float((seen == label).mean()), 4) for name, label in shares.items()}
 
 
-def attack(guide: Classifier, head: str, x: Tensor, wanted: Tensor, levels: int, steps: int = 10) -> Tensor:
+def attack(
+    guide: Classifier | OwnClassifier, head: str, x: Tensor, wanted: Tensor, levels: int, steps: int = 10
+) -> Tensor:
     """Projected gradient descent (Madry et al., arXiv 1706.06083): images (N, C, H, W) in [-1, 1] that `guide` takes
     for class `wanted` (N,), none of their pixels moved by more than `levels` of 255.
     """

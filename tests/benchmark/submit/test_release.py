@@ -2,14 +2,16 @@
 
 import json
 import stat
+from types import SimpleNamespace
 
 import pytest
 
-from retouch.benchmark import tracks
+from retouch.benchmark import tracks, weights
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.submit import release
 from retouch.benchmark.tasks import look_up
 
+KINDS = {"values", "shares"}
 SECRETS = [f"{k:064x}" for k in range(1, 30)]
 
 
@@ -25,14 +27,28 @@ def test_the_draw_follows_from_the_secret(tiny):
 
 
 def test_no_private_target_or_seed_is_public(tiny):
-    public = {json.dumps(instance.target) for instance in tiny.instances if "values" in instance.target
-              or "shares" in instance.target}  # fmt: skip
+    """But for people: those with more than their share are all public here, and of anybody else nothing is seen."""
+
+    def wishes(track):
+        return {json.dumps(release._wish(one.target)) for one in track.instances if one.target.keys() & KINDS}
+
     drawn = [release.draw(tiny, secret, "r1") for secret in SECRETS]
-    targets = {json.dumps(instance.target) for track in drawn for instance in track.instances}
-    assert not targets & public and len(targets) > 20
+    private = {wish for track in drawn for wish in wishes(track)}
+    assert all('"identity"' in wish for wish in private & wishes(tiny)) and len(private) > 20
     assert all(seed > 2**16 for track in drawn for seed in track.seeds)
-    assert {"identity_removal", "category_redaction", "attribute_rebalancing"} <= {
-        instance.task for instance in drawn[0].instances}  # fmt: skip
+    ranked = [one.name for one in tiny.instances if one.core and not one.tuning]
+    assert all([one.name for one in track.instances] == ranked for track in drawn)
+
+
+def test_people_are_drawn_among_those_with_more_than_their_share(tiny, monkeypatch):
+    """Five of them, of whom two are public, one with other images to forget than the instance shows."""
+    faces = next(one for one in tiny.instances if one.task == "identity_removal" and one.core)
+    find, base = weights.find, SimpleNamespace(recipe={"data": {"shares": [0.1, 0.09, 0.08, 0.07, 0.07]}})
+    monkeypatch.setattr(release.weights, "find", lambda name: base if name == faces.base else find(name))
+    other = faces.model_copy(update={"target": faces.target | {"values": [3], "forget_images": 4}})
+    public = tiny.model_copy(update={"instances": [faces, other]})
+    drawn = {tuple(release.draw(public, secret, "r1").instances[0].target["values"]) for secret in SECRETS}
+    assert drawn == {(person,) for person in range(5) if [person] != faces.target["values"] and person != 3}
 
 
 def test_a_private_track_is_one_that_loads(tiny, tmp_path, monkeypatch):

@@ -224,3 +224,9 @@ def test_a_prepared_pull_request_is_not_committed(origin):
     labeled = pull_request(origin, lambda place: write(place / "submissions", "mine", body))("labeled", "run")
     assert labeled.results["check"] == "success" and labeled.results["make"] == "failure"
     assert "NOT verified" in labeled.comment and of_the_host(origin) == ([], []) and unharmed(origin)
+
+
+def test_code_owners_own_what_is_there():
+    lines = (REPOSITORY / ".github/CODEOWNERS").read_text().splitlines()
+    paths = [line.split()[0] for line in lines if line and not line.startswith("#")]
+    assert len(paths) > 5 and all((REPOSITORY / path.lstrip("/")).exists() for path in paths)
