@@ -67,7 +67,8 @@ def outcome(place):
     out = {}
     for record in found:
         table = record.model_dump(mode="json")
-        table["provenance"].pop("time")
+        for name in ("time", "git_commit"):
+            table["provenance"].pop(name)
         table.pop("cost")
         out[record.seed] = json.dumps(table, sort_keys=True)
     return out

@@ -40,7 +40,7 @@ def test_no_private_target_or_seed_is_public(tiny):
     assert all([one.name for one in track.instances] == ranked for track in drawn)
 
 
-def test_people_are_drawn_among_those_with_more_than_their_share(tiny, monkeypatch):
+def test_people_are_drawn_among_the_over_represented(tiny, monkeypatch):
     """Five of them, of whom two are public, one with other images to forget than the instance shows."""
     faces = next(one for one in tiny.instances if one.task == "identity_removal" and one.core)
     find, base = weights.find, SimpleNamespace(recipe={"data": {"shares": [0.1, 0.09, 0.08, 0.07, 0.07]}})
