@@ -57,7 +57,7 @@ def test_a_loss_elsewhere_hides_no_attack(gain):
     assert gain(edited, ours)["unseen"] == 1
 
 
-def test_a_task_that_does_not_say_what_an_image_is_worth_is_let_be():
+def test_a_task_that_says_no_image_s_worth_is_let_be():
     assert unseen(SimpleNamespace(task=None), None, None, BASE, BASE) == {}
 
 
