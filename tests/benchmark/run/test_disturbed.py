@@ -1,5 +1,6 @@
 """A grid that is killed, doubled, or without space ends with an undisturbed one's records, each whole, each once."""
 
+import itertools
 import json
 import os
 import random
@@ -8,35 +9,29 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from multiprocessing import forkserver
+from pathlib import Path
 
 import pytest
 from toy_runs import INSTANCE, TRAINS, write
 
 from retouch.benchmark import records
+from retouch.benchmark.cli.main import main
+from retouch.benchmark.worker import fork
 
 MOMENTS = 100
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="needs signals and tmpfs")]
 ARGUMENTS = ["run", "m", "--no-sandbox", "--instance", INSTANCE, "--workers", "2"]
-RETOUCH = ["-m", "retouch.benchmark.cli.main"]
-DIES_WRITING = """
-import os, pathlib, signal, sys
+QUICK = """
+import sys
 from retouch.benchmark.cli.main import main
-left, real = [int(sys.argv.pop(1))], pathlib.Path.replace
-
-def replace(self, target):
-    left[0] -= 1
-    if left[0] == 0:  # half of the content is there
-        self.write_bytes(self.read_bytes()[:len(self.read_bytes()) // 2])
-        os.kill(os.getpid(), signal.SIGKILL)
-    moved = real(self, target)
-    if left[0] == 1:  # all of it, in its place, but nothing after it
-        os.kill(os.getpid(), signal.SIGKILL)
-    return moved
-
-pathlib.Path.replace = replace
+from retouch.benchmark.run import attack
+attack.attacked = lambda run: False
 sys.exit(main(sys.argv[1:]))
-"""
+"""  # a process of its own, without attacks, as all tests
 CLOCK = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -52,10 +47,55 @@ int clock_gettime(clockid_t clock, struct timespec *now) {
 """
 
 
-def start(place, program=RETOUCH, **environment):
-    """The grid as a process of its own: three seeds, two at a time."""
-    return subprocess.Popen([sys.executable, *program, *ARGUMENTS], cwd=place, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, text=True, env=os.environ | environment)  # fmt: skip
+class Started:
+    """A grid in a child of this process, which has the modules already: three seeds, two at a time.
+
+    Its server for workers is its own, as in a process that was started anew. `before` is called first.
+    """
+
+    def __init__(self, place, before=lambda: None):
+        self.log, self.code = place / "log", None
+        self.pid = os.fork()
+        if self.pid == 0:
+            sys.stdout = sys.stderr = open(self.log, "w", buffering=1)  # noqa: SIM115
+            try:
+                os.chdir(place)
+                fork._start.cache_clear()
+                forkserver._forkserver.__init__()
+                before()
+                os._exit(main(ARGUMENTS))
+            except BaseException:
+                traceback.print_exc()
+                os._exit(99)
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+        return self.wait()
+
+    def wait(self):
+        if self.code is None:
+            self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.code
+
+    def said(self):
+        self.wait()
+        return self.log.read_text()
+
+
+def dies_writing(number, half):
+    """Die at the file of that number: half of its content is there, under its draft's name, or all and nothing after."""
+    real, count = Path.replace, itertools.count(1)
+
+    def replace(self, target):
+        last = next(count) == number
+        if last and half:
+            self.write_bytes(self.read_bytes()[: self.stat().st_size // 2])
+        moved = target if last and half else real(self, target)
+        if last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return moved
+
+    Path.replace = replace
 
 
 def outcome(place):
@@ -82,7 +122,7 @@ def undisturbed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETOUCH_CACHE", str(place / "cache"))
         began = time.monotonic()
-        assert start(place).wait() == 0
+        assert Started(place).wait() == 0
     return outcome(place), time.monotonic() - began
 
 
@@ -97,28 +137,26 @@ def test_killed_at_any_moment_it_goes_on(place, undisturbed):
     expected, seconds = undisturbed
     moments = random.Random(0)
     for _ in range(MOMENTS):
-        process = start(place)
+        grid = Started(place)
         time.sleep(moments.uniform(0, seconds))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        grid.kill()
         so_far = outcome(place)
         assert all(expected[seed] == record for seed, record in so_far.items())
         if len(so_far) == 3:
             shutil.rmtree(place / "submissions/m/records")
             shutil.rmtree(place / "cache")
-    assert start(place).wait() == 0 and outcome(place) == expected
+    assert Started(place).wait() == 0 and outcome(place) == expected
 
 
 def test_killed_while_it_writes_it_goes_on(place, undisturbed):
     """In the middle of each file that a grid writes, and right after: answers, references, pictures, records."""
-    for moment in range(1, 200):
-        process = start(place, ["-c", DIES_WRITING, str(moment)])
-        process.communicate()
+    for moment in range(2, 200):
+        code = Started(place, partial(dies_writing, *divmod(moment, 2))).wait()
         so_far = outcome(place)
         assert all(undisturbed[0][seed] == record for seed, record in so_far.items())
-        if process.returncode != -signal.SIGKILL:
+        if code != -signal.SIGKILL:
             break
-    assert process.returncode == 0 and moment > 5 and outcome(place) == undisturbed[0]
+    assert code == 0 and moment > 5 and outcome(place) == undisturbed[0]
 
 
 @pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
@@ -127,7 +165,8 @@ def test_a_clock_set_back_changes_no_record(place, undisturbed):
     mark, library = place / "mark", place / "clock.so"
     (place / "clock.c").write_text(CLOCK.replace("MARK", str(mark)))
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, place / "clock.c", "-ldl"], check=True)
-    process = start(place, LD_PRELOAD=str(library))
+    command, environment = [sys.executable, "-c", QUICK, *ARGUMENTS], os.environ | {"LD_PRELOAD": str(library)}
+    process = subprocess.Popen(command, cwd=place, env=environment)
     while not (place / "cache/status").exists() and process.poll() is None:
         time.sleep(0.02)
     mark.touch()
@@ -135,7 +174,7 @@ def test_a_clock_set_back_changes_no_record(place, undisturbed):
     made = {file.name: (file.stat().st_mtime_ns, records.read(file).provenance.time)
             for file in (place / "submissions").rglob("*.json")}  # fmt: skip
     assert any(datetime.fromisoformat(when) < datetime.now(UTC) - timedelta(days=30) for _, when in made.values())
-    assert start(place, LD_PRELOAD=str(library)).wait() == 0
+    assert subprocess.run(command, cwd=place, env=environment).returncode == 0
     assert made == {file.name: (file.stat().st_mtime_ns, records.read(file).provenance.time)
                     for file in (place / "submissions").rglob("*.json")}  # fmt: skip
 
@@ -146,17 +185,17 @@ def test_a_folder_that_takes_no_file_is_said_so(place, undisturbed):
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", folder], check=True)
     try:
-        process = start(place)
-        said = process.communicate()[1]
-        assert process.returncode and "Read-only file system" in said and "Traceback" not in said
+        grid = Started(place)
+        said = grid.said()
+        assert grid.code and "Read-only file system" in said and "Traceback" not in said
     finally:
         subprocess.run(["umount", folder], check=True)
-    assert start(place).wait() == 0 and outcome(place) == undisturbed[0]
+    assert Started(place).wait() == 0 and outcome(place) == undisturbed[0]
 
 
 def test_two_grids_at_once_leave_each_record_once(place, undisturbed):
-    both = [start(place), start(place)]
-    assert [process.wait() for process in both] == [0, 0]
+    both = [Started(place), Started(place)]
+    assert [grid.wait() for grid in both] == [0, 0]
     assert outcome(place) == undisturbed[0]
 
 
@@ -166,20 +205,20 @@ def test_a_full_disk_costs_the_run_and_no_record(place, undisturbed):
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", folder], check=True)
     try:
-        process = start(place)
-        said = process.communicate()[1]
-        assert process.returncode and "No space left" in said and "Traceback" not in said
+        grid = Started(place)
+        said = grid.said()
+        assert grid.code and "No space left" in said and "Traceback" not in said
         assert all(file.suffix != ".json" or records.read(file) for file in folder.rglob("*") if file.is_file())
     finally:
         subprocess.run(["umount", folder], check=True)
-    assert start(place).wait() == 0 and outcome(place) == undisturbed[0]
+    assert Started(place).wait() == 0 and outcome(place) == undisturbed[0]
 
 
 def test_a_killed_worker_fails_its_own_run_alone(place, undisturbed):
     write(place / "submissions", "m", "import os, signal\n" + TRAINS.replace(
         "    return generator", "    if task.table['seed'] == 1:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return generator"))  # fmt: skip
-    assert start(place).wait() == 1
+    assert Started(place).wait() == 1
     found = {record.seed: record for record in records.read_all(place / "submissions")[0]}
     assert {seed: record.status for seed, record in found.items()} == {0: "ok", 1: "failed", 2: "ok"}
     assert "SIGKILL" in found[1].reason
