@@ -83,7 +83,7 @@ class Started:
 
 
 def dies_writing(number, half):
-    """Die at the file of that number: half of its content is there, under its draft's name, or all and nothing after."""
+    """Die at the file of that number: half of its content is there, in its draft, or all of it and nothing after."""
     real, count = Path.replace, itertools.count(1)
 
     def replace(self, target):

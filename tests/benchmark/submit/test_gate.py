@@ -1,6 +1,7 @@
 """What the workflow on a pull request does: its steps, and what its files state."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -94,18 +95,34 @@ def test_where_no_sandbox_starts_nothing_is_made(honest, here, monkeypatch):
     sandbox.name.cache_clear()
 
 
+def test_the_hosts_runs_have_a_cache_of_their_own(honest, here, monkeypatch):
+    """Answers that an earlier run without a sandbox has left for it are not read."""
+    copy(honest, here / "submissions")
+    Path("names").write_text("mine\n")
+    places = []
+    monkeypatch.setattr(sandbox, "name", lambda: "bubblewrap 0.8.0")
+    monkeypatch.setattr(gate_module.grid, "grid", lambda *_: places.append(os.environ["RETOUCH_CACHE"]) or [])
+    monkeypatch.setattr(gate_module, "_sign", lambda *_: None)
+    monkeypatch.setattr(gate_module, "_redraw", lambda _: 0)
+    before = os.environ["RETOUCH_CACHE"]
+    assert gate("make", "names", "--by", "the host") == 0
+    assert len(places) == 1 and places[0] != before == os.environ["RETOUCH_CACHE"]
+
+
 def test_every_number_that_moved_is_listed(honest, here):
     for root in ("submissions", "before"):
         (here / root).mkdir(exist_ok=True)
         folder = copy(honest, here / root)
     assert gate_module.moved(Path("before"), ["mine"]) == []
     file = record_file(here / "submissions/mine")
-    forge(file, metrics__fd__value=5.0, cost__operations=7, provenance__time="2026-02-01T00:00:00+00:00")
+    forge(file, metrics__fd__value=5.0, cost__operations=7, provenance__time="2026-02-01T00:00:00+00:00",
+          cost__sampling_cost=9.0, cost__sampling_relative=9.0, cost__seconds=9.0)  # fmt: skip
     record_file(here / "submissions/mine", seed=1).unlink()
     lines = gate_module.moved(Path("before"), ["mine"])
-    assert len(lines) == 3 and any("gone" in line for line in lines)
+    assert len(lines) == 4 and any("gone" in line for line in lines)
     assert any("metrics.fd.value" in line and "-> 5.0" in line for line in lines)
     assert any("cost.operations" in line for line in lines) and folder
+    assert any("cost.sampling_cost" in line and "-> 9.0" in line for line in lines)  # counted, not measured
 
 
 def test_the_draw_writes_its_log(honest, here, monkeypatch, capsys):
