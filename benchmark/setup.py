@@ -14,7 +14,7 @@ from retouch.benchmark.support.cache import content_key, json_key
 from retouch.benchmark.tracks import Instance, Track
 from retouch.benchmark.weights import Weights
 
-METRICS = "3"  # version of the metrics and of the scale's form; a change makes older records stale
+METRICS = "4"  # version of the metrics and of the scale's form; a change makes older records stale
 WEIGHTS = (
     "base",
     "judge",

@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
         kl_to_target as kl_to_target,
         total_variation as total_variation,
     )
-    from retouch.metrics.neighbours import prdc as prdc
+    from retouch.metrics.neighbours import precise as precise, prdc as prdc
     from retouch.metrics.one_pass import suite as suite
     from retouch.metrics.quality_parts import joined_quality as joined_quality
     from retouch.metrics.stratified_frechet import stratified_fd as stratified_fd
@@ -80,7 +80,7 @@ _HOME = {
     "quality_parts": ("joined_quality",),
     "frechet": ("fd", "weighted_fd"),
     "kernel": ("kd",),
-    "neighbours": ("prdc",),
+    "neighbours": ("prdc", "precise"),
     "weighted_neighbours": ("weighted_precision_recall",),
     "vendi_score": ("vendi", "weighted_vendi", "vendi_gradient"),
     "vendi_weights": ("Optimum", "diversity_objective", "effective_sample_size", "optimal_vendi_weights"),

@@ -23,9 +23,9 @@ MEANING: dict[str, Meaning] = {
         "Goal",
         "Was the change achieved? 0 is the unchanged base, 1 the request wholly met: (m - m_unchanged) / (m_ideal - "
         "m_unchanged), where m is the task's own metric: identity share, invalidity and fairness discrepancy, whose "
-        "ideal is 0, or the Vendi score, whose ideal is that of evenly filled held-out data. Nothing is cut. The "
-        "interval is about this model: it holds the sampling of its images, the judges' measured errors, their "
-        "disagreement on these very samples, and the errors of both anchors. Where training from scratch lands is a "
+        "ideal is 0, or the Vendi score of plausible images, whose ideal is that of evenly filled held-out data. "
+        "Nothing is cut. The interval is about this model: it holds the sampling of its images, the judges' measured "
+        "errors, their disagreement on these very samples, and the errors of both anchors. Where training from scratch lands is a "
         "line on this scale; whether a method goes beyond it is a paired difference.",
         "up",
         "around 0 to 1; below 0 where matters got worse, above 1 where a method overshoots",
@@ -188,6 +188,16 @@ MEANING: dict[str, Meaning] = {
             ("vendi_2", "Vendi score, order 2"),
             ("vendi_inf", "Vendi score, order ∞"),
         ),
+    ),
+    "plausible_vendi": Meaning(
+        "Vendi score of plausible images",
+        "The Vendi score of those samples that lie as near to a held-out image as this one's fifth neighbour, in the "
+        "space of each encoder and in pixels: what precision counts. Noise and broken images are in none of them.",
+        "up",
+        "1 to the number of images or of features, whichever is smaller; 0 where hardly any image is plausible",
+        "Images that are plausible and unlike the held-out ones do not count either. Compare equal numbers of samples "
+        "only.",
+        "defined by this suite, after Friedman and Dieng 2023 and Kynkäänniemi et al. 2019",
     ),
     "weighted_fd": Meaning(
         "Weighted Fréchet distance",

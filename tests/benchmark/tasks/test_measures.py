@@ -10,7 +10,7 @@ from retouch import metrics
 from retouch.benchmark import joint, spec, tasks, tracks
 from retouch.benchmark.judges import Judge, Verdict
 from retouch.benchmark.run import look, score
-from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal
+from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal, output_diversity
 from retouch.benchmark.tasks.view import Groups, Space, View, two_classes
 
 TRACK = tracks.load("tiny")
@@ -155,3 +155,19 @@ def test_a_table_by_class_as_one_of_two_classes():
     table = two_classes(np.array([[90, 0, 10], [5, 80, 15]]), (1,))
     assert table.tolist() == [[90, 0, 10], [5, 80, 15]]
     assert two_classes(np.array([[9, 1, 0, 2], [0, 8, 2, 2], [1, 0, 9, 2]]), (2,)).tolist() == [[18, 2, 4], [1, 9, 2]]
+
+
+def test_noise_adds_nothing_to_diversity():
+    instance = setup("output_diversity/digits-gan")
+    images = output_diversity.reference(instance).images[:300]
+    noisy = np.concatenate([images[:270], np.random.default_rng(0).integers(0, 256, (30, 1, 8, 8), dtype=np.uint8)])
+    views = [score.view(instance, {"samples": these}, {}) for these in (images, noisy, 255 - images)]
+    clean, dirty, broken = (output_diversity.measure(instance, one)[0] for one in views)
+    assert dirty["vendi"].value > clean["vendi"].value + 0.8
+    assert dirty["plausible_vendi"].value < clean["plausible_vendi"].value + 0.1
+    assert broken["plausible_vendi"].value == 0
+
+
+def test_images_are_averaged_to_eight_pixels_a_side():
+    large = np.kron(np.arange(128).reshape(2, 1, 8, 8), np.ones((2, 2))).astype(np.uint8)
+    assert (output_diversity.seen_from_afar(large) == np.arange(128).reshape(2, 64)).all()
