@@ -25,8 +25,8 @@ MEANING: dict[str, Meaning] = {
         "m_unchanged), where m is the task's own metric: identity share, invalidity and fairness discrepancy, whose "
         "ideal is 0, or the Vendi score of plausible images, whose ideal is that of evenly filled held-out data. "
         "Nothing is cut. The interval is about this model: it holds the sampling of its images, the judges' measured "
-        "errors, their disagreement on these very samples, and the errors of both anchors. Where training from scratch lands is a "
-        "line on this scale; whether a method goes beyond it is a paired difference.",
+        "errors, their disagreement on these very samples, and the errors of both anchors. Where training from scratch "
+        "lands is a line on this scale; whether a method goes beyond it is a paired difference.",
         "up",
         "around 0 to 1; below 0 where matters got worse, above 1 where a method overshoots",
         "Read it beside quality: a destroyed generator has forgotten everything, and below the track's floor of "
