@@ -163,7 +163,8 @@ def _filter(browser: Any, port: int, server: psutil.Process, address: str) -> di
 
 
 CLICK = """() => new Promise((done, fail) => {
-  const shown = () => [...document.querySelectorAll("#root :is(.rt, .js-plotly-plot)")].map((e) => e.textContent).join();
+  const parts = "#root :is(.rt, .js-plotly-plot)";
+  const shown = () => [...document.querySelectorAll(parts)].map((e) => e.textContent).join();
   const before = shown(), start = performance.now();
   const pill = [...document.querySelectorAll('[data-testid="stButtonGroup"] button')].find((b) =>
     ["GANs", "Diffusion"].includes(b.textContent.trim()) && b.getAttribute("aria-checked") !== "true");
