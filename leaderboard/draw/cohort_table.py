@@ -7,6 +7,8 @@ controls. `look/board.js` unfolds and sorts: each submission is a table body of 
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
@@ -43,13 +45,14 @@ def table(rows: pd.DataFrame, records: Records, marks: Mapping[str, Mark], raw: 
     columns = _columns(rows, records, raw, more)
     images = thumbnails(records, rows) if pictures else {}
     bodies, standing = [], "ranked"
-    for name, part in rows.groupby("submission", observed=True, sort=False):
-        if part["standing"].iloc[0] != standing:
-            standing = str(part["standing"].iloc[0])
+    for name, group in groupby(rows.to_dict("records"), key=itemgetter("submission")):
+        part = list(group)
+        if part[0]["standing"] != standing:
+            standing = str(part[0]["standing"])
             bodies.append(f'<tbody class="rt-why"><tr><th colspan="{len(columns) + 4}" scope="rowgroup">'
                           f"{words.standing(standing)}</th></tr></tbody>")  # fmt: skip
         lines = [_line(row, records, marks[str(name)], standing, len(part), images, list(columns.values()))
-                 for row in part.to_dict("records")]  # fmt: skip
+                 for row in part]  # fmt: skip
         look = "rt-control" if standing == "control" else "rt-loud" if name in loud else ""
         bodies.append(f'<tbody class="{look}{" open" * unfold}">{"".join(lines)}</tbody>')
     caption = f"<caption>{esc(words.task_title(task))}, {esc(words.family_title(family))}</caption>"

@@ -1,6 +1,7 @@
 """The overview of a task: for each family a sentence that says who leads, and the table."""
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 import pandas as pd
 
@@ -25,24 +26,30 @@ def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str],
         rows: the scores that filters have left in; ranks and sentences are of all rows, filters change neither.
         raw: raw numbers in the place of goal and quality; more: further columns, raw numbers or costs.
     """
-    every, shown = tables.add_ties(view.scores), tables.add_ties(view.scores).loc[rows.index]
+    parts, look = [], frozenset(marks.items())
+    for family in families:
+        index = rows.index[(rows["task"] == task) & (rows["family"] == family)]
+        draw = partial(_section, view, index, task, family, marks, raw, more)
+        if len(index):
+            parts.append(view.memo(("section", task, family, tuple(index), tuple(raw), tuple(more), look), draw))
+    return "".join(parts)
+
+
+def _section(view: View, index: pd.Index, task: str, family: str, marks: Mapping[str, Mark], raw: Sequence[str],
+             more: Sequence[str]) -> str:  # fmt: skip
+    """The sentence and the table of a family; index: of the rows that filters have left in."""
+    every, shown = view.ranked(), view.ranked().loc[index]
     lacking = [name for name in (*raw, *more) if name not in shown]
     if lacking:
         numbers = tables.points(view.runs, shown, lacking)
         shown = shown.merge(numbers, on=[*scores.COHORT, *scores.ROW], how="left")
-    parts = []
-    for family in families:
-        cohort = tables.cohort(shown, task, family)
-        if cohort.empty:
-            continue
-        whole = tables.cohort(every[every["track"] == cohort["track"].iloc[0]], task, family)
-        parts.append(
-            f'<section class="rt"><h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>'
-            f'<p class="say">{esc(sentences.leader(whole, view.titles()) + _beside(view, whole))}</p></section>'
-            + cohort_table.table(cohort, view.records, marks, raw, more=more)
-            + f'<p class="rt dim">{esc(resolution(whole))}</p>'
-        )
-    return "".join(parts)
+    whole = tables.cohort(every[every["track"] == shown["track"].iloc[0]], task, family)
+    return (
+        f'<section class="rt"><h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>'
+        f'<p class="say">{esc(sentences.leader(whole, view.titles()) + _beside(view, whole))}</p></section>'
+        + cohort_table.table(tables.cohort(shown, task, family), view.records, marks, raw, more=more)
+        + f'<p class="rt dim">{esc(resolution(whole))}</p>'
+    )
 
 
 def across(view: View, track: str, family: str, marks: Mapping[str, Mark]) -> str:
@@ -77,7 +84,8 @@ def _beside(view: View, rows: pd.DataFrame) -> str:
     if best.empty:
         return ""
     (row,) = best.to_dict("records")
-    runs = view.runs[view.runs["family"] == row["family"]]
+    runs = view.runs[(view.runs["task"] == row["task"]) & (view.runs["family"] == row["family"])]
+    runs = runs[runs["submission"].isin((row["submission"], RETRAINED[0]))]
     pairs = paired.pairs(runs, row["track"], (row["submission"], row["point"]), RETRAINED, "goal", [row["task"]])
     return sentences.beside_retraining(pairs, view.titles()[row["submission"]])
 
@@ -85,7 +93,7 @@ def _beside(view: View, rows: pd.DataFrame) -> str:
 def selection(view: View, rows: pd.DataFrame, marks: Mapping[str, Mark], *, loud: Collection[str] = (),
               unfold: bool = True, pictures: bool = True) -> str:  # fmt: skip
     """Some rows of the board, task by task and family by family, with the ranks that they have among all."""
-    shown = tables.add_ties(view.scores).loc[rows.index]
+    shown = view.ranked().loc[rows.index]
     parts = []
     for track in view.tracks():
         for task in view.tasks(track):

@@ -1,5 +1,7 @@
 """The small picture in a row of a table: one latent before and after, which leads to its place on the wall."""
 
+from collections.abc import Hashable
+from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -20,19 +22,20 @@ def thumbnails(records: Records, rows: pd.DataFrame) -> dict[tuple[str, str], st
     runs = records.runs
     runs = runs[(runs["track"] == track) & (runs["task"] == task) & (runs["family"] == family) & ~runs["tuning"]]
     runs = runs[[*frame.KEYS]].astype({name: str for name in frame.KEYS if name != "seed"})
-    first = runs.sort_values(["seed", "instance"]).drop_duplicates(scores.ROW).set_index(scores.ROW, drop=False)
+    first = runs.sort_values(["seed", "instance"]).drop_duplicates(scores.ROW).to_dict("records")
+    wanted = set(rows[scores.ROW].astype(str).itertuples(index=False, name=None))
     found = {}
-    for key in rows[scores.ROW].astype(str).itertuples(index=False, name=None):
-        run = first.loc[key].to_dict() if key in first.index else None
-        picture = sheets.sheet(records, run) if run else None
-        if run and picture:
+    for run in first:
+        key = str(run["submission"]), str(run["point"])
+        picture = sheets.sheet(records, run) if key in wanted else None
+        if picture:
             spec = frame.instance(track, run["instance"])
             column = picture.telling(spec.target.get("values", ()) if spec else ())
             found[key] = _linked(run, task, sheets.pair(picture, column))
     return found
 
 
-def _linked(run: dict[str, str], task: str, images: str) -> str:
+def _linked(run: dict[Hashable, Any], task: str, images: str) -> str:
     """The pair as a link to the wall."""
     query = {"track": run["track"], "task": task, "instance": run["instance"], "seed": run["seed"],
              "row": f"{run['submission']}/{run['point']}"}  # fmt: skip

@@ -3,19 +3,23 @@
 import hashlib
 import threading
 import time
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pandas as pd
 
 from retouch.benchmark import tasks
 from retouch.benchmark.support.files import write_atomically
-from retouch.leaderboard.rank import scores
+from retouch.leaderboard.rank import scores, tables
 from retouch.leaderboard.read import frame, index, load
 
 SLOW = 1.5  # seconds: a folder whose scan takes longer (a network drive) is looked through in the background
 MANY = 5000  # records from which a folder is looked through in the background, not at every view
+T = TypeVar("T")
+KEPT = 500  # drawn parts that are kept; then all are drawn anew
 PAUSE = 60.0  # seconds between two scans in the background
 
 
@@ -31,6 +35,19 @@ class View:
     stamp: str = ""
     whole: "View | None" = None
     _parts: "dict[str, View]" = field(default_factory=dict, repr=False)
+    _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def memo(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` has returned for a key; kept as long as this view stands."""
+        if key not in self._kept:
+            if len(self._kept) >= KEPT:
+                self._kept.clear()
+            self._kept[key] = make()
+        return self._kept[key]
+
+    def ranked(self) -> pd.DataFrame:
+        """The scores, with how many rows share each rank."""
+        return self.memo("ranked", lambda: tables.add_ties(self.scores))
 
     @property
     def runs(self) -> pd.DataFrame:

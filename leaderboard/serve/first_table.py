@@ -5,7 +5,7 @@ page. The table, the wall or the method that the address names comes at once; it
 """
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -51,9 +51,12 @@ class FirstTable:
             await self.app(scope, receive, send)
 
 
-@lru_cache(maxsize=32)
 def page(view: View, path: str = "", query: str = "") -> str:
     """Streamlit's page, above it what the address asks for, if the server can draw it."""
+    return view.memo(("page", path, query), partial(_page, view, path, query))
+
+
+def _page(view: View, path: str, query: str) -> str:
     text = INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", "<title>Retouch leaderboard</title>")
     shown = PAGES[path](view, dict(parse_qsl(query))) if len(view.scores) else ""
     if not shown:

@@ -10,8 +10,7 @@ from retouch.leaderboard.draw import sheets
 from retouch.leaderboard.serve import pictures
 from retouch.leaderboard.serve.first_table import FirstTable
 
-app = st.App(
-    Path(__file__).with_name("app.py"),
-    routes=[Route(f"/{sheets.FOLDER}/{{path:path}}", pictures.answer)],
-    middleware=[Middleware(FirstTable)],
-)
+SCRIPT = Path(__file__).with_name("app.py")
+ROUTES = [Route(f"/{sheets.FOLDER}/{{path:path}}", pictures.answer)]
+MIDDLEWARE = [Middleware(FirstTable)]
+app = st.App(SCRIPT, routes=ROUTES, middleware=MIDDLEWARE)

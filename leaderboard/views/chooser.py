@@ -7,7 +7,7 @@ import streamlit as st
 
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import markup, numbers, sentences, theme, words
-from retouch.leaderboard.rank import choose, scores, tables
+from retouch.leaderboard.rank import choose, scores
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.sweeps import sweeps
@@ -21,7 +21,7 @@ SAMPLING = [1.0, 1.1, 1.5, 2.0, 5.0, 20.0, float("inf")]  # of the base's images
 def page(view: View, look: theme.Look, track: str) -> None:
     """The wish, what is left, what is ruled out."""
     wish = ask(view, track)
-    left, out = choose.choose(tables.add_ties(view.scores), view.records, wish)
+    left, out = choose.choose(view.ranked(), view.records, wish)
     marks = shell.marks(view, look)
     if left.empty:
         text = "Nothing is left. The list below says what each method lacks: the nearest wish may be one step away."

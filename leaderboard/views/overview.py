@@ -30,7 +30,7 @@ def page(view: View, look: theme.Look, track: str) -> None:
         st.html(markup.empty("Nothing is left under these filters. Take one away to see methods again."))
         return
     st.html(overview.sections(view, rows, task, families, shell.marks(view, look), raw, more) + markup.key(bool(raw)))
-    ranked = tables.add_ties(view.scores).loc[rows.index]
+    ranked = view.ranked().loc[rows.index]
     texts = {name: partial(papers.table, ranked, view.titles(), form) for name, form in TEXTS.items()}
     shell.downloads(f"retouch-{task}", tables.flat(rows, view.runs, [*raw, *more]), texts=texts)
     with st.expander("What these numbers mean"):

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -129,10 +128,9 @@ def filters(track_name: str) -> tables.Filter:
     return tables.Filter(track_name, tuple(allowed), cost, claim, complete, find)
 
 
-@lru_cache(maxsize=8)
 def marks(view: View, look: theme.Look) -> dict[str, theme.Mark]:
     """A colour and a shape for every submission."""
-    return theme.marks(view.by_age(), view.records.controls, look)
+    return view.memo(("marks", look.dark), lambda: theme.marks(view.by_age(), view.records.controls, look))
 
 
 def downloads(name: str, shown: pd.DataFrame, *, figures: bool = False,

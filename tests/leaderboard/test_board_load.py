@@ -136,6 +136,24 @@ def test_export_keeps_what_is_stale_or_for_tuning(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first, second, check_categorical=False)
     columns = ["submission", "point", "task", "family", "goal", "quality", "rank", "problems"]
     pd.testing.assert_frame_equal(again.scores[columns], mine.scores[columns], check_categorical=False)
+    (root / "_releases").mkdir()  # the same rows as those of a release
+    (tmp_path / "records.parquet").rename(root / "_releases/0.1.0.parquet")
+    both = board.read(root)
+    assert {*both.editions("tiny")} == {*mine.editions("tiny"), "release 0.1.0"} and both.stamp != mine.stamp
+    assert len(both.at("release 0.1.0").runs) == len(mine.runs) and len(both.at("").runs) == len(mine.at("").runs)
+
+
+def test_a_goal_after_attack_stands_on_the_tracks_scale(view: board.View) -> None:
+    found = invented.record(
+        "rejection", "default", tracks.load("tiny").instance("category_redaction/digits-gan"), 0, 1.0
+    )
+    anchors = tracks.scale("tiny")[found.instance]
+    base = anchors["unchanged"]["invalidity"]["value"]
+    share = records.Measured(value=base / 4, low=0.0, high=base, n=200)
+    attacked = found.model_copy(update={"metrics": {**found.metrics, "relearned_early": share}})
+    assert [frame.after_attack(attacked)[name] for name in frame.with_ends(frame.AFTER)] == pytest.approx([0.75, 0, 1])
+    assert frame.after_attack(found) == {}
+    assert frame.after_attack(attacked.model_copy(update={"track": "elsewhere"})) == {}
 
 
 def test_hostile_parquet_rows_are_rejected(tmp_path: Path, view: board.View) -> None:

@@ -14,8 +14,9 @@ from retouch.benchmark import tracks
 from retouch.benchmark.submission import Submission
 from retouch.leaderboard.draw import overview
 from retouch.leaderboard.look import numbers, sentences, theme
-from retouch.leaderboard.rank import board, choose, paired, profiles, scores, tables
+from retouch.leaderboard.rank import across, board, choose, history, paired, profiles, scores, tables
 from retouch.leaderboard.read import frame
+from retouch.leaderboard.read.load import Records
 from retouch.leaderboard.read.sweeps import sweep
 
 
@@ -403,3 +404,70 @@ def test_goals_near_zero_keep_two_decimals():
 
     assert scaled(0.00184) == "0.00" and scaled(float("nan")) == "–"
     assert "goal 0.00, quality 0.98" in pair((0.00184, 0.0, 0.01), (0.98, 0.9, 1.0))
+
+
+def invented_view(rows: list[dict[str, object]]) -> board.View:
+    """A view with these rows of the scores, and a run for each."""
+    table = pd.DataFrame(rows).assign(track="t")
+    runs = frame.table([{"submission": r["submission"], "point": "default", "track": "t", "seed": 0, "status": "ok",
+                         "instance": f"{r['task']}/x-{r['family']}"} for r in rows])  # fmt: skip
+    return board.View(Records(Path(), runs), table)
+
+
+def test_the_order_across_tasks_is_bordas_over_complete_rows() -> None:
+    places = {"a": (1, 1), "b": (1, 2), "c": (3, 3), "d": (4, None)}  # on the tasks x and y; d has no rank on y
+    rows = [{"submission": name, "task": task, "family": "gan", "lead": True, "place": place}
+            for name, both in places.items() for task, place in zip("xy", both, strict=True)]  # fmt: skip
+    found = across.across(invented_view(rows), "t", "gan").set_index("submission")
+    assert found["points"].to_dict() == {"a": 0.875, "b": 0.625, "c": 0.0}  # a: (1.5 + 2) / 2 of 2
+    assert found["order"].to_dict() == {"a": 1, "b": 2, "c": 3} and found.loc["c", "x"] == 3
+    assert across.across(invented_view(rows[:2]), "t", "gan").empty
+
+
+def test_history_begins_anew_with_every_version() -> None:
+    days = [
+        ("old", "ranked", 0.9, "2026-01-01"),
+        ("old", "claimed", 0.95, "2026-01-02"),
+        ("", "ranked", 0.5, "2026-02-01"),
+        ("", "ranked", 0.4, "2026-02-02"),
+        ("", "ranked", 0.7, "2026-02-03"),
+    ]
+    rows = [
+        {
+            "submission": f"m{i}",
+            "point": "default",
+            "task": "x",
+            "family": "gan",
+            "lead": True,
+            "edition": edition,
+            "standing": standing,
+            "score": score,
+            "time": time,
+        }
+        for i, (edition, standing, score, time) in enumerate(days)
+    ]
+    found = history.history(invented_view(rows), "t", "x", "gan")
+    assert list(found["best"]) == [0.9, 0.9, 0.5, 0.5, 0.7]
+    assert history.history(invented_view(rows[:1]), "t", "x", "gan").empty
+
+
+def test_only_verified_rows_have_ranks(view: board.View) -> None:
+    runs = view.runs[(view.runs["task"] == "category_redaction") & (view.runs["family"] == "gan")]
+    claims = {"rejection": "disputed", "data_redaction": "withdrawn"}
+    changed = runs["submission"].astype(str).map(claims).fillna(runs["claim"].astype(str))
+    found = scores.table(runs.assign(claim=changed), view.records.controls)
+    standing = found.groupby("submission", observed=True)["standing"].first()
+    assert standing["rejection"] == "disputed" and standing["data_redaction"] == "incomplete"
+    assert standing["finetune_retain"] == "claimed" and standing["retrained"] == "control"
+    assert (found["place"].notna() == ((found["standing"] == "ranked") & found["lead"])).all()
+
+
+def test_the_smallest_difference_is_that_of_the_complete_rows(view: board.View) -> None:
+    rows = pick(view, task="category_redaction", family="flow")
+    known = {"/".join(key): value for key, value in matrix(view, "category_redaction", "flow", "goal").items()}
+    runs = view.runs[(view.runs["instance"] == "category_redaction/digits-flow") & (view.runs["claim"] == "claimed")]
+    for key, part in runs[runs["status"] == "ok"].groupby(["submission", "point"], observed=True):
+        known["/".join(key)] = part.sort_values("seed")["goal"].to_numpy()[None]
+    methods = {key: value for key, value in known.items() if key.split("/")[0] not in view.records.controls}
+    assert rows["resolves.goal"].unique() == pytest.approx([metrics.smallest_difference(methods)])
+    assert f"{rows['resolves.goal'].iloc[0]:.2f} in goal" in overview.resolution(rows)

@@ -4,10 +4,16 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
+
+from retouch.leaderboard.serve import launch
+
+HOST = Path(__file__).parents[2] / "leaderboard/host"
 
 SCRIPT = """
 import sys
@@ -30,3 +36,18 @@ def test_a_signal_ends_the_server_too(number):
     board.send_signal(number)
     board.wait(20)
     assert children and not any(child.is_running() and child.status() != "zombie" for child in children)
+
+
+def test_a_host_gets_the_options_of_the_command():
+    config = tomllib.loads((HOST / ".streamlit/config.toml").read_text())
+    options = dict(flag.removeprefix("--").split("=") for flag in launch.flags(headless=True))
+    own = {"server.headless", "server.address"}  # a host has its own
+    assert {name: str(value).lower() for name, value in flat(config)} == {
+        name: value.lower() for name, value in options.items() if name not in own
+    }
+
+
+def flat(table, prefix=""):
+    """The values of nested tables, by their dotted names."""
+    for name, value in table.items():
+        yield from flat(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)]
