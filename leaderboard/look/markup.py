@@ -113,7 +113,7 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]], *, numeric: Sequen
 
 def wrapped(text: object) -> str:
     """A text that may break into lines inside a table."""
-    return f'<span style="white-space:normal">{esc(text)}</span>'
+    return f'<span class="wrap">{esc(text)}</span>'
 
 
 def scrolled(text: str) -> str:
@@ -139,21 +139,14 @@ def definitions(pairs: Iterable[tuple[str, str]]) -> str:
 
 def explain(names: Iterable[str]) -> str:
     """What each of these numbers means and when not to trust it."""
-    rows = []
+    parts = []
     for name in names:
         entry = numbers.entry(name)
         better = {"up": "higher is better", "down": "lower is better"}.get(entry.direction, "")
-        rows.append(
-            [
-                f"<b>{esc(entry.title)}</b><br><code>{esc(name)}</code>",
-                f'<span style="white-space:normal">{esc(entry.meaning)} '
-                f'<span style="white-space:normal" class="dim">{esc(entry.distrust)}</span></span>',
-                esc(better),
-                f'<span style="white-space:normal" class="dim">{esc(entry.range)}</span>',
-                f'<span style="white-space:normal" class="dim">{esc(entry.source)}</span>',
-            ]
-        )
-    return table(("number", "meaning, and when not to trust it", "direction", "range", "source"), rows)
+        facts = "; ".join(filter(None, (better, entry.range, entry.source)))
+        head = f"<h3>{esc(entry.title)} <code>{esc(name)}</code></h3>"
+        parts.append(f'{head}<p>{esc(entry.meaning)} {esc(entry.distrust)} <span class="dim">{esc(facts)}</span></p>')
+    return f'<div class="rt">{"".join(parts)}</div>'
 
 
 def command(keys: dict[str, object]) -> str:

@@ -1,20 +1,11 @@
 // The site's own script: finds rows, draws figures, compares two submissions. Works from a file as well as from a host.
 const ready = () => {
-  const style = getComputedStyle(document.body), colour = (name) => style.getPropertyValue("--" + name).trim();
-  const ink = colour("ink"), faint = colour("faint"), grid = colour("grid"), ground = colour("ground");
-
-  // Figures, drawn when they come into sight, in the ink of the visitor's mode.
+  // Figures, drawn when they come into sight; by night each colour becomes the one that the app has by night.
+  const night = matchMedia("(prefers-color-scheme:dark)").matches;
   const draw = (panel) => {
-    const figure = JSON.parse(panel.dataset.figure), layout = figure.layout.template.layout;
-    layout.font.color = ink;
-    for (const axis of [layout.xaxis, layout.yaxis]) {
-      Object.assign(axis, { gridcolor: grid, linecolor: faint, tickcolor: faint });
-      axis.tickfont.color = faint;
-      axis.title.font.color = ink;
-    }
-    for (const note of figure.layout.annotations || []) Object.assign(note, { bgcolor: ground, font: { ...note.font, color: ink } });
-    Object.assign(layout.hoverlabel, { bgcolor: ground });
-    layout.hoverlabel.font.color = ink;
+    let text = panel.dataset.figure;
+    if (night) for (const [day, dark] of JSON.parse(document.body.dataset.night)) text = text.replaceAll(day, dark);
+    const figure = JSON.parse(text);
     Plotly.newPlot(panel, figure.data, figure.layout, { responsive: true, displaylogo: false });
   };
   const sight = new IntersectionObserver((seen) => seen.filter((e) => e.isIntersecting).forEach((e) => {

@@ -122,6 +122,16 @@ def variables(dark: bool = False) -> str:
     return f".rt{{{''.join(f'--{name}:{value};' for name, value in names.items())}}}"
 
 
+def night() -> list[tuple[str, str]]:
+    """Each colour of a figure by day and what it is by night, in the forms that figures have them in."""
+    day, dark = look(False), look(True)
+    pairs = [(getattr(day, name), getattr(dark, name)) for name in ("ink", "faint", "grid", "ground")]
+    pairs += list(zip(day.series, dark.series, strict=True))
+    written = [(readable(a, day), readable(b, dark)) for a, b in pairs]
+    faded = [(fade(a, 0)[:-2], fade(b, 0)[:-2]) for a, b in pairs]
+    return [*pairs, *written, *faded]
+
+
 def css(dark: bool = False) -> str:
     """The style sheet of the board's own tables and cards."""
     return variables(dark) + "\n" + _rules()

@@ -1,5 +1,6 @@
 """What surrounds every page of the site: head, navigation, foot."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ PAGE = """<!doctype html>
 <meta property="og:type" content="website">{preview}
 <link rel="icon" href="data:,"><style>{style}</style>
 <link rel="alternate" type="application/atom+xml" href="feed.xml" title="New rows">
-</head><body class="rt"><a class="skip" href="#main">Skip to the page</a>
+</head><body class="rt" data-night="{night}"><a class="skip" href="#main">Skip to the page</a>
 <header><nav aria-label="Pages">{navigation}</nav>{tabs}</header>
 <main id="main"><h1>{heading}</h1>{find}
 {body}</main>
@@ -58,7 +59,8 @@ def html(page: Page, made: datetime, records: int, url: str = "") -> str:
         title=esc(f"{page.title} · Retouch"), heading=esc(page.title), lead=esc(page.lead), preview=preview,
         navigation=_anchors(NAVIGATION, page.file), tabs=tabs, find=FIND if page.find else "",
         body=localised(page.body), made=f"{made:%d %B %Y}", records=records,
-        style=style(), scripts="".join(f'<script src="{name}" defer></script>' for name in needs),
+        style=style(), night=esc(json.dumps(theme.night())),
+        scripts="".join(f'<script src="{name}" defer></script>' for name in needs),
     )  # fmt: skip
 
 

@@ -79,7 +79,7 @@ def pair(view: View, track: str, tasks: list[str], a: Row, b: Row, titles: dict[
     both["row"] = [f"{words.task_title(task)} · {instance.split('/')[-1]}"
                    for task, instance in zip(both["task"], both["instance"], strict=True)]  # fmt: skip
     sides = (markup.esc(f"← {titles[b][:28]} is ahead"), markup.esc(f"{titles[a][:28]} is ahead →"))
-    figure = differences(both, dark=look.dark).update_xaxes(title={"text": "<br>".join(sides)})
+    figure = differences(both, dark=look.dark).update_xaxes(title={"text": "<br>".join(sides), "standoff": 24})
     shell.chart(figure, f"compare-{'/'.join(b)}", f"Paired differences: {says}")
     return both.assign(a="/".join(a), b="/".join(b))
 

@@ -86,7 +86,7 @@ def _one_of(label: str, name: str, options: list[str], meaning: str) -> str:
     """A choice where there is one; an address may name the only option, too."""
     if len(options) == 1 and st.query_params.get(name, options[0]) == options[0]:
         return options[0]
-    return state.choice(label, name, options, show=lambda option: option or "now", width=250, help=meaning,
+    return state.choice(label, name, options, show=lambda option: option or "now", width=180, help=meaning,
                         always=name == "track")  # fmt: skip
 
 
