@@ -295,12 +295,17 @@ def read(file: Path) -> Record:
         raise ValueError(f"{file}: {error}") from None
 
 
-def read_all(root: Path) -> tuple[list[Record], dict[Path, str]]:
-    """All records below a folder of submissions, and the files that are none, with the reason."""
+def files(root: Path) -> list[Path]:
+    """The files below a folder of submissions that ought to be records."""
+    return sorted(root.glob("**/records/**/*.json"))
+
+
+def read_all(root: Path, chosen: list[Path] | None = None) -> tuple[list[Record], dict[Path, str]]:
+    """All records below a folder of submissions, or those among `chosen`; the files that are none, with the reason."""
     from retouch.benchmark.support.console import progress  # rich takes a while to import, and few read all
 
     records, rejected = [], {}
-    for file in progress(sorted(root.glob("**/records/**/*.json")), "reading records"):
+    for file in progress(files(root) if chosen is None else chosen, "reading records"):
         try:
             record = read(file)
             if file.name != f"{record.point}.{record.seed}.json" or record.submission not in file.parts:

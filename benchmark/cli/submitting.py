@@ -70,6 +70,7 @@ def check(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("check", help="validate manifests and records; exit code 1 if there is an error")
     parser.add_argument("names", nargs="*", metavar="NAME", help="names, paths, or a folder of submissions; none: all")
     parser.add_argument("--markdown", action="store_true", help="as the comment under a pull request, with comparison")
+    parser.add_argument("--again", action="store_true", help="read also records that have not changed since")
     parser.add_argument("--run", action="store_true", help="run its edit once, briefly, and try its generator's laws")
     parser.add_argument("--track", default="tiny", help="with --run: the track whose first fitting instance is taken")
 
@@ -77,7 +78,8 @@ def check(verbs: argparse._SubParsersAction) -> None:
         from retouch.benchmark import records, tracks, versions
         from retouch.benchmark.submit import check, check_run, report
 
-        audits = [check.check(folder) for folder in check.folders_in(args.names, submissions_folder())]
+        folders = check.folders_in(args.names, submissions_folder())
+        audits = [check.check(folder, again=args.markdown or args.again) for folder in folders]
         for audit in audits if args.run else ():
             line = check_run.check_run(audit, tracks.load(args.track))
             print(line, file=sys.stderr if args.markdown else sys.stdout)

@@ -9,6 +9,7 @@ from pathlib import Path
 from retouch.benchmark.records import Record
 from retouch.benchmark.submission import Submission
 
+Cell = tuple[str, str, str, int, str]
 AddFinding = Callable[[str, str], None]  # what is wrong, and the remedy
 
 
@@ -27,13 +28,15 @@ class Audit:
     """What `check` knows of a submission.
 
     Attributes:
-        manifest: None if it cannot be read; records: those that can be read and lie in their place.
+        manifest: None if it cannot be read; records: those that were read and lie in their place; cells: track,
+            instance, point, seed and status of all that do, also where they are known from an earlier audit.
         method_sha256: hash of the method's code, empty if it cannot be hashed.
     """
 
     folder: Path
     manifest: Submission | None = None
     records: list[Record] = field(default_factory=list)
+    cells: list[Cell] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     method_sha256: str = ""
 

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 from retouch.benchmark import records, submission, tracks
 from retouch.benchmark.run import plan
 from retouch.benchmark.run.method import method_sha256
 from retouch.benchmark.submission import Submission
 from retouch.benchmark.submit import check_code, check_record
-from retouch.benchmark.submit.audit import Audit, brief
+from retouch.benchmark.submit.audit import Audit, Finding, brief
 from retouch.benchmark.support.console import progress
+from retouch.benchmark.support.memo import Memo
 
 MOST_SEEDS = 6  # seeds that a warning lists
 
@@ -40,8 +43,12 @@ def folders_in(names: list[str], root: Path) -> list[Path]:
     return folders
 
 
-def check(folder: Path) -> Audit:
-    """Audit one submission: its manifest, code and records, and which records are missing."""
+def check(folder: Path, again: bool = True) -> Audit:
+    """Audit one submission: its manifest, code and records, and which records are missing.
+
+    again: read every record; else those that an earlier audit has seen as they are, with all that it held them against,
+    are taken from its memory, and are not among `records`.
+    """
     audit = Audit(folder)
     if not records.is_name(folder.name):
         audit.error(folder, "no submission can be called that", "lower-case letters, digits, _ . - (64 at most)")
@@ -58,7 +65,7 @@ def check(folder: Path) -> Audit:
             audit.method_sha256 = method_sha256(folder, audit.manifest.entry)
         except (ValueError, OSError, SyntaxError, RecursionError):
             audit.method_sha256 = ""  # check_code has reported it
-    _check_records(audit, files)
+    _check_records(audit, files, again)
     if audit.manifest is not None:
         _check_completeness(audit)
     return audit
@@ -89,26 +96,46 @@ def _files(audit: Audit, folder: Path) -> Iterator[Path]:
             audit.error(Path(entry.path), "is a link or no plain file", "put the file itself there")
 
 
-def _check_records(audit: Audit, files: list[Path]) -> None:
+def _check_records(audit: Audit, files: list[Path], again: bool) -> None:
     root = audit.folder / "records"
     own = [file for file in files if file.is_relative_to(root)]
     pictures = {file for file in own if file.suffix == ".png"}
+    manifest = audit.manifest.model_dump(mode="json") if audit.manifest else None
+    memo = None if again else Memo("check", str(audit.folder), manifest, audit.method_sha256)
     for file in progress(own, f"checking {audit.folder.name}"):
         if file.suffix == ".json":
             pictures.discard(file.with_suffix(".png"))
-            check_record.check_record(audit, file)
+            _check_record(audit, file, memo)
         elif file.suffix != ".png":
             audit.warn(file, "is neither a record nor a picture", "remove it")
+    if memo:
+        memo.keep()
     for file in sorted(pictures):
         audit.warn(file, "a picture without a record", "remove it, or run again what it belongs to")
+
+
+def _check_record(audit: Audit, file: Path, memo: Memo | None) -> None:
+    """Add a record's cell and what is wrong with it, from memory where it is known."""
+    if memo is None:
+        check_record.check_record(audit, file)
+        return
+
+    def make() -> list[Any]:
+        own = Audit(audit.folder, audit.manifest, method_sha256=audit.method_sha256)
+        check_record.check_record(own, file)
+        return [own.cells, [astuple(finding) for finding in own.findings]]
+
+    cells, findings = memo.of([file, file.with_suffix(".png")], make)
+    audit.cells += [tuple(cell) for cell in cells]
+    audit.findings += [Finding(*finding) for finding in findings]
 
 
 def _check_completeness(audit: Audit) -> None:
     """Warn of instances, operating points and seeds without a record; tuning instances need none."""
     if (manifest := audit.manifest) is None:
         return
-    cells = {(r.track, r.instance, r.point, r.seed) for r in audit.records if r.status != "failed"}
-    for name in sorted({record.track for record in audit.records}) or ["tiny"]:
+    cells = {cell[:4] for cell in audit.cells if cell[4] != "failed"}
+    for name in sorted({cell[0] for cell in audit.cells}) or ["tiny"]:
         try:
             track = tracks.load(name)
         except ValueError:

@@ -35,6 +35,7 @@ def check_record(audit: Audit, file: Path) -> None:
         error(f"is the record of {record.label}, which belongs elsewhere", "records are written by `retouch run` alone")
         return
     audit.records.append(record)
+    audit.cells.append((record.track, record.instance, record.point, record.seed, record.status))
     _check_manifest(audit, record, error, warn)
     if record.status == "failed":
         warn(f"the run failed: {record.reason[:200]}", "mend the method; `retouch run` tries it again")

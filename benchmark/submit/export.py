@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from retouch.benchmark import records, submission, tracks, versions
 from retouch.benchmark.records import Record
 from retouch.benchmark.submit import croissant
+from retouch.benchmark.support.cache import cache_folder, json_key
 from retouch.benchmark.support.files import write_atomically
+from retouch.benchmark.support.memo import package_key, settled, stamp
 
 if TYPE_CHECKING:
     import pandas
@@ -40,6 +42,8 @@ def row(record: Record) -> dict[str, Any]:
 def table(root: Path) -> tuple[pandas.DataFrame, dict[Path, str]]:
     """All records below `root` as a frame with one row a run, and the files that are no valid records, with the reason.
 
+    Records that have not changed since the last call are not read again.
+
     The columns of `row`, and `family`, `tuning` (for choosing parameters, not scored), `access` (words, one space
     between them), `params` (JSON) and `paper`; empty where the track or the manifest is not at hand.
 
@@ -50,12 +54,45 @@ def table(root: Path) -> tuple[pandas.DataFrame, dict[Path, str]]:
         import pandas
     except ImportError:
         raise ValueError("tables need pandas and pyarrow: pip install 'retouch-bench[board]'") from None
-    sound, rejected = records.read_all(root)
-    if not sound:
+    files = {str(file): json.dumps(stamp(file)) for file in records.files(root)}
+    known = _known(root, files)
+    left = [Path(file) for file in files if known is None or file not in known.index]
+    sound, rejected = records.read_all(root, left)
+    if not sound and known is None:
         raise ValueError(f"no records below {root}; `retouch run NAME` makes them")
-    papers = {name: _paper(root, name) for name in {record.submission for record in sound}}
-    rows = [row(record) | _context(record) | {"paper": papers[record.submission]} for record in sound]
-    return pandas.DataFrame(rows), rejected
+    places = [str(file) for file in left if file not in rejected]
+    fresh = pandas.DataFrame([row(record) | _context(record) for record in sound], index=places)
+    frame = fresh if known is None else pandas.concat([known, fresh]) if len(fresh) else known
+    frame = frame.loc[[file for file in files if file in frame.index]]
+    _remember(root, frame, files)
+    papers = {name: _paper(root, name) for name in frame["submission"].unique()}
+    return frame.assign(paper=frame["submission"].map(papers)).reset_index(drop=True), rejected
+
+
+def _place(root: Path) -> Path:
+    """Where the rows are kept that were made of a folder's records; others once the package or a track changes."""
+    return cache_folder() / "export" / f"{json_key([str(root.resolve()), package_key()])}.parquet"
+
+
+def _known(root: Path, files: dict[str, str]) -> pandas.DataFrame | None:
+    """The rows, by their files, of records that have not changed since the last export; None if there are none."""
+    import pandas
+
+    try:
+        rows = pandas.read_parquet(_place(root)).set_index("file")
+    except (OSError, ValueError):
+        return None
+    rows = rows[[files.get(file) == known for file, known in rows["stamp"].items()]].drop(columns="stamp")
+    empty = [name for name in rows if str(name).startswith(("metric.", "cost.")) and rows[name].isna().all()]
+    return rows.drop(columns=empty) if len(rows) else None
+
+
+def _remember(root: Path, frame: pandas.DataFrame, files: dict[str, str]) -> None:
+    """Keep the rows with what their files are known by."""
+    stamps = [files[file] for file in frame.index]
+    kept = frame.assign(stamp=stamps)[[settled(json.loads(one)) for one in stamps]]
+    with contextlib.suppress(OSError):
+        write_atomically(_place(root), kept.rename_axis("file").reset_index().to_parquet(index=False))
 
 
 def _context(record: Record) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def summary(audits: list[Audit]) -> str:
     errors, warnings = (
         sum(f.level == level for audit in audits for f in audit.findings) for level in ("error", "warning")
     )
-    n = sum(len(audit.records) for audit in audits)
+    n = sum(len(audit.cells) for audit in audits)
     contents = f"{_of(len(audits), 'submission')}, {_of(n, 'record')}"
     return f"{contents}: {_of(errors, 'error')}, {_of(warnings, 'warning')}"
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from toy_runs import INSTANCE, copy, forge, record_file, write
 
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.submit import check, report
+from retouch.benchmark.submit import check, check_record, report
+from retouch.benchmark.support import memo
 
 
 @pytest.fixture
@@ -28,6 +29,21 @@ def test_an_honest_submission_passes_and_says_what_is_missing(mine, capsys):
     said = capsys.readouterr().out
     assert "2 records: 0 errors, 1 warning" in said
     assert f"seeds 2, on tiny: {INSTANCE}" in said and "retouch run mine" in said
+
+
+def test_a_record_that_has_not_changed_is_not_read_again(mine, monkeypatch, capsys):
+    monkeypatch.setattr(memo, "FRESH", -1)
+    read, whole = [], check_record.check_record
+    monkeypatch.setattr(check_record, "check_record", lambda audit, file: read.append(file.name) or whole(audit, file))
+    said = []
+    for again in (1, 2):
+        forge(record_file(mine, 1), provenance__sha256__method=f"{again}" * 64)
+        assert main(["check", "mine"]) == 1 and len(read) == again + 1
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] and "made by other code" in said[0] and "2 records" in said[0]
+    assert read == ["default.0.json", "default.1.json", "default.1.json"]
+    (mine / "method.py").write_text("def edit(generator, task, budget):\n    return generator\n")
+    assert main(["check", "mine"]) == 1 and len(read) == 5
 
 
 MANIFESTS = {
