@@ -14,12 +14,14 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
+
 from retouch.benchmark.budget import SLACK
 from retouch.benchmark.question import Question
 from retouch.benchmark.records import UNSANDBOXED
-from retouch.benchmark.run import reveal
+from retouch.benchmark.run import resumed, reveal
 from retouch.benchmark.run.answers import Answers
-from retouch.benchmark.run.ask import ask, plausible_seconds
+from retouch.benchmark.run.ask import answer_to, ask, plausible_seconds
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.worker import sandbox
 from retouch.benchmark.worker.process import RunFailed, Session, number, progress
@@ -57,12 +59,17 @@ def answers(
     try:
         reveal.lay_out(resolved, folder / "reveal")
         reveal.lay_out_code(run.folder, folder / "submission")
+        if (edited := resumed.load(resolved)) and (answers := _resumed(edited, worker, questions, seconds)):
+            return answers
         with worker() as session:
             try:
                 size = _size(folder / "reveal/base")
                 _edit(resolved, session, cost, size)
-                edited = _weights(session, size) if run.keep else b""
-                return Answers(ask(session, questions, seconds, cost), cost, session.printed(), edited)
+                weights = _weights(session, size) if run.keep or resumed.worthwhile(cost) else b""
+                if weights and resumed.worthwhile(cost):
+                    images = answer_to(session, _paired(questions), seconds)
+                    resumed.save(resolved, resumed.Edited(weights, images, cost, session.printed()))
+                return Answers(ask(session, questions, seconds, cost), cost, session.printed(), weights)
             except _OverBudget as over:
                 if not checkpoint_progress:
                     remedy = "loop over budget.steps(n), or call budget.checkpoint(generator) on the way"
@@ -82,6 +89,23 @@ def answers(
         _remove(folder)
 
 
+def _paired(questions: list[Question]) -> Question:
+    """The question for a few images from given noise."""
+    return next(question for question in questions if question.name == "paired")
+
+
+def _resumed(
+    edited: resumed.Edited, worker: Callable[[], Session], questions: list[Question], seconds: float
+) -> Answers | None:
+    """The answers of an edit that another machine has made; None if its weights alone draw other images."""
+    with worker() as session:
+        cost = edited.cost | _speed(_ready(session))
+        session.tell(edited.weights, kind="restore")
+        if not np.array_equal(answer_to(session, _paired(questions), seconds), edited.images):
+            return None
+        return Answers(ask(session, questions, seconds, cost), cost, edited.printed, edited.weights)
+
+
 class _OverBudget(Exception):
     """The edit took more than it may; the last checkpoint counts, if there is one."""
 
@@ -94,12 +118,17 @@ def _ready(session: Session) -> dict[str, Any]:
         raise RunFailed(f"the worker was not ready after {READY} s; is the machine overloaded?") from None
 
 
+def _speed(ready: dict[str, Any]) -> dict[str, float]:
+    """How fast this machine draws the base's images."""
+    seconds, images = (number(ready, name, 1e-9, 1e12) for name in ("base", "images"))
+    return {"base": seconds, "images": images, "image_seconds": seconds / images}
+
+
 def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: int) -> None:
     """Start the edit, wait for its end and add to `cost`. A checkpoint may have four times the bytes of `weights`."""
     ready, seconds = _ready(session), resolved.run.track.max_minutes * 60
-    cost |= {name: number(ready, name, 1e-9, 1e12) for name in ("yardstick", "busy", "base", "images")}
+    cost |= {name: number(ready, name, 1e-9, 1e12) for name in ("yardstick", "busy")} | _speed(ready)
     cost |= {name: int(number(ready, name, 0, 1e18)) for name in ("step_operations", "image_operations")}
-    cost |= {"image_seconds": cost["base"] / cost["images"]}
     busy = session.watch.processor_seconds()
     session.tell(kind="edit", seconds=seconds)
     with contextlib.suppress(TimeoutError):

@@ -17,7 +17,7 @@ from typing import Any
 from retouch.benchmark import records
 from retouch.benchmark.question import Question
 from retouch.benchmark.records import Record
-from retouch.benchmark.run import edit, reveal
+from retouch.benchmark.run import edit, resumed, reveal
 from retouch.benchmark.run.answers import Answers, cached, keep_answers, keep_log
 from retouch.benchmark.run.keep import keep
 from retouch.benchmark.run.plan import Run, families, longest_first
@@ -144,6 +144,7 @@ def execute(run: Run, events: Events = Events(), again: bool = False, stop: Even
     records.write(run.folder, record)
     if record.status != "failed":
         share(resolved)
+        resumed.forget(resolved)
     return record
 
 

@@ -43,6 +43,11 @@ def get(name: str) -> bytes | None:
     return _try("reading", name, lambda system, path: system.cat_file(path))
 
 
+def remove(name: str) -> None:
+    """Remove an object, if there is one."""
+    _try("removing", name, lambda system, path: system.rm_file(path))
+
+
 def names(folder: str) -> set[str]:
     """The names of the objects below a folder of the store, from there on."""
 
