@@ -1,7 +1,7 @@
 """An edit that has ended, kept in the store until the run has its record: a run lost meanwhile goes on from it.
 
-Sampling may take longer than the edit, and a machine that is taken away then costs only that. What is kept are weights,
-so another worker must draw the very images that the first one drew; where it does not, since the method has put a filter
+Sampling may take longer than the edit, and a machine that is taken away then costs only that. What is kept are weights:
+the next worker must draw the very images that the first one drew. Where it does not, since the method has put a filter
 around the generator, the run begins again. Its record is the same either way.
 """
 
