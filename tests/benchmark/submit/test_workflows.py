@@ -68,9 +68,15 @@ def test_the_hosts_image_installs_by_hash_and_runs_as_a_user():
     assert any("bubblewrap" in line for line in lines) and lines.index("USER 1000") < lines.index(
         'ENTRYPOINT ["retouch"]'
     )
-    builder = shutil.which("docker") and subprocess.run(["docker", "buildx", "version"], capture_output=True)
-    if builder and builder.returncode == 0:
-        assert subprocess.run(["docker", "buildx", "build", "--check", str(REPOSITORY)]).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_hosts_image_is_built_where_a_builder_is():
+    docker = shutil.which("docker")
+    if not docker or subprocess.run([docker, "info"], capture_output=True).returncode:
+        pytest.skip("no builder of images here")
+    subprocess.run([docker, "build", "--quiet", "--tag", "retouch-test", str(REPOSITORY)], check=True)
+    subprocess.run([docker, "run", "--rm", "retouch-test", "tasks"], check=True, capture_output=True)
 
 
 def linter(name):
@@ -169,6 +175,28 @@ def test_what_the_host_proposes_is_not_checked_as_a_strangers(origin):
     play = pull_request(origin, lambda place: write(place / "submissions", "mine"))
     own = {"head": {"sha": "none", "ref": "host/7", "repo": {"full_name": "o/r"}}}
     assert set(play("opened", **own).results.values()) == {"skipped"}
+
+
+@needs_sandbox
+@pytest.mark.slow
+@pytest.mark.parametrize("verified", [False, True])
+def test_the_weekly_draw_proposes_what_it_found(honest, origin, verified):
+    """Of submissions without a verified record nothing; of others their claims, and a line of the public log."""
+    place = origin.parent / "main"
+    folder = copy(honest, place / "submissions")
+    for file in folder.glob("records/**/*.json") if verified else ():
+        raw = records.read(file).model_dump(mode="json")
+        forge(file, claim=VERIFIED | {"goal": raw["goal"], "quality": raw["quality"]})
+    (place / "docs").mkdir()
+    (place / "docs/reverified.md").write_text("| day |\n")
+    commit(place, "records")
+    git(place, "push", "-q", str(origin), "HEAD:main")
+    play = Play(FOLDER / "reverify.yml", origin, origin.parent / "week", {})
+    assert set(play.results.values()) == {"success"}, play.log
+    assert len(play.calls) == verified and bool(git(origin, "branch", "--list", "reverified/1")) == verified
+    if verified:
+        assert "| mine |" in git(origin, "show", "reverified/1:docs/reverified.md")
+        assert git(origin, "log", "-1", "--format=%s", "main") == "records"
 
 
 @needs_sandbox
