@@ -39,17 +39,20 @@ def show_tasks(name: str | None) -> None:
 def _show_track(track: tracks.Track) -> None:
     title = f"track {track.name}, version {track.version}: {track.summary}; seeds {', '.join(map(str, track.seeds))}"
     table = Table(title=title, title_justify="left")
-    for column in ("instance", "rank", "base", "base's quality", "target", "reveals", "asks", "budget"):
+    for column in ("instance", "rank", "base", "base's quality", "target", "asks", "budget"):
         table.add_column(column, overflow="fold", no_wrap=column == "instance")  # unbroken, to be copied
     scale = tracks.scale(track.name) if tracks.scale_file(track.name).exists() else {}
     for instance in track.instances:
         task = tasks.module(instance.task)
         asks = "; ".join([f"{instance.samples:,} samples", *filter(None, [task.ASKS.get(instance.family)])])
         target = ", ".join(f"{key} {value}" for key, value in instance.target.items())
-        budget = f"{instance.budget}; on a GPU: {instance.gpu_budget}"
+        measured = instance.gpu_budget != "not measured"
+        budget = f"{instance.budget}; on a GPU: {instance.gpu_budget}" if measured else instance.budget
         place = _place(scale.get(instance.name, {}))
-        table.add_row(instance.name, instance.rank, instance.base, place, target, task.REVEALS, asks, budget)
+        table.add_row(instance.name, instance.rank, instance.base, place, target, asks, budget)
     console.print(table)
+    for name in sorted({instance.task for instance in track.instances}):
+        console.print(f"{name} reveals: {tasks.module(name).REVEALS}", highlight=False)
     console.print("base's quality: 1 = real images; in brackets a mixture of Gaussians and noise, measured alike")
 
 
