@@ -46,8 +46,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="environments have another layout there")
 def test_a_wheel_runs_a_submission_from_an_empty_folder(installed, tmp_path):
-    command = [installed, "run", "unchanged", "--seed", "0", "--instance", INSTANCE]
+    command = [installed, "run", "unchanged", "--seed", "1", "--instance", INSTANCE]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run(command, cwd=tmp_path, check=True, env=environment)
-    record = records.read(record_file(tmp_path / "submissions" / "unchanged"))
+    record = records.read(record_file(tmp_path / "submissions" / "unchanged", 1))
     assert record.status == "ok" and record.metrics["drift"].value == 0

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from retouch.benchmark import weights
+from retouch.benchmark import data, weights
 from retouch.benchmark.budget import Budget, Yardstick
 from retouch.benchmark.generators import family
 from retouch.benchmark.generators.base import Generator
@@ -247,3 +247,14 @@ def guided(folder: Path, guide: Guide, target: dict[str, Any], **revealed: Any) 
 
 def _card(folder: Path, **entries: Any) -> None:
     write_json(folder / "card.json", entries | {"sha256": weights.sha256(folder)})
+
+
+def digits_task(folder: Path, shares: list[float]) -> Task:
+    """The digits as the harness reveals them: the shipped GAN and guide, the training images, shares to reach."""
+    target = {"attribute": "category", "shares": shares}
+    table = {"kind": "attribute_rebalancing", "target": target, "device": "cpu", "seed": 0, "access": []}
+    write_json(folder / "task.json", table)
+    for name, ours in (("base", "digits-gan"), ("guide", "digits-guide")):
+        (folder / name).symlink_to(weights.folder(ours))
+    np.save(folder / "retain.npy", data.load({"name": "digits"}, "train").images)
+    return Task(folder)

@@ -36,6 +36,8 @@ access = {access}
 {more}
 """
 ACCESS = ("training_data", "classifier")
+SHARED = ("base", "copies", "digits", "faces", "features", "references")  # of a cache, named by their content
+FEW = 100  # samples, for runs whose scores do not matter: too few for a quality
 KEEPS = "def edit(generator, task, budget):\n    return generator\n"
 TRAINS = """
 def edit(generator, task, budget):
@@ -58,6 +60,15 @@ class Rejecting:
 def edit(generator, task, budget):
     return Rejecting(generator, task)
 """
+
+
+def own_cache(folder: Path, shared: Path) -> str:
+    """Make FOLDER a cache in which nothing has run, with what the `shared` one holds by content; returns its path."""
+    folder.mkdir(parents=True)
+    for kind in SHARED:
+        (shared / kind).mkdir(parents=True, exist_ok=True)
+        (folder / kind).symlink_to(shared / kind)
+    return str(folder)
 
 
 def write(

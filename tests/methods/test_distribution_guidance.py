@@ -1,77 +1,39 @@
 """What makes distribution guidance that method and no other, on tiny generators."""
 
 import math
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-from torch.nn import functional as F
+import toy_bars
 from toy import budget, reveal, rng
+from toy_bars import EVEN, images
 
 from retouch.benchmark import submission, tracks, weights
 from retouch.benchmark.data import load
 from retouch.benchmark.generators import family
-from retouch.benchmark.generators.gan import to_float, to_uint8
-from retouch.benchmark.judges import Classifier, Judge
+from retouch.benchmark.generators.gan import to_uint8
+from retouch.benchmark.judges import Judge
 from retouch.benchmark.run.plan import plan
-from retouch.methods import distribution_guidance, h_space
+from retouch.methods import distribution_guidance
 from retouch.methods.distribution_guidance import DistributionGuidance, Strength, edit
 from retouch.methods.guidance import Sampling
-from retouch.methods.h_space import Predictor, collect, draw, fit
+from retouch.methods.h_space import Predictor
 
 SUBMISSION = Path(__file__).parents[2] / "submissions" / "distribution_guidance"
-UNET = {
-    "channels": 1, "size": 8, "sampling_steps": 4, "block_out_channels": [8, 16], "layers_per_block": 1,
-    "down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2, "norm_num_groups": 4,
-    "attention_head_dim": 8,
-}  # fmt: skip
-
-
-def images(n=400, rare=0.3):
-    """Dim bars on a dark ground, across or, more rarely, down; `tone`: the bar's three grey levels."""
-    bar = torch.rand(n, generator=rng(1)) < rare
-    tone = torch.randint(0, 3, (n,), generator=rng(2))
-    made = torch.full((n, 1, 8, 8), 20, dtype=torch.uint8)
-    made[~bar, :, 3:5, :] = (120 + 60 * tone[~bar]).to(torch.uint8)[:, None, None, None]
-    made[bar, :, :, 3:5] = (120 + 60 * tone[bar]).to(torch.uint8)[:, None, None, None]
-    return made, {"down": bar.long(), "tone": tone}
 
 
 @pytest.fixture(scope="module")
 def base():
-    """A diffusion model that is hardly trained."""
-    torch.manual_seed(0)
-    made = family("diffusion")(UNET)
-    for _ in range(5):
-        made.train_step(images(64)[0])
-    return made
-
-
-@pytest.fixture(scope="module")
-def guide():
-    """A classifier that has learnt to tell the bars apart."""
-    torch.manual_seed(0)
-    network = Classifier("plain", 1, 8, {"down": 2, "tone": 3}, width=8, features=16)
-    bars, labels = images()
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    for _ in range(150):
-        logits = network(to_float(bars))
-        optimizer.zero_grad()
-        sum(F.cross_entropy(logits[name], labels[name]) for name in labels).backward()
-        optimizer.step()
-    return network
+    return toy_bars.model()
 
 
 @pytest.fixture
-def task(tmp_path, base, guide):
-    def make(target, retain=None):
-        retain = images()[0] if retain is None else retain
-        folder = tmp_path / f"task{len(list(tmp_path.iterdir()))}"
-        return reveal(folder, base, "attribute_rebalancing", target, guide, retain=retain)
-
-    return make
+def task(tmp_path):
+    return partial(toy_bars.task, tmp_path)
 
 
 def guided(base, *, classes=2, scale=1.0, temperature=8.0, loss="chi_square", p=None, steps=4, eta=1.0, batch=100):
@@ -208,7 +170,7 @@ def test_a_relative_step_depends_on_the_size_of_h_alone(base):
 
 def test_the_scale_is_the_smallest_that_does_as_well_as_any(base, task, monkeypatch):
     one = guided(base)
-    task = task({"attribute": "down", "shares": [0.5, 0.5]})
+    task = task(EVEN)
     apart = dict(zip(distribution_guidance.SCALES, (0.4, 0.2, 0.11, 0.09, 0.3), strict=True))
     rare = {scale: 0.5 - gap / 2**0.5 for scale, gap in apart.items()}
     monkeypatch.setattr(one, "sample", lambda n, rng: one.strength.scale)
@@ -217,36 +179,10 @@ def test_the_scale_is_the_smallest_that_does_as_well_as_any(base, task, monkeypa
     assert distribution_guidance.choose_scale(one, task) == 0.3
 
 
-@pytest.mark.parametrize("source", ["inversion", "noise", "sampling"])
-def test_predictors_learn_h_of_the_source_that_is_named(base, task, monkeypatch, source):
-    """What is fitted is h along the inversion, of noised images, or of samples that the guide labels."""
-    seen = []
-    monkeypatch.setattr(
-        h_space, "fit", lambda h, labels, *_: seen.append((h, labels)) or SimpleNamespace(accuracy=[0.0] * 4)
-    )
-    this = task({"attribute": "down", "shares": [0.5, 0.5]})
-    monkeypatch.setattr(h_space, "FEWEST", 1)
-    h_space.learn(base, this, budget(20), Sampling(4, 0.0, 100), 1.0, source=source)
-    ((h, labels),) = seen
-    again = task({"attribute": "down", "shares": [0.5, 0.5]})
-    room = 20 * h_space.FORWARDS // 4
-    if source == "sampling":
-        images, path = h_space.follow(base, Sampling(4, 0.0, 100), room, again.rng)
-        assert torch.equal(images, base.sample(room, rng())) and path.shape == (4, room, 256)
-    else:
-        images = again.retain
-    values = again.guide.probs(images, "down").argmax(1)
-    rows = draw(values, 2, room, again.rng)
-    assert torch.equal(labels, values[rows])
-    if source != "sampling":
-        path, rows = collect(base, images[rows], 4, None if source == "inversion" else again.rng), slice(None)
-    assert torch.allclose(h, path[:, rows], atol=1e-5)
-
-
 def test_the_unet_is_frozen(base, task):
     before = {name: value.clone() for name, value in base.module.state_dict().items()}
     twin = base.copy()
-    one = edit(twin, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60), scale=5.0)
+    one = edit(twin, task(EVEN), budget(60), scale=5.0)
     one.sample(5, rng())
     assert all(torch.equal(value, before[name]) for name, value in twin.module.state_dict().items())
     assert not any(parameter.requires_grad for parameter in twin.module.parameters())
@@ -293,65 +229,6 @@ def test_batch_size_is_in_every_record():
     """Records keep what `edit` is called with."""
     batches = {run.point: run.params["batch"] for run in plan([SUBMISSION], tracks.load("tiny"))}
     assert batches["default"] == 100 and batches["batch-5"] == 5
-
-
-# ---- the predictors --------------------------------------------------------------------------------------------------
-
-
-def test_inversion_is_the_sampler_backwards(base):
-    bars = images(6)[0]
-    x, alphas = to_float(bars), base.scheduler.alphas_cumprod
-    path = []
-    with torch.no_grad():
-        for t, following in ((0, 250), (250, 500), (500, 750), (750, 750)):
-            path.append(base.h_space(x, t).flatten(1))
-            epsilon = base.module(x, t).sample
-            x0 = (x - (1 - alphas[t]).sqrt() * epsilon) / alphas[t].sqrt()
-            x = alphas[following].sqrt() * x0 + (1 - alphas[following]).sqrt() * epsilon
-    assert torch.allclose(collect(base, bars, 4, None), torch.stack(path[::-1]), atol=1e-4)
-
-
-def test_noised_images_have_the_samplers_noise_levels(base):
-    bars, draws, alphas = images(6)[0], rng(4), base.scheduler.alphas_cumprod
-    x, path = to_float(bars), []
-    for t in (0, 250, 500, 750):
-        z = torch.randn(x.shape, generator=draws)
-        with torch.no_grad():
-            path.append(base.h_space(alphas[t].sqrt() * x + (1 - alphas[t]).sqrt() * z, t).flatten(1))
-    assert torch.allclose(collect(base, bars, 4, rng(4)), torch.stack(path[::-1]), atol=1e-4)
-
-
-def test_the_fit_finds_what_differs_from_step_to_step(task):
-    """Step 0 holds no information, step 1 shows the class in the first value of h, step 2 in the second."""
-    labels = torch.arange(400) % 2
-    h = torch.randn(3, 400, 8, generator=rng())
-    h[1, :, 0] += 5.0 * (2 * labels - 1)
-    h[2, :, 1] -= 5.0 * (2 * labels - 1)
-    found = fit(h, labels, 2, task({}), budget(60))
-    assert found.accuracy[0] < 0.7 and min(found.accuracy[1:]) > 0.95
-    slope = found.weight[..., 1] - found.weight[..., 0]
-    assert slope[1, 0] > 0 > slope[2, 1]
-    assert slope[1].abs().argmax() == 0 and slope[2].abs().argmax() == 1
-
-
-def test_accuracy_is_of_images_that_were_not_fitted(task):
-    """Random labels can be learnt by heart, and say nothing about others."""
-    found = fit(
-        torch.randn(2, 200, 400, generator=rng()), torch.randint(0, 2, (200,), generator=rng()), 2, task({}), budget(60)
-    )
-    assert max(found.accuracy) < 0.75
-
-
-def test_classes_are_drawn_alike_and_within_the_budget(base, task, capsys):
-    labels = (torch.rand(1000, generator=rng()) < 0.1).long()
-    chosen = draw(labels, 2, 150, rng())
-    assert torch.bincount(labels[chosen]).tolist() == [75, 75] and len(set(chosen.tolist())) == 150
-    through = []
-    hook = base.module.register_forward_pre_hook(lambda _m, given: through.append(len(given[0])))
-    edit(base, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(8), share=0.25)
-    hook.remove()
-    assert 0 < sum(through) <= 0.25 * 8 * 64 * 3
-    assert "down: 96 images; accuracy by timestep 750: " in capsys.readouterr().out
 
 
 # ---- end to end ------------------------------------------------------------------------------------------------------
@@ -405,7 +282,7 @@ def test_a_pair_of_attributes(base, task, joint):
 )  # fmt: skip
 def test_bad_settings_say_what_to_do(base, task, params, says):
     with pytest.raises(ValueError, match=says):
-        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60), **params)
+        edit(base.copy(), task(EVEN), budget(60), **params)
 
 
 @pytest.mark.parametrize(
@@ -428,10 +305,10 @@ def test_bad_targets_say_what_to_do(base, task, target, says):
 def test_too_few_images_and_other_families_are_refused(base, task):
     bars, labels = images()
     with pytest.raises(ValueError, match="the guide finds"):
-        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}, bars[labels["down"] == 0]), budget(60))
+        edit(base.copy(), task(EVEN, bars[labels["down"] == 0]), budget(60))
     gan = family("gan")({"channels": 1, "size": 8, "latent": 8, "width": 16})
     with pytest.raises(ValueError, match="needs a diffusion generator"):
-        edit(gan, task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60))
+        edit(gan, task(EVEN), budget(60))
 
 
 def test_the_manifests_points_are_settings_that_edit_takes(base, task):
@@ -439,4 +316,4 @@ def test_the_manifests_points_are_settings_that_edit_takes(base, task):
     assert manifest.families == ["diffusion"] and manifest.access == ["weights", "training_data", "classifier"]
     for point in manifest.points:
         params = manifest.params | point.params
-        edit(base.copy(), task({"attribute": "down", "shares": [0.5, 0.5]}), budget(60), **params)
+        edit(base.copy(), task(EVEN), budget(60), **params)

@@ -1,9 +1,8 @@
 """One run between worker and coordinator: what comes late, what changes under way, what the budget ends."""
 
 import pytest
-from toy_runs import TRAINS, planned, ran, run, undisturbed, write
+from toy_runs import FEW, TRAINS, planned, run, undisturbed, write
 
-from retouch.benchmark import records
 from retouch.benchmark.run.resolve import resolve
 
 REWRITES_ITSELF = f"from pathlib import Path\n{TRAINS}".replace(
@@ -32,21 +31,21 @@ def test_code_that_changes_while_it_runs_leaves_no_score(submissions, cache):
 @undisturbed
 def test_slow_imports_start_the_clock_and_cost_no_more(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.IMPORTS", 0.1)
-    found = run(write(submissions, "mine", "import time\ntime.sleep(0.6)\n" + TRAINS))
-    assert found.status == "ok", found.reason
+    found = run(write(submissions, "mine", "import time\ntime.sleep(0.6)\n" + TRAINS), samples=FEW)
+    assert found.metrics and not found.cost.cut, found.reason
 
 
 def test_a_cache_that_cannot_be_written_costs_no_run(submissions, monkeypatch):
     (submissions / "file").write_text("")
     monkeypatch.setenv("RETOUCH_CACHE", str(submissions / "file" / "cache"))
-    assert records.read(ran(write(submissions, "mine"))).status == "ok"
+    assert run(write(submissions, "mine"), samples=FEW).metrics
 
 
 @undisturbed
 def test_a_checkpoints_record_has_the_steps_before_it(submissions, monkeypatch):
     monkeypatch.setattr("retouch.benchmark.run.edit.GRACE", 0.3)
-    found = run(write(submissions, "mine", CHECKPOINTS), max_minutes=0.03)
-    assert found.status == "over_budget" and "the clock ended the edit" in found.reason and found.quality is not None
+    found = run(write(submissions, "mine", CHECKPOINTS), samples=FEW, max_minutes=0.03)
+    assert found.status == "over_budget" and "the clock ended the edit" in found.reason and found.metrics
     assert found.cost.cut and found.cost.gradient_steps == 3
 
 
@@ -74,9 +73,9 @@ def test_an_error_in_a_submissions_package_names_its_line(submissions):
 
 def test_answers_keep_the_packages_that_made_them(submissions, monkeypatch):
     folder = write(submissions, "mine")
-    made = records.read(ran(folder)).provenance.packages
+    made = run(folder, samples=FEW).provenance.packages
     monkeypatch.setattr("retouch.benchmark.support.machine.packages", lambda: {"torch": "another"})
-    assert run(folder).provenance.packages == made  # from the cache
+    assert run(folder, samples=FEW).provenance.packages == made  # from the cache
 
 
 ENDLESS = """
@@ -94,7 +93,7 @@ def test_past_the_budget_only_a_checkpoint_counts(submissions, monkeypatch):
     endless = "import time\ndef edit(g, task, budget):\n{}    while True:\n        time.sleep(0.1)\n"
     write(submissions, "late", endless.format(""), more="[params]")
     write(submissions, "safe", endless.format("    budget.checkpoint(g)\n"))
-    late, safe = (run(submissions / name, max_minutes=0.02) for name in ("late", "safe"))
+    late, safe = (run(submissions / name, samples=FEW, max_minutes=0.02) for name in ("late", "safe"))
     assert late.status == "over_budget" and "budget.checkpoint" in late.reason
     assert safe.status == "over_budget" and safe.cost.cut and safe.metrics and not late.metrics
 
@@ -102,7 +101,7 @@ def test_past_the_budget_only_a_checkpoint_counts(submissions, monkeypatch):
 @undisturbed
 def test_budget_steps_end_by_themselves(submissions):
     write(submissions, "m", ENDLESS)
-    found = run(submissions / "m", max_minutes=0.03)
+    found = run(submissions / "m", samples=FEW, max_minutes=0.03)
     assert found.status == "over_budget" and found.cost.cut and found.metrics and found.cost.seconds < 4
 
 
@@ -129,7 +128,7 @@ HIDDEN = {
 @pytest.mark.parametrize("where", HIDDEN)
 def test_work_that_is_not_counted_has_no_goal(submissions, monkeypatch, where):
     monkeypatch.setattr("retouch.benchmark.run.verdict.ALLOWANCE", 0.3)
-    record = run(write(submissions, "mine", HIDDEN[where]))
+    record = run(write(submissions, "mine", HIDDEN[where]), samples=FEW)
     assert record.status == "uncounted" and record.goal is None and "of the processor" in record.reason
 
 
@@ -144,17 +143,17 @@ COUNTED = {
 
 @pytest.mark.parametrize("where", COUNTED)
 def test_work_in_odd_places_is_counted(submissions, where):
-    cost = run(write(submissions, "mine", COUNTED[where])).cost
+    cost = run(write(submissions, "mine", COUNTED[where]), samples=FEW).cost
     assert cost.operations == 10 * 2 * 100 * 64 * 64 * (2 if where == "at import" else 1)
     assert cost.share == pytest.approx(cost.operations / (4000 * cost.step_operations), abs=1e-6)
 
 
 def test_cost_and_sampling_repeat_to_the_last_digit(submissions, cache):
     folder = write(submissions, "mine")
-    first = run(folder).cost
+    first = run(folder, samples=FEW).cost
     for file in cache.glob("answers/*.npz"):
         file.unlink()
-    again = run(folder).cost
+    again = run(folder, samples=FEW).cost
     for name in ("operations", "share", "step_operations", "sample_operations", "sampling_cost"):
         assert getattr(first, name) == getattr(again, name), name
     assert first.operations == 5 * first.step_operations and first.sampling_cost == 1

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from toy_runs import INSTANCE, KEEPS, TRAINS, planned, ran, run, write
+from toy_runs import FEW, INSTANCE, KEEPS, TRAINS, copy, planned, run, write
 
 from retouch.benchmark import tracks, weights
 from retouch.benchmark.cli.main import main
@@ -19,8 +19,8 @@ def mine(submissions):
     return write(submissions, "mine")
 
 
-def test_a_record_of_another_entry_or_access_is_not_current(mine):
-    ran(mine)
+def test_a_record_of_another_entry_or_access_is_not_current(honest, submissions):
+    mine = copy(honest, submissions)
     manifest = mine / "submission.toml"
     told = manifest.read_text()
     assert current_record(planned(mine))
@@ -30,8 +30,9 @@ def test_a_record_of_another_entry_or_access_is_not_current(mine):
         assert any("`retouch run mine`" in f.remedy for f in check.check(mine).findings if f.level == "error")
 
 
-def test_a_record_of_another_track_version_is_not_current(mine, monkeypatch):
-    ran(mine)
+def test_a_record_of_another_track_version_is_not_current(honest, submissions, monkeypatch):
+    mine = copy(honest, submissions)
+    assert current_record(planned(mine))
     monkeypatch.setattr("retouch.benchmark.versions.moved", lambda record: ["track version 1, now 2"])
     assert current_record(planned(mine)) is None
 
@@ -64,11 +65,11 @@ def test_tuning_instances_run_only_when_asked_for(submissions):
 
 def test_what_is_done_is_skipped_and_what_changed_runs_again(submissions):
     folder = write(submissions, "m", KEEPS)
-    assert current_record(planned(folder)) is None
-    record = run(folder)
-    assert current_record(planned(folder)) == record
+    assert current_record(planned(folder, samples=FEW)) is None
+    record = run(folder, samples=FEW)
+    assert current_record(planned(folder, samples=FEW)) == record
     (folder / "method.py").write_text(KEEPS + "# another version\n")
-    assert current_record(planned(folder)) is None
+    assert current_record(planned(folder, samples=FEW)) is None
 
 
 def test_the_longest_runs_come_first_in_a_stable_order(submissions):
@@ -97,8 +98,8 @@ def test_a_share_of_a_gpu_is_that_of_the_bases_card(submissions, monkeypatch):
 
 def test_a_machine_without_the_record_takes_that_of_the_store(mine, submissions, monkeypatch):
     monkeypatch.setenv("RETOUCH_STORE", str(submissions.parent / "store"))
-    ran(mine)
-    runs = [planned(mine, seed=seed) for seed in (0, 1)]
+    run(mine, samples=FEW)
+    runs = [planned(mine, seed=seed, samples=FEW) for seed in (0, 1)]
     before = {file: file.read_bytes() for file in mine.glob("records/**/default.*")}
     shutil.rmtree(mine / "records")
     (mine / "method.py").write_text(KEEPS)

@@ -1,8 +1,6 @@
 """`retouch new`: what it writes runs as it is, for every task and family, from any folder."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from typing import get_args
 
@@ -44,15 +42,14 @@ def test_every_start_is_a_sound_submission_of_20_lines(elsewhere, task, capsys):
     [("category_redaction", "gan", INSTANCE), ("attribute_rebalancing", "gan", "attribute_rebalancing/faces-gan")],
 )
 def test_a_start_runs_anywhere_and_improves_on_the_base(elsewhere, task, family, instance):
-    """As a user would: in a process of its own, in a folder of its own, with a helper beside the method."""
+    """In a folder of its own, with a helper beside the method."""
     assert main(["new", "deep/down/my-method.2", "--task", task, "--family", family]) == 0
     folder = elsewhere / "deep/down/my-method.2"
     method = folder / "my_method_2.py"
     (folder / "helper.py").write_text("SHARE = 0.25\n")
     method.write_text(method.read_text().replace("import torch\n", "import torch\nfrom helper import SHARE\n").replace(
         "budget.train_steps // 2", "int(budget.train_steps * SHARE)"))  # fmt: skip
-    command = [sys.executable, "-m", "retouch.benchmark.cli.main", "run", str(folder), "--instance", instance]
-    subprocess.run([*command, "--seed", "0", "--no-sandbox"], cwd=elsewhere, check=True, stdout=subprocess.DEVNULL)
+    assert main(["run", str(folder), "--instance", instance, "--seed", "0", "--no-sandbox"]) == 0
     found = records.read(record_file(folder, instance=instance))
     assert found.status == "ok" and found.goal.value > 0.2 and found.quality.value > 0.5
     assert found.cost.gradient_steps > 20

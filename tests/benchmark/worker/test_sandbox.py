@@ -14,7 +14,7 @@ import psutil
 import pytest
 import toy_runs
 from toy_attacks import BOMB, FILLER, FORGERIES, HONEST, HUNGRY, LIAR, PEEK
-from toy_runs import INSTANCE, planned, run
+from toy_runs import FEW, INSTANCE, planned, run
 
 from retouch.benchmark import records, tracks, weights
 from retouch.benchmark.cli.main import main
@@ -29,12 +29,12 @@ both = pytest.mark.parametrize("sandboxed", [locked, pytest.param(False, id="uns
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(tmp_path_factory, shared_cache):
     """A folder of submissions and a cache that the whole file shares, low limits, and a secret in the environment."""
     folder = tmp_path_factory.mktemp("break-in")
     folder.chmod(0o755)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETOUCH_CACHE", str(folder / "cache"))
+        patch.setenv("RETOUCH_CACHE", toy_runs.own_cache(folder / "cache", shared_cache))
         patch.setenv("SECRET_TOKEN", "hunter2")
         patch.setattr(limits, "PROCESSES", 60)
         patch.setattr(limits, "DISK_MB", 40)
@@ -230,18 +230,18 @@ def test_the_sandbox_changes_no_byte_of_an_answer(place, sandboxed):
 @pytest.mark.parametrize("sandboxed", [locked])
 def test_no_cache_mixes_sandboxed_answers_with_others(place, sandboxed):
     folder = write(place, "apart", HONEST)
-    locked_up, free = (planned(folder, sandboxed=where) for where in (True, False))
+    locked_up, free = (planned(folder, samples=FEW, sandboxed=where) for where in (True, False))
     assert resolve(locked_up).key != resolve(free).key
-    run(folder)
+    run(folder, samples=FEW)
     assert current_record(free) and not current_record(locked_up)
-    assert run(folder, sandboxed=True).provenance.sandbox.startswith("bubblewrap")
+    assert run(folder, samples=FEW, sandboxed=True).provenance.sandbox.startswith("bubblewrap")
     assert current_record(free) and current_record(locked_up)
 
 
 @pytest.mark.parametrize("sandboxed", [locked])
 def test_a_checkpoint_counts_in_the_sandbox_too(place, sandboxed):
     endless = HONEST.replace("    return generator", "    while True:\n        pass")
-    record = run(write(place, "endless", endless), sandboxed=sandboxed, max_minutes=0.03)
+    record = run(write(place, "endless", endless), samples=FEW, sandboxed=sandboxed, max_minutes=0.03)
     assert record.status == "over_budget" and record.cost.cut and record.metrics, record.reason
 
 
