@@ -4,12 +4,12 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from toy_runs import FEW, INSTANCE, KEEPS, TRAINS, copy, planned, run, write
+from toy_runs import INSTANCE, KEEPS, TRAINS, copy, planned, record_file, write
 
-from retouch.benchmark import tracks, weights
+from retouch.benchmark import records, tracks, weights
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.run import plan, resume
-from retouch.benchmark.run.resolve import current_record
+from retouch.benchmark.run.resolve import current_record, resolve
 from retouch.benchmark.submit import check
 
 
@@ -63,13 +63,12 @@ def test_tuning_instances_run_only_when_asked_for(submissions):
     assert not plan.plan([control], track, tuning=True)  # nobody has trained one
 
 
-def test_what_is_done_is_skipped_and_what_changed_runs_again(submissions):
-    folder = write(submissions, "m", KEEPS)
-    assert current_record(planned(folder, samples=FEW)) is None
-    record = run(folder, samples=FEW)
-    assert current_record(planned(folder, samples=FEW)) == record
-    (folder / "method.py").write_text(KEEPS + "# another version\n")
-    assert current_record(planned(folder, samples=FEW)) is None
+def test_what_is_done_is_skipped_and_what_changed_runs_again(honest, submissions):
+    mine = copy(honest, submissions)
+    assert current_record(planned(mine)) == records.read(record_file(mine))
+    assert current_record(planned(mine, seed=2)) is None
+    (mine / "method.py").write_text(TRAINS + "# another version\n")
+    assert current_record(planned(mine)) is None
 
 
 def test_the_longest_runs_come_first_in_a_stable_order(submissions):
@@ -96,14 +95,15 @@ def test_a_share_of_a_gpu_is_that_of_the_bases_card(submissions, monkeypatch):
     assert plan.estimate(on_gpu)["gpu_minutes"] == pytest.approx(plan.estimate(on_gpu)["minutes"] / 4)
 
 
-def test_a_machine_without_the_record_takes_that_of_the_store(mine, submissions, monkeypatch):
+def test_a_machine_without_the_record_takes_that_of_the_store(honest, submissions, monkeypatch):
     monkeypatch.setenv("RETOUCH_STORE", str(submissions.parent / "store"))
-    run(mine, samples=FEW)
-    runs = [planned(mine, seed=seed, samples=FEW) for seed in (0, 1)]
-    before = {file: file.read_bytes() for file in mine.glob("records/**/default.*")}
+    mine = copy(honest, submissions)
+    runs = [planned(mine, seed=seed) for seed in (0, 2)]
+    resume.share(resolve(runs[0]))
+    before = {file: file.read_bytes() for file in mine.glob("records/**/default.0.*")}
     shutil.rmtree(mine / "records")
     (mine / "method.py").write_text(KEEPS)
     assert resume.missing(runs) == runs and not (mine / "records").exists()
     (mine / "method.py").write_text(TRAINS)
     assert resume.missing(runs) == runs[1:]
-    assert {file: file.read_bytes() for file in mine.glob("records/**/default.*")} == before and len(before) == 2
+    assert {file: file.read_bytes() for file in mine.glob("records/**/default.0.*")} == before and len(before) == 2

@@ -39,7 +39,10 @@ def test_every_start_is_a_sound_submission_of_20_lines(elsewhere, task, capsys):
 
 @pytest.mark.parametrize(
     ("task", "family", "instance"),
-    [("category_redaction", "gan", INSTANCE), ("attribute_rebalancing", "gan", "attribute_rebalancing/faces-gan")],
+    [
+        ("category_redaction", "gan", INSTANCE),
+        pytest.param("attribute_rebalancing", "gan", "attribute_rebalancing/faces-gan", marks=pytest.mark.slow),
+    ],
 )
 def test_a_start_runs_anywhere_and_improves_on_the_base(elsewhere, task, family, instance):
     """In a folder of its own, with a helper beside the method."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import toy_runs
 from forgeries import BETTER, SECOND_RUN, WITHOUT
-from toy_runs import INSTANCE, KEEPS, REJECTS, TRAINS, copy, forge, needs_sandbox, own_cache, ran, record_file, write
+from toy_runs import INSTANCE, KEEPS, REJECTS, copy, forge, needs_sandbox, own_cache, ran, record_file, write
 
 from retouch.benchmark import records, tracks
 from retouch.benchmark.cli.main import main
@@ -36,11 +36,30 @@ class Prepared:
 def edit(generator, task, budget):
     return Prepared(generator, task)
 """
-DRAWS = 4  # on digits one record's interval is wide: half as many show a forged goal, but only just
+HONEST = """
+import torch
+
+
+class Favouring:
+    def __init__(self, generator, guide):
+        self.generator, self.guide = generator, guide
+
+    def sample(self, n, rng):
+        images = self.generator.sample(3 * n, rng)
+        likely = self.guide.probs(images, "category")[:, 8] > 0.5
+        return torch.cat([images[likely], images[~likely]])[:n]
+
+
+def edit(generator, task, budget):
+    twin = generator.copy()
+    for _ in budget.steps(5):
+        twin.train_step(task.retain[:64])
+    return Favouring(generator, task.guide)
+"""  # far from what the others reach, so that few draws tell them apart; its training costs, and comes to nothing
+DRAWS = 2
 SIGNED = {"by": "a maintainer", "when": "2026-01-01T00:00:00+00:00"}
-GOOD_AT_PUBLIC_SEEDS = REJECTS.replace(
-    "    return Rejecting(generator, task)",
-    "    return Rejecting(generator, task) if task.table['seed'] in (0, 1, 2) else generator",
+GOOD_AT_PUBLIC_SEEDS = REJECTS.split("def edit")[0] + HONEST.replace(
+    "    return Fav", "    return Rejecting(generator, task) if task.table['seed'] in (0, 1, 2) else Fav"
 )
 ONLY_ONCE = """
 from pathlib import Path
@@ -60,7 +79,7 @@ def finished(tmp_path_factory, shared_cache):
     """Submissions that have really run: one trains, one filters, one is good at the public seeds alone."""
     root = tmp_path_factory.mktemp("verify")
     own_cache(root / "cache", shared_cache)
-    return run_all(root, {"honest": TRAINS, "filter": REJECTS, "lucky": GOOD_AT_PUBLIC_SEEDS})
+    return run_all(root, {"honest": HONEST, "filter": REJECTS, "lucky": GOOD_AT_PUBLIC_SEEDS})
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +163,7 @@ def disputed(folder, here, capsys, draws=1):
 
 
 def test_a_method_good_at_the_public_seeds_alone_is_disputed(finished, here, capsys):
-    """Its edit works under the seeds of the track; with another it returns the base."""
+    """Its edit works under the seeds of the track; with another it does the contrary."""
     assert records.read(record_file(finished / "lucky")).goal.value > 0.9
     said = disputed(finished / "lucky", here, capsys, DRAWS)
     assert "NOT verified" in said and "differs, fresh seeds, invalidity" in said and "differs, public" not in said
@@ -153,7 +172,7 @@ def test_a_method_good_at_the_public_seeds_alone_is_disputed(finished, here, cap
 @pytest.mark.slow
 def test_a_method_that_knows_the_evaluations_seed_is_disputed(more, here, capsys):
     assert records.read(record_file(more / "cheat")).goal.value > 0.9
-    said = disputed(more / "cheat", here, capsys, DRAWS)
+    said = disputed(more / "cheat", here, capsys, 10)
     assert "differs, fresh seeds, invalidity" in said and "differs, public" not in said
 
 

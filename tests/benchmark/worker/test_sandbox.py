@@ -230,11 +230,11 @@ def test_the_sandbox_changes_no_byte_of_an_answer(place, sandboxed):
 @pytest.mark.parametrize("sandboxed", [locked])
 def test_no_cache_mixes_sandboxed_answers_with_others(place, sandboxed):
     folder = write(place, "apart", HONEST)
-    locked_up, free = (planned(folder, samples=FEW, sandboxed=where) for where in (True, False))
+    locked_up, free = (planned(folder, sandboxed=where) for where in (True, False))
     assert resolve(locked_up).key != resolve(free).key
-    run(folder, samples=FEW)
+    run(folder)
     assert current_record(free) and not current_record(locked_up)
-    assert run(folder, samples=FEW, sandboxed=True).provenance.sandbox.startswith("bubblewrap")
+    assert run(folder, sandboxed=True).provenance.sandbox.startswith("bubblewrap")
     assert current_record(free) and current_record(locked_up)
 
 
