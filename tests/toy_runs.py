@@ -64,7 +64,7 @@ def edit(generator, task, budget):
 
 def own_cache(folder: Path, shared: Path) -> str:
     """Make FOLDER a cache in which nothing has run, with what the `shared` one holds by content; returns its path."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for kind in SHARED:
         (shared / kind).mkdir(parents=True, exist_ok=True)
         (folder / kind).symlink_to(shared / kind)

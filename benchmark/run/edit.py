@@ -29,6 +29,7 @@ from retouch.benchmark.worker.process import RunFailed, Session, number, progres
 GRACE = 2.0  # seconds past the clock's limit before a worker is stopped, so that a step may end
 READY = 180  # seconds that the worker may take for its imports and the yardstick
 IMPORTS = 30  # seconds that importing the method may take before the clock runs all the same
+REMEDY = "loop over budget.steps(n), or call budget.checkpoint(generator) on the way"
 
 
 def answers(
@@ -72,8 +73,7 @@ def answers(
                 return Answers(ask(session, questions, seconds, cost), cost, session.printed(), weights)
             except _OverBudget as over:
                 if not checkpoint_progress:
-                    remedy = "loop over budget.steps(n), or call budget.checkpoint(generator) on the way"
-                    raise RunFailed(f"{over}; {remedy}", "over_budget") from None
+                    raise RunFailed(f"{over}; {REMEDY}", "over_budget") from None
             finally:
                 printed = session.printed()
         cost |= checkpoint_progress | {"cut": cost["cut"]}

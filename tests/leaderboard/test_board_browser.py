@@ -136,7 +136,7 @@ def press(visit: Visit, *names: str) -> None:
 
 
 def test_a_filter_narrows_and_its_address_opens_the_same(visit: Visit, context: Any, server: str) -> None:
-    before = visit.open("?task=attribute_rebalancing").rows()
+    before = visit.open("?task=identity_removal").rows()
     press(visit, "GANs")
     visit.page.get_by_role("button", name="Columns").click()
     visit.page.get_by_text("Raw values").click()
