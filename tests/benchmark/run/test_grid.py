@@ -285,8 +285,8 @@ def test_ctrl_c_while_a_record_is_shown_loses_no_other(submissions, monkeypatch)
 
     def execute(run, events, stop):
         if run.seed == 1:
-            assert second.wait(10)
-        elif run.seed == 2 and stop.wait(10):
+            assert second.wait(100)
+        elif run.seed == 2 and stop.wait(100):
             raise Stopped
         return failed(run, None, "no matter why")
 
