@@ -10,6 +10,7 @@ from pathlib import Path
 
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.rank import board, tables
+from retouch.leaderboard.read import load
 from retouch.leaderboard.serve import first_table
 from retouch.leaderboard.views.shell import SOURCE
 
@@ -17,11 +18,12 @@ APP = Path(__file__).parent / "web_app.py"
 
 
 def progress(done: int, total: int) -> None:
-    """One line that counts up, on a terminal, where there is much to read."""
+    """How far reading is, where there is much to read: a line that counts up on a terminal, one each tenth in a log."""
+    says = f"reading records: {done:,} of {total:,}"
     if total > 1000 and sys.stderr.isatty():
-        print(
-            f"\rreading records: {done:,} of {total:,}", end="" if done < total else "\n", file=sys.stderr, flush=True
-        )
+        print(f"\r{says}", end="" if done < total else "\n", file=sys.stderr, flush=True)
+    elif total > 1000 and 10 * done // total > 10 * (done - load.CHUNK) // total:
+        print(says, file=sys.stderr, flush=True)
 
 
 def warm(view: board.View) -> None:
