@@ -12,14 +12,19 @@ settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+TRAINED = ("prompted", "trained_gan")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests share its fixtures: with pytest-xdist they stay on one worker, unless a test names its group."""
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """A file's tests share its fixtures: with pytest-xdist they stay on one worker, unless a test names its group.
+
+    So do files that use the same model of `toy`, which every process trains once.
+    """
     for item in items:
         if not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+            trained = next((name for name in TRAINED if hasattr(item.module, name)), str(item.path))
+            item.add_marker(pytest.mark.xdist_group(trained))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,14 +13,16 @@ from invented import MARKUP
 PATIENCE = 90_000  # milliseconds: how slow a loaded machine may be before it counts as broken
 DESK, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-PAGES = {  # address -> the window's title; a submission whose title is markup is on each but the last two
+PAGES = {  # address -> the window's title; a submission whose title is markup is on each but the last two of MORE
     "?task=attribute_rebalancing": "Leaderboard",
-    "?raw=1&task=attribute_rebalancing&family=gan": "Leaderboard",
     "tradeoffs?task=attribute_rebalancing": "Trade-offs",
     "task?task=attribute_rebalancing&family=gan": "Attribute rebalancing",
     "wall?task=attribute_rebalancing&instance=attribute_rebalancing/faces-gan": "Wall",
     "method?name=self_conditioned_gan": MARKUP,
     "compare?with=self_conditioned_gan/default,rejection/default": "Compare",
+}
+MORE = {  # pages whose parts are on others
+    "?raw=1&task=attribute_rebalancing&family=gan": "Leaderboard",
     "chooser?task=attribute_rebalancing&family=gan": "Chooser",
     "submit": "Submit",
     "questions": "Questions",
@@ -100,11 +102,11 @@ def ink(of: Visit) -> int:
     return sum(int(c) for c in colour[4:-1].split(","))
 
 
-@pytest.mark.parametrize("address", PAGES)
+@pytest.mark.parametrize("address", [*PAGES, *(pytest.param(address, marks=pytest.mark.slow) for address in MORE)])
 def test_page_is_dark_titled_safe_and_fits_a_phone(context: Any, server: str, address: str) -> None:
     dark = Visit(context, server, "dark").open(address)
     assert ink(dark) > 500
-    dark.page.wait_for_function("title => document.title === title", arg=f"{PAGES[address]} · Retouch")
+    dark.page.wait_for_function("title => document.title === title", arg=f"{(PAGES | MORE)[address]} · Retouch")
     dark.page.set_viewport_size(PHONE)
     dark.page.wait_for_timeout(200)
     wide = dark.page.evaluate("""() => [document.documentElement, document.querySelector('[data-testid="stMain"]')]
