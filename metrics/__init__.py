@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # the same names for editors and type checkers
     # isort: off
-    from retouch.metrics.classification import auc as auc, balanced_accuracy as balanced_accuracy
+    from retouch.metrics.judged.classification import auc as auc, balanced_accuracy as balanced_accuracy
     from retouch.metrics.engine.reference import Reference as Reference
     from retouch.metrics.copies import (
         copied as copied,
@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from retouch.metrics.downstream import Labelled as Labelled, downstream_gains as downstream_gains
     from retouch.metrics.estimate import Estimate as Estimate, wilson as wilson
     from retouch.metrics.frechet import fd as fd, weighted_fd as weighted_fd
-    from retouch.metrics.identity_similarity import Curve as Curve, identity_curve as identity_curve
-    from retouch.metrics.judged_shares import (
+    from retouch.metrics.judged.identity_similarity import Curve as Curve, identity_curve as identity_curve
+    from retouch.metrics.judged.judged_shares import (
         Shares as Shares,
         identity_share as identity_share,
         invalidity as invalidity,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
     from retouch.metrics.kernel import kd as kd
     from retouch.metrics.likelihood_drop import quantile_drop as quantile_drop, quantiles as quantiles
     from retouch.metrics.meaning import MEANING as MEANING, Meaning as Meaning
-    from retouch.metrics.mix_distances import (
+    from retouch.metrics.judged.mix_distances import (
         entropy as entropy,
         fairness_discrepancy as fairness_discrepancy,
         kl_to_target as kl_to_target,
@@ -60,7 +60,7 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
         effective_sample_size as effective_sample_size,
         optimal_vendi_weights as optimal_vendi_weights,
     )
-    from retouch.metrics.votes import (
+    from retouch.metrics.judged.votes import (
         agreed as agreed,
         clear_shares as clear_shares,
         voted_share as voted_share,
@@ -84,13 +84,13 @@ _HOME = {
     "weighted_neighbours": ("weighted_precision_recall",),
     "vendi_score": ("vendi", "weighted_vendi", "vendi_gradient"),
     "vendi_weights": ("Optimum", "diversity_objective", "effective_sample_size", "optimal_vendi_weights"),
-    "judged_shares": ("Shares", "identity_share", "invalidity", "share", "shares"),
+    "judged.judged_shares": ("Shares", "identity_share", "invalidity", "share", "shares"),
     "downstream": ("Labelled", "downstream_gains"),
-    "votes": ("agreed", "clear_shares", "voted_share", "voted_shares"),
-    "classification": ("auc", "balanced_accuracy"),
-    "mix_distances": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
+    "judged.votes": ("agreed", "clear_shares", "voted_share", "voted_shares"),
+    "judged.classification": ("auc", "balanced_accuracy"),
+    "judged.mix_distances": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
     "likelihood_drop": ("quantile_drop", "quantiles"),
-    "identity_similarity": ("Curve", "identity_curve"),
+    "judged.identity_similarity": ("Curve", "identity_curve"),
     "summary": ("Aggregate", "aggregate", "means", "paired_difference", "ranks", "smallest_difference"),
     "meaning": ("MEANING", "Meaning"),
 }

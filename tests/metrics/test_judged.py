@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retouch import metrics
-from retouch.metrics.judged_shares import unmix
+from retouch.metrics.judged.judged_shares import unmix
 
 JUDGE = np.array([[450, 50], [50, 450]])  # right nine times in ten
 

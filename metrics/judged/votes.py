@@ -18,7 +18,7 @@ import numpy as np
 
 from retouch.metrics.checks import unmasked
 from retouch.metrics.estimate import Estimate, percentiles
-from retouch.metrics.judged_shares import Shares, share, shares
+from retouch.metrics.judged.judged_shares import Shares, share, shares
 
 
 def agreed(votes: np.ndarray, classes: int) -> np.ndarray:

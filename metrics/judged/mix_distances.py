@@ -11,7 +11,7 @@ import numpy as np
 
 from retouch.metrics.checks import as_distribution, unmasked
 from retouch.metrics.estimate import Estimate, score_interval, z_value
-from retouch.metrics.judged_shares import Shares, shares
+from retouch.metrics.judged.judged_shares import Shares, shares
 
 Mix = np.ndarray | Shares
 
