@@ -13,6 +13,7 @@ from retouch.benchmark.tasks.view import View
 
 REAL = 500  # held-out images whose nearest training image tells what can be seen
 QUANTILE = 0.01  # of these differences, below which a change passes for none
+ALIKE = 0.5  # share of samples with such changes, below which their number counts as if it were this
 SURE = 3.0  # standard errors by which changes for the better must outnumber those for the worse
 
 
@@ -26,7 +27,8 @@ def unseen(setup: Setup, view: View, base: View, samples: np.ndarray, base_sampl
 
     Returns: nothing of a task that does not say what an image is worth, else
         gain: of the samples over the base's, a share of all; limit: in levels.
-        unseen: the part of the gain that lies in changes below the limit, 0 where chance may have made these.
+        unseen: the part of the gain that lies in changes below the limit, over the share of samples that have such,
+            0 where chance may have made these: an attack on samples half of which are new has half of its gain there.
     """
     if not hasattr(setup.task, "worth"):
         return {}
@@ -35,7 +37,8 @@ def unseen(setup: Setup, view: View, base: View, samples: np.ndarray, base_sampl
     total = ours.sum() - theirs.sum()
     hidden = (ours - theirs[index])[difference(samples, base_samples[index]) < limit]
     sure = hidden.sum() > SURE * np.sqrt((hidden**2).sum())
-    part = hidden.sum() / total if sure and total > 0 else float(sure)
+    alike = max(len(hidden) / len(samples), ALIKE)
+    part = min(hidden.sum() / total / alike, 1.0) if sure and total > 0 else float(sure)
     return {"gain": float(total / len(samples)), "unseen": float(part), "limit": limit}
 
 

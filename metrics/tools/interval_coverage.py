@@ -110,6 +110,89 @@ def stratified_case(shift: float, n: int = 1000, m: int = 500, d: int = 16, grou
     return Case(f"{groups} groups, shift {shift:g}", draw, {"stratified fd": truth, "fd at fixed weights": truth})
 
 
+def distances_case(name: str, a: np.ndarray, b: np.ndarray, n: int, m: int) -> Case:
+    """FD and KD of n and m rows of two populations of atoms."""
+
+    def draw(rng: np.random.Generator) -> dict[str, Estimate]:
+        x, y = a[rng.integers(0, len(a), n)], b[rng.integers(0, len(b), m)]
+        return {"fd": metrics.fd(x, y), "kd": metrics.kd(x, y)}
+
+    return Case(f"{name}, n={n}, m={m}, d={a.shape[1]}", draw, {"fd": _fd_truth(a, b), "kd": _kd_truth(a, b)})
+
+
+def lost_mode_case(share: float, n: int = 1000, m: int = 500, d: int = 16) -> Case:
+    """A rare mode of the reference, far from all others, of which the generator makes nothing."""
+    b = population(d)
+    rare = np.random.default_rng(1).random(len(b)) < share
+    b[rare] += 4 * np.linspace(1, 0, d)
+    return distances_case(f"a mode of {share:g} lost", b[~rare], b, n, m)
+
+
+def log_normal_case(n: int = 1000, d: int = 16, width: float = 0.7) -> Case:
+    """Features with long tails on one side, those of the generated images a little larger."""
+    a, b = np.exp(width * np.random.default_rng(2).normal(size=(2, 4000, d)))
+    return distances_case("log-normal", 1.1 * a, b, n, n)
+
+
+def voted_case(p: float, error: float, doubtful: float, n: int = 2000, held_out: int = 500) -> Case:
+    """A share by three judges of equal error, half of which they make together; some samples are of neither kind.
+
+    On doubtful samples, like no real image, each judge tosses a coin of its own. The truth counts half of them.
+    """
+    clear = p * (1 - doubtful) + doubtful / 2
+
+    def votes(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        together, alone = rng.random(len(truth)) < error / 2, rng.random((3, len(truth))) < error / 2
+        return (truth ^ together ^ alone).astype(int)
+
+    def draw(rng: np.random.Generator) -> dict[str, Estimate]:
+        known = np.arange(2 * held_out) % 2 == 1
+        seen = metrics.agreed(votes(known, rng), 2)
+        confusion = np.stack([np.bincount(seen[known == kind], minlength=3) for kind in (False, True)])
+        sampled = votes(rng.random(n) < p, rng)
+        strange = rng.random(n) < doubtful
+        sampled[:, strange] = rng.integers(0, 2, (3, int(strange.sum())))
+        mix = metrics.voted_shares(sampled, confusion, seed=int(rng.integers(1 << 30)))
+        return {"share": metrics.voted_share(sampled, confusion), "share among all": mix[1]}
+
+    truth = {"share": clear, "share among all": clear}
+    return Case(f"p={p:g}, three judges, error {error:g}, {doubtful:g} doubtful", draw, truth, "edge")
+
+
+def quality_case(ratios: tuple[float, ...], error: float) -> Case:
+    """The joined quality of four ratios to the base, each with a normal error that its interval knows."""
+    truth = float(np.mean(np.array(ratios) ** -4.0) ** -0.25)
+
+    def draw(rng: np.random.Generator) -> dict[str, Estimate]:
+        values = np.array(ratios) * (1 + error * rng.normal(size=len(ratios)))
+        ends = [(v, v - 1.96 * error * r, v + 1.96 * error * r) for v, r in zip(values, ratios, strict=True)]
+        return {"quality": metrics.joined_quality({str(k): Estimate(*end, 1000) for k, end in enumerate(ends)})}
+
+    return Case(f"ratios {ratios}, error {error:g}", draw, {"quality": truth})
+
+
+def copied_case(copies: float, n: int = 250, held_out: int = 500) -> Case:
+    """Copies at half the threshold among samples whose distances are otherwise those of held-out images."""
+    threshold = NormalDist().inv_cdf(0.02)
+    truth = copies * (1 - 0.02)
+
+    def draw(rng: np.random.Generator) -> dict[str, Estimate]:
+        samples = np.where(rng.random(n) < copies, np.exp(threshold) / 2, np.exp(rng.normal(size=n)))
+        return {"copied": metrics.copied_share(samples, *np.exp(rng.normal(size=(2, held_out))), 0.02)}
+
+    return Case(f"{copies:g} copies", draw, {"copied": truth}, "edge")
+
+
+def auc_case(shift: float, n: int = 100) -> Case:
+    """Membership: area under the curve of scores that differ by `shift` standard deviations."""
+
+    def draw(rng: np.random.Generator) -> dict[str, Estimate]:
+        scores = rng.normal(size=2 * n) + shift * (np.arange(2 * n) < n)
+        return {"auc": metrics.auc(scores, np.arange(2 * n) < n)}
+
+    return Case(f"shift {shift:g}, {n} and {n}", draw, {"auc": NormalDist().cdf(shift / 2**0.5)})
+
+
 def vendi_case(n: int, d: int) -> Case:
     """Vendi scores of all orders, against those of the whole population."""
     from retouch.metrics.vendi_score import vendis
@@ -219,12 +302,25 @@ def cases() -> Iterator[Case]:
     yield feature_case("shifted", 1000, 32, 0.5)
     yield feature_case("equal", 1000, 32, 0.0)
     yield feature_case("shifted", 512, 128, 0.3)
+    yield stratified_case(0.3)
+    yield stratified_case(0.0)
+    yield lost_mode_case(0.02)
+    yield log_normal_case()
+    yield distances_case("n near d", population(128, shift=0.3), population(128), 140, 140)
     for n, d, scale in ((1000, 8, 1.0), (1000, 32, 0.8), (500, 16, 1.2)):
         yield neighbour_case(n, d, scale)
     yield vendi_case(1000, 32)
     yield vendi_case(400, 64)
     for p, accuracy in ((0.3, 0.9), (0.1, 0.9), (0.02, 0.95), (0.5, 0.98), (0.0, 0.95)):
         yield share_case(p, accuracy)
+    for p, error, doubtful in ((0.1, 0.01, 0.0), (0.1, 0.15, 0.0), (0.02, 0.05, 0.0), (0.1, 0.05, 0.1)):
+        yield voted_case(p, error, doubtful)
+    for ratios, error in (((1.0, 1.0, 1.0, 1.0), 0.03), ((0.5, 1.0, 1.1, 1.3), 0.05)):
+        yield quality_case(ratios, error)
+    for copies in (0.0, 0.1):
+        yield copied_case(copies)
+    for shift in (0.0, 1.0):
+        yield auc_case(shift)
     yield mix_case(np.array([0.5, 0.3, 0.15, 0.05]), 0.9)
     yield mix_case(np.array([0.27, 0.23, 0.26, 0.24]), 0.9)
     yield mix_case(np.full(10, 0.1), 0.9)

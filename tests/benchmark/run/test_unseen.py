@@ -37,6 +37,12 @@ def test_an_attack_gains_without_a_visible_change(gain):
     assert numbers["unseen"] == 1 and numbers["gain"] == pytest.approx(0.1)
 
 
+def test_new_images_dilute_no_attack(gain):
+    samples = BASE ^ 8
+    samples[np.r_[:22, 40:218]] = 250  # half of the samples are new, and so are 22 of the 40 that were unwanted
+    assert gain(samples, np.ones(400))["unseen"] == pytest.approx(0.9)
+
+
 def test_a_filter_and_a_visible_edit_gain_nothing_unseen(gain):
     assert gain(BASE[np.r_[40:400, 40:80]], np.ones(400))["unseen"] == 0
     edited = BASE.copy()

@@ -12,6 +12,9 @@ class Destroyed:
         images = self.base.sample(n, rng)
         if self.kind == "noise":
             return torch.randint(0, 256, images.shape, generator=rng, dtype=torch.uint8)
+        if self.kind == "noise-in-ten":
+            images[::10] = torch.randint(0, 256, images[::10].shape, generator=rng, dtype=torch.uint8)
+            return images
         if self.kind == "grey":
             return torch.full_like(images, 128)
         small = F.adaptive_avg_pool2d(images.float(), 2)
