@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from retouch import metrics
-from retouch.metrics.frechet import distance
+from retouch.metrics.frechet import degenerate_variance, distance
 from retouch.metrics.stratified_frechet import Strata
 from retouch.metrics.tools import interval_coverage
 
@@ -18,6 +18,13 @@ def test_one_group_is_plain_fd():
     plain = metrics.fd(X, Y)
     assert estimate.plain == pytest.approx(plain.plain, rel=1e-9)
     assert estimate.value == pytest.approx(plain.value, abs=0.3 * plain.se) and estimate.n == plain.n
+
+
+def test_samples_that_agree_have_the_second_order_variance():
+    whole = np.zeros(240, int)
+    estimate = metrics.stratified_fd(X, whole, X, whole, [1.0])
+    spectrum = np.linalg.eigvalsh(np.cov(X, rowvar=False))
+    assert estimate.se**2 == pytest.approx(degenerate_variance(spectrum, 2 / 240), rel=1e-6)
 
 
 def test_moments_by_hand():
