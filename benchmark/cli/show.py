@@ -54,6 +54,9 @@ def _show_track(track: tracks.Track) -> None:
     for name in sorted({instance.task for instance in track.instances}):
         console.print(f"{name} reveals: {tasks.module(name).REVEALS}", highlight=False)
     console.print("base's quality: 1 = real images; in brackets a mixture of Gaussians and noise, measured alike")
+    for name, points in tracks.attacks(track.name).items():
+        told = "; ".join(f"{point} {_bought(points[point])}" for point in points)
+        console.print(f"goal that an attack on the judge would reach on {name}: {told}")
 
 
 def _place(entry: dict[str, Any]) -> str:
@@ -62,6 +65,12 @@ def _place(entry: dict[str, Any]) -> str:
         return "not measured"
     base, gaussians, noise = (entry["place"][name]["value"] for name in ("base", "gaussians", "noise"))
     return f"{base:.2f} ({gaussians:.2f}, {noise:.2f})"
+
+
+def _bought(line: dict[str, Any]) -> str:
+    """What an attack on the judge would reach, and whether it is found out."""
+    goal = "none" if line["goal"] is None else f"{line['goal']:.2f}"
+    return f"{goal} (not told from an edit)" if line["status"] == "ok" else f"{goal} ({line['status']})"
 
 
 def show_plan(runs: list[Run], missing: list[Run], price: float | None = None) -> int:

@@ -26,6 +26,7 @@ from retouch.benchmark.submission import Family, Task
 from retouch.benchmark.support import plugins
 
 FOLDER = Path(__file__).parent
+ATTACKS = "attack.json"  # in a track's folder
 
 
 class Instance(BaseModel):
@@ -200,6 +201,15 @@ def _trainings(control: str | list[str] | None) -> dict[str, Any]:
 def scale_file(track: str) -> Path:
     """Where a track's scale lies: in its folder, or with the weights that are made here."""
     return folders()[track] / "scale.json" if load(track).ships else plugins.home() / "scales" / f"{track}.json"
+
+
+def attacks(track: str) -> dict[str, dict[str, Any]]:
+    """What an attack on the judge would reach: instance -> point -> goal, quality, status; of those that were tried.
+
+    `python tests/cheats/run.py attack --attack` writes the file.
+    """
+    file = folders()[track] / ATTACKS
+    return json.loads(file.read_text()) if file.exists() else {}
 
 
 @cache

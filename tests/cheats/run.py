@@ -8,7 +8,6 @@ instance into the track's folder, attack.json: a line beside the rows.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -92,12 +91,11 @@ def main() -> int:
 
 def keep(track: str, instance: str, point: str, record: Record) -> None:
     """Note what an attack would have reached, or null where too little quality was left for a goal."""
-    file = tracks.folders()[track] / "attack.json"
-    lines = json.loads(file.read_text()) if file.exists() else {}
+    lines = tracks.attacks(track)
     goal = record.goal.value if record.goal else record.details["evidence"].get("goal")
     quality = record.quality.value if record.quality else None
     lines.setdefault(instance, {})[point] = {"goal": goal, "quality": quality, "status": record.status}
-    write_json(file, lines)
+    write_json(tracks.folders()[track] / tracks.ATTACKS, lines)
 
 
 if __name__ == "__main__":

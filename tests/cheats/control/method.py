@@ -24,7 +24,7 @@ def same(control, _base):
 @torch.no_grad()
 def rounded(control, _base):
     for weight in control.module.parameters():
-        step = weight.abs().max() / 127
+        step = weight.abs().max().clamp(min=1e-12) / 127  # a flow has layers of zeros
         weight.copy_((weight / step).round() * step)
     return control
 
