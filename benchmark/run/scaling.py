@@ -3,7 +3,7 @@
 `python -m retouch.benchmark.run.scaling` prints two tables: seconds of the processor and MB of planning 1,000 to
 100,000 runs; and throughput, overhead and the driver's memory where `--nodes` logical nodes of this machine work
 through `--runs` tasks of `--sleep` seconds, each with a record that is written. Tasks that sleep take no processor, so
-what is left is the coordinator's and Ray's own work.
+what is left is the coordinator's and Ray's own work. With `--real`, runs that edit nothing take their place.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import resource
 import shutil
 import time
+from collections import Counter
 import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,15 +28,22 @@ from retouch.benchmark.run.resume import missing
 from retouch.benchmark.support import places
 
 SIZES = (1_000, 10_000, 100_000)
+SMALLEST, SAMPLES = "category_redaction/digits-gan", 200  # of real runs: the instance, and images
 
 
-def runs(root: Path, count: int) -> list[Run]:
-    """So many runs of `unchanged`, on a copy of its folder: as many seeds as it takes."""
+def runs(root: Path, count: int, samples: int = 0) -> list[Run]:
+    """So many runs of `unchanged`, on a copy of its folder: as many seeds as it takes.
+
+    samples: so many images, on the smallest instance alone, and no attacks: runs of a second or two; 0: whole runs.
+    """
     folder = root / "unchanged"
     if not folder.exists():
         ignored = shutil.ignore_patterns("records")
         shutil.copytree(places.folder("submissions") / "unchanged", folder, ignore=ignored)
     tiny = tracks.load("tiny")
+    if samples:
+        few = tiny.instance(SMALLEST).model_copy(update={"samples": samples, "attacks": False})
+        tiny = tiny.model_copy(update={"instances": [few]})
     cells = len(plan.plan([folder], tiny, seeds=[0]))
     return plan.plan([folder], tiny, seeds=list(range(count // cells + 1)))[:count]
 
@@ -74,27 +82,34 @@ def planning(root: Path) -> None:
         print(f"{count:>8,}{parts[0]:>9.2f}{parts[1]:>10.2f}{parts[2]:>9.2f}{memory():>7.0f}", flush=True)
 
 
-def working(root: Path, counts: list[int], nodes: int, seconds: float) -> None:
-    """The table of grids of sleeping tasks."""
+def working(root: Path, counts: list[int], nodes: int, seconds: float, real: bool) -> None:
+    """The table of grids of tasks that sleep, or of real runs."""
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # Ray then stays on 127.0.0.1
     import ray
     from ray.cluster_utils import Cluster
 
+    samples, task = (SAMPLES, None) if real else (0, sleeping(seconds))
     here: dict[str, Any] = {"node_ip_address": "127.0.0.1", "num_cpus": 1, "memory": 1 << 40}
     head = here | {"include_dashboard": False, "_system_config": {"worker_niceness": 0}}
     machines = Cluster(initialize_head=True, head_node_args=head)
     for _ in range(nodes - 1):
         machines.add_node(**here)
-    engine = cluster(machines.address, set(), sleeping(seconds))
-    for _ in grid.grid(runs(root, nodes), engine):  # every node has a process and its imports
+    engine = cluster(machines.address, {"gan"} if real else set(), task)
+    for _ in grid.grid(runs(root, nodes, samples), engine):  # every node has a process and its imports
         pass
-    print(f"\n{'runs':>8}{'seconds':>9}{'a second':>10}{'ms a run over the sleep':>25}{'driver, s':>11}{'MB':>7}")
+    print(
+        f"\n{'runs':>8}{'seconds':>9}{'a second':>10}{'ms a run over the sleep':>25}{'driver, s':>11}{'MB':>7}  not ok"
+    )
     for count in counts:
         began, busy = time.perf_counter(), time.process_time()
-        done = sum(1 for _ in grid.grid(runs(root, count), engine))
+        statuses = Counter(record.status for record in grid.grid(runs(root, count, samples), engine))
+        done = statuses.total()
         took, used = time.perf_counter() - began, time.process_time() - busy
-        over = 1000 * (took * nodes / done - seconds)
-        print(f"{done:>8,}{took:>9.1f}{done / took:>10.1f}{over:>25.1f}{used:>11.1f}{memory():>7.0f}", flush=True)
+        over = 1000 * (took * nodes / done - (0 if real else seconds))
+        bad = statuses["failed"] if real else 0
+        print(
+            f"{done:>8,}{took:>9.1f}{done / took:>10.1f}{over:>25.1f}{used:>11.1f}{memory():>7.0f}{bad:>8}", flush=True
+        )
     ray.shutdown()
     machines.shutdown()
 
@@ -105,11 +120,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, nargs="*", default=[1_000, 10_000], help="none: plans alone")
     parser.add_argument("--nodes", type=int, default=8)
     parser.add_argument("--sleep", type=float, default=0.1)
+    parser.add_argument("--real", action="store_true", help="real runs of an edit that returns the base")
     args = parser.parse_args()
     with TemporaryDirectory() as root:
         planning(Path(root))
         if args.runs:
-            working(Path(root), args.runs, args.nodes, args.sleep)
+            working(Path(root), args.runs, args.nodes, args.sleep, args.real)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ import json
 import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import textwrap
 import time
 from operator import attrgetter
 
 import pytest
+import yaml
 from toy_runs import INSTANCE, REPOSITORY, TRAINS, planned, write
 
 from retouch.benchmark import records, tracks
@@ -58,15 +62,49 @@ def test_a_cluster_gives_the_records_of_one_machine(nodes, submissions, capsys):
     assert near.status == "ok" and list(map(frozen, far)) == [frozen(near)]
 
 
-def commands():
-    """The lines of docs/cluster.md that call retouch."""
-    lines = (REPOSITORY / "docs/cluster.md").read_text().splitlines()
-    return [line.split()[1:] for line in lines if line.startswith(" ") and line.split()[:1] == ["retouch"]]
+PAGE = (REPOSITORY / "docs/cluster.md").read_text()
+
+
+def commands(program="retouch"):
+    """The lines of docs/cluster.md that call a program."""
+    lines = PAGE.splitlines()
+    return [line.split()[1:] for line in lines if line.startswith(" ") and line.split()[:1] == [program]]
+
+
+def block(head):
+    """The indented lines of docs/cluster.md from one that starts with `head`."""
+    return textwrap.dedent(re.search(rf"^( +){head}.*\n(\1.*\n|\n)*", PAGE, re.M)[0])
 
 
 def test_the_page_names_options_that_there_are():
     parsed = [_parser().parse_args(line) for line in commands()]
     assert {args.engine for args in parsed if hasattr(args, "engine")} == {"local", "ray"} and len(parsed) >= 5
+    assert subprocess.run(["bash", "-n"], input=block("#!/bin/bash"), text=True).returncode == 0
+    assert {"cluster_name", "provider", "auth", "setup_commands"} == yaml.safe_load(block("cluster_name")).keys()
+
+
+@pytest.mark.slow
+def test_the_page_starts_a_cluster():
+    """Both lines, as far as one machine has two nodes, and a look from another process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    here = ["--node-ip-address=127.0.0.1", "--num-cpus=1", "--block"]
+    lines = [[word.replace("HOST", "127.0.0.1").replace("6379", port) for word in line] for line in commands("ray")]
+    look = f"import ray; ray.init('127.0.0.1:{port}', log_to_driver=False); print('nodes:', len(ray.nodes()))"
+    begun, several = [], os.environ | {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1"}
+    try:
+        for i, line in enumerate(lines[:2]):
+            ray_program = [sys.executable, "-m", "ray.scripts.scripts", *line, *here]
+            begun.append(subprocess.Popen(ray_program, env=several, start_new_session=True, stdout=subprocess.DEVNULL))
+            until, said = time.monotonic() + 240, ""
+            while f"nodes: {i + 1}" not in said and time.monotonic() < until:
+                said = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True).stdout
+            assert f"nodes: {i + 1}" in said
+    finally:
+        for process in begun:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(60)
 
 
 @pytest.mark.slow
