@@ -13,8 +13,8 @@ import os
 import resource
 import shutil
 import time
-from collections import Counter
 import tomllib
+from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
