@@ -1,141 +1,152 @@
-"""Features of images: Inception two ways and DINOv2, streamed in batches and cached by content.
+"""Published feature spaces, as networks of encoders: `network = "features:NAME"` in a judge.toml.
 
-Weights are looked for below `RETOUCH_WEIGHTS` and never downloaded. The two Inceptions differ in how they resize (and
-therefore in every number): torch-fidelity's as the original TensorFlow code did, clean-fid's by anti-aliased bicubic.
+inception-v3-compat, vgg16, clip-vit-b-32, ...   torch-fidelity's registry, resized as the original TensorFlow code does
+inception-clean                                  the same Inception behind clean-fid's anti-aliased resizing
+dinov2-vit-s-14, ...                             beside a clone of the DINOv2 repository in the folder "dinov2"
+what installed packages add                      entry points `retouch.features`: "module:function" gives the network
+
+Nothing is downloaded. A file of weights lies beside the judge.toml or in the folder that RETOUCH_WEIGHTS names; its
+sha256 is checked before it is opened: the one that judge.toml states, or that the file's own name carries.
 """
 
-import hashlib
+from __future__ import annotations
+
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from retouch.metrics.checks import as_images
+from retouch.benchmark.support import plugins
+from retouch.benchmark.support.files import sha256
 
-FILES = {
-    "inception": "pt_inception-2015-12-05-6726825d.pth",  # torch-fidelity's
-    "inception-clean": "inception-2015-12-05.pt",  # clean-fid's torchscript
-    "dinov2": "dinov2_vits14_pretrain.pth",  # beside a clone of the DINOv2 repository in the folder "dinov2"
+INCEPTION = ("pt_inception-2015-12-05-6726825d.pth", "weights-inception-2015-12-05-6726825d.pth")  # the same file
+FILES: dict[str, tuple[str, ...]] = {  # as they are published; `file` in judge.toml names another
+    "inception-v3-compat": INCEPTION,
+    "inception-clean": ("inception-2015-12-05.pt",),
+    "vgg16": ("vgg16-397923af.pth",),
+    "dinov2-vit-s-14": ("dinov2_vits14_pretrain.pth",),
+    "dinov2-vit-b-14": ("dinov2_vitb14_pretrain.pth",),
 }
+OUTPUT = {"inception": "2048", "vgg16": "fc2_relu", "clip": "clip"}  # of torch-fidelity's extractors, by first letters
 IMAGENET = torch.tensor([[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]).view(2, 3, 1, 1)  # mean, standard deviation
 
 
-@dataclass(frozen=True)
-class Extractor:
-    """A feature network: a name that changes whenever its numbers would, and uint8 (n, 3, H, W) -> float (n, d)."""
+class Space(nn.Module):
+    """Images (N, C, H, W) in [-1, 1] to features (N, F); grey ones are shown in three equal channels."""
 
-    name: str
-    compute: Callable[[torch.Tensor], torch.Tensor]
-    device: str = "cpu"
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
 
+    def forward(self, x: Tensor) -> Tensor:
+        images = ((x + 1) * 127.5).round().to(torch.uint8)
+        images = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
+        return self.compute(images).float().flatten(1)
 
-def weights_folder() -> Path | None:
-    """The folder that RETOUCH_WEIGHTS names, if it is there."""
-    folder = Path(os.environ.get("RETOUCH_WEIGHTS", ""))
-    return folder if os.environ.get("RETOUCH_WEIGHTS") and folder.is_dir() else None
-
-
-def available() -> list[str]:
-    """Extractors whose weights are at hand."""
-    folder = weights_folder()
-    return [name for name, file in FILES.items() if folder and (folder / file).is_file()]
+    def compute(self, images: Tensor) -> Tensor:
+        """Features of uint8 images (N, 3, H, W): what an extractor of torch-fidelity takes and gives."""
+        return self.network(images)[0]
 
 
-def load(name: str, device: str = "cpu") -> Extractor:
-    """The named extractor, from local weights; an error says which file is missing."""
-    if name not in FILES:
-        raise ValueError(f"extractor: found {name!r}, wanted one of {', '.join(FILES)}")
-    if name not in available():
-        raise FileNotFoundError(
-            f"{name} needs {FILES[name]} in the folder that RETOUCH_WEIGHTS names "
-            f"(now: {os.environ.get('RETOUCH_WEIGHTS') or 'not set'})"
-        )
-    path = (weights_folder() or Path()) / FILES[name]
-    build = {"inception": _inception, "inception-clean": _inception_clean, "dinov2": _dinov2}[name]
-    return Extractor(f"{name}-{_file_digest(path)[:12]}", build(path, device), device)
+class Clean(Space):
+    """clean-fid's: its network takes levels as floats, at its own size."""
+
+    def compute(self, images: Tensor) -> Tensor:
+        from cleanfid.resize import build_resizer
+
+        resize = build_resizer("clean")
+        resized = np.stack([resize(image) for image in images.permute(0, 2, 3, 1).cpu().numpy()])
+        return self.network(torch.from_numpy(resized).permute(0, 3, 1, 2).to(images.device))
 
 
-def extract(images: np.ndarray, extractor: Extractor, *, batch: int = 64, cache: Path | None = None) -> np.ndarray:
-    """Features (n, d) float32 of uint8 (n, C, H, W) images; grey ones are shown in three equal channels.
+class Dino(Space):
+    """DINOv2 on 224 x 224 pixels."""
 
-    With a cache folder, features are read back when the same images have been through the same extractor.
+    def compute(self, images: Tensor) -> Tensor:
+        resized = nn.functional.interpolate(images.float(), (224, 224), mode="bicubic", antialias=True)
+        mean, deviation = IMAGENET.to(images.device)
+        return self.network((resized.clamp(0, 255) / 255 - mean) / deviation)
+
+
+def load(name: str, folder: Path, config: dict[str, Any]) -> nn.Module:
+    """The named space at rest, its weights read after their hash is checked.
+
+    Args:
+        folder: of the judge.toml; config: its `file` and `sha256`, where they are stated.
+
+    Raises:
+        ValueError: an unknown name, a library or a file that is missing, a file with another hash, or with none known.
     """
-    images = as_images(images)
-    path = cache / f"{content_key(images, extractor.name)}.npz" if cache else None
-    if path and path.is_file():
-        with np.load(path, allow_pickle=False) as file:
-            return file["features"]
-    with torch.inference_mode():
-        parts = [extractor.compute(part.to(extractor.device)).float().cpu().numpy() for part in _batches(images, batch)]
-    features = np.concatenate(parts)
-    if path:
-        _write(path, features, extractor.name)
-    return features
+    if reference := plugins.installed("features").get(name):
+        return plugins.named(reference, folder)().eval()
+    path = _weights(name, folder, config)
+    check(path, config.get("sha256", ""))
+    try:
+        space = _clean(path) if name == "inception-clean" else _fidelity(name, path)
+    except ImportError as error:
+        raise ValueError(f"features:{name} needs {error.name}: pip install 'retouch-bench[peers]'") from None
+    return space.eval().requires_grad_(False)
 
 
-def content_key(images: np.ndarray, extractor: str) -> str:
-    """sha256 of the images (values and shape) and the extractor's name."""
-    key = hashlib.sha256(f"{extractor} {images.shape}".encode())
-    key.update(np.ascontiguousarray(images).data)
-    return key.hexdigest()
+def _weights(name: str, folder: Path, config: dict[str, Any]) -> Path:
+    """Where the file of weights is; an error says which names are looked for, and where."""
+    names = [config["file"]] if "file" in config else FILES.get(name, ())
+    if not names:
+        raise ValueError(f"features:{name}: name the file of its weights: `file` in {folder / 'judge.toml'}")
+    below = os.environ.get("RETOUCH_WEIGHTS", "")
+    places = [place / one for place in (folder, *([Path(below)] if below else [])) for one in names]
+    if not (found := next((place for place in places if place.is_file()), None)):
+        raise ValueError(f"features:{name} needs {' or '.join(names)} in {folder}, or in the folder that "
+                         f"RETOUCH_WEIGHTS names (now: {below or 'not set'})")  # fmt: skip
+    return found
 
 
-def _batches(images: np.ndarray, batch: int) -> Iterator[torch.Tensor]:
-    for start in range(0, len(images), batch):
-        part = torch.from_numpy(np.ascontiguousarray(images[start : start + batch]))
-        yield part.expand(-1, 3, -1, -1) if part.shape[1] == 1 else part
+def check(path: Path, stated: str = "") -> None:
+    """Raise a ValueError unless a file has the sha256 that is stated, or else the first digits that its name ends on.
+
+    The names of published weights end on these digits by torch.hub's convention.
+    """
+    digits = re.search(r"-([0-9a-f]{8,64})$", path.stem)
+    wanted, actual = stated or (digits[1] if digits else ""), sha256(path)
+    if not wanted:
+        raise ValueError(f'{path} has sha256 {actual}; state it as sha256 = "..." in judge.toml if that is the '
+                         "file that you mean: it is not opened before")  # fmt: skip
+    if not actual.startswith(wanted.lower()):
+        raise ValueError(f"{path} has sha256 {actual}, not {wanted}; fetch it again: it is not opened")
 
 
-def _write(path: Path, features: np.ndarray, extractor: str) -> None:
-    """Atomic: another process sees the whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.part")
-    with draft.open("wb") as file:
-        np.savez(file, features=features, extractor=np.array(extractor))
-    draft.replace(path)
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _inception(path: Path, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """torch-fidelity's registered extractor, 2,048 features."""
+def _fidelity(name: str, path: Path) -> Space:
+    """An extractor of torch-fidelity; DINOv2 from a local clone, which torch-fidelity would download."""
+    from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY as REGISTRY
     from torch_fidelity.utils import create_feature_extractor
 
-    network = create_feature_extractor(
-        "inception-v3-compat", ["2048"], cuda=False, verbose=False, feature_extractor_weights_path=str(path)
-    ).to(device)
-    return lambda images: network(images)[0]
+    if name not in REGISTRY:
+        raise ValueError(f"features:{name} is none of inception-clean, {', '.join(REGISTRY)}")
+    if name.startswith("dinov2"):
+        return Dino(_dinov2("dinov2_" + "".join(name.split("-")[1:]), path))
+    if not name.startswith("clip"):  # CLIP's file is a TorchScript archive
+        torch.load(
+            path, map_location="cpu", weights_only=True
+        )  # tensors alone: torch-fidelity unpickles anything
+    output = next(value for key, value in OUTPUT.items() if name.startswith(key))
+    made = create_feature_extractor(name, [output], cuda=False, verbose=False, feature_extractor_weights_path=str(path))
+    return Space(made)
 
 
-def _inception_clean(path: Path, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """clean-fid's network behind clean-fid's resizing."""
+def _clean(path: Path) -> Space:
     from cleanfid.inception_torchscript import InceptionV3W
-    from cleanfid.resize import build_resizer
 
-    network, resize = InceptionV3W(str(path.parent), download=False).to(device), build_resizer("clean")
-
-    def compute(images: torch.Tensor) -> torch.Tensor:
-        resized = [resize(image) for image in images.permute(0, 2, 3, 1).cpu().numpy()]
-        return network(torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2).to(device))
-
-    return compute
+    return Clean(InceptionV3W(str(path.parent), download=False))
 
 
-def _dinov2(path: Path, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    """DINOv2 ViT-S/14 from a local clone of its repository, 384 features of 224 x 224 pixels."""
-    network = torch.hub.load(str(path.parent / "dinov2"), "dinov2_vits14", source="local", pretrained=False)
+def _dinov2(entry: str, path: Path) -> nn.Module:
+    clone = path.parent / "dinov2"
+    if not (clone / "hubconf.py").is_file():
+        raise ValueError(f"{clone} is no clone of the DINOv2 repository; put one beside {path.name}")
+    network = torch.hub.load(str(clone), entry, source="local", pretrained=False)
     network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    network.eval().to(device)
-    mean, deviation = IMAGENET.to(device)
-
-    def compute(images: torch.Tensor) -> torch.Tensor:
-        resized = torch.nn.functional.interpolate(images.float(), (224, 224), mode="bicubic", antialias=True)
-        return network((resized.clamp(0, 255) / 255 - mean) / deviation)
-
-    return compute
+    return network

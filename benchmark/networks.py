@@ -4,6 +4,7 @@
 "torchvision:resnet18"     a model of torchvision.models        "timm:vit_tiny_patch16_224"   of timm
 "transformers:ViTModel"    of transformers, from config.json beside the card
 "torchscript:judge.pt"     a TorchScript file; it is a program and is opened only where the card says `trust`
+"features:inception-clean"  a published feature space, see `features`
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from retouch.benchmark import features
 from retouch.benchmark.support import plugins
 
 WEIGHTS = "model.safetensors"
@@ -59,6 +61,8 @@ def network(folder: Path, config: dict[str, Any]) -> nn.Module:
     """
     library, _, name = config["network"].partition(":")
     arguments = config.get("arguments", {})
+    if library == "features":
+        return features.load(name, folder, config)
     if library == "torchscript":
         made = _script(folder / name, config)
     elif library in ("torchvision", "timm", "transformers"):

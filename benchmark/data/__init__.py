@@ -1,12 +1,14 @@
 """Data sets, one module each; `load` finds them by name."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from retouch.benchmark.data import outside
 from retouch.benchmark.data.images import Images
+from retouch.benchmark.support import plugins
 
 FROM_FILES = ("mnist", "fashion_mnist", "celeba", "celeba_faces", "cifar10")  # data sets that do not ship
 
@@ -26,7 +28,9 @@ def load(spec: dict[str, Any], split: str) -> Images:
     read: Callable[..., Images]
     if name in outside.entries():
         return outside.load(name, split, **arguments)
-    if name == "digits":
+    if name in plugins.installed("data"):
+        read = plugins.named(plugins.installed("data")[name], Path())
+    elif name == "digits":
         from retouch.benchmark.data.digits import digits
 
         read = digits
@@ -49,7 +53,7 @@ def load(spec: dict[str, Any], split: str) -> Images:
 
         read = cifar10
     else:
-        known = ", ".join(("digits", "faces", *FROM_FILES, *outside.entries()))
+        known = ", ".join(("digits", "faces", *FROM_FILES, *outside.entries(), *plugins.installed("data")))
         raise ValueError(f"there is no data set {name!r}; there are {known}; data.toml of a track adds others")
     return read(split, **arguments)
 

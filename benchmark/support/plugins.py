@@ -2,8 +2,12 @@
 
 A folder on RETOUCH_PATH may hold tasks/NAME.py, families/NAME.py, tracks/NAME/ and weights/NAME/, or be a track itself.
 A track's folder holds track.toml, recipes.toml, data.toml, scale.json, and its weights in bases/NAME/ and judges/NAME/.
-An installed package names its modules in the entry-point groups `retouch.tasks` and `retouch.families`, and packages
-that are such folders in `retouch.path`.
+An installed package names in entry-point groups
+    retouch.tasks, retouch.families    its modules;
+    retouch.data                       functions, "module:load": load(split, **choice) -> `Images`;
+    retouch.features                   functions, "module:make", that make a feature space, see `benchmark.features`;
+    retouch.tracks, retouch.judges     packages that are the folder of a track, or of folders of judges;
+    retouch.path                       packages that are folders as RETOUCH_PATH names them.
 """
 
 from __future__ import annotations
@@ -35,9 +39,14 @@ def add(root: Path) -> None:
 
 def roots() -> list[Path]:
     """The folders that RETOUCH_PATH names, in its order, and those of installed packages."""
-    places = [find_spec(module) for module in _installed("path").values()]
-    inside = [Path(str(place.origin)).parent for place in places if place and place.origin]
+    inside = [place for kind in ("path", "tracks") for place in _packages(kind)]
     return [*(Path(root) for root in path().split(os.pathsep) if root), *inside]
+
+
+def _packages(kind: str) -> list[Path]:
+    """The folders of the packages that an entry-point group names."""
+    places = [find_spec(module) for module in installed(kind).values()]
+    return [Path(str(place.origin)).parent for place in places if place and place.origin]
 
 
 def tracks() -> list[Path]:
@@ -54,7 +63,7 @@ def folders(kind: str) -> list[Path]:
     """
     places = [root / kind for root in roots()]
     if kind == "weights":
-        places += [track / name for track in tracks() for name in ("bases", "judges")]
+        places += [track / name for track in tracks() for name in ("bases", "judges")] + _packages("judges")
     return [place for place in places if place.is_dir()]
 
 
@@ -80,7 +89,7 @@ def modules(kind: str, package: str, own: Iterable[str]) -> dict[str, str]:
     """
     sources = [(name, f"{package}.{name}") for name in own]
     sources += [(file.stem, str(file)) for folder in folders(kind) for file in sorted(folder.glob("[!_]*.py"))]
-    sources += _installed(kind).items()
+    sources += installed(kind).items()
     known: dict[str, str] = {}
     for name, source in sources:
         if known.setdefault(name, source) != source:
@@ -89,7 +98,8 @@ def modules(kind: str, package: str, own: Iterable[str]) -> dict[str, str]:
 
 
 @cache
-def _installed(kind: str) -> dict[str, str]:
+def installed(kind: str) -> dict[str, str]:
+    """What installed packages name in a group: name -> module, or "module:function"."""
     from importlib.metadata import entry_points
 
     return {point.name: point.value for point in entry_points(group=f"retouch.{kind}")}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from retouch.benchmark.generators.base import Generator
 
 ROOT = Path(__file__).parent
+BESIDE = ("*.pt", "*.pth", "*.py", "ensemble.json", "judge.toml")  # what decides a network beside safetensors
 CHUNK = 1 << 20  # bytes of a file that are hashed at a time
 
 
@@ -86,13 +87,11 @@ def folder(name: str) -> Path:
 def sha256(path: Path) -> str:
     """Hash of a folder's weights, names included, or of one file; an unchanged file is read once a process.
 
-    Weights: safetensors, the list of an ensemble's members, and code beside them. Unchanged: see `support.files.state`.
+    Weights: safetensors, files of torch, the list of an ensemble's members, a judge.toml, and code beside them.
+    Unchanged: see `support.files.state`.
     """
-    files = (
-        [path]
-        if path.is_file()
-        else sorted([*path.rglob("*.safetensors"), *path.glob("ensemble.json"), *path.glob("*.py")])
-    )
+    beside = [file for pattern in BESIDE for file in path.glob(pattern)]
+    files = [path] if path.is_file() else sorted([*path.rglob("*.safetensors"), *beside])
     return _sha256(path, tuple(map(state, files)))
 
 
@@ -121,7 +120,8 @@ def card(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path / 'card.json'} is not JSON ({error}); restore it from the release") from None
     actual = sha256(path)
     if actual != contents["sha256"]:
-        what = "are missing" if not any(path.rglob("*.safetensors")) else f"have sha256 {actual}"
+        tensors = (file for suffix in (".safetensors", ".pt", ".pth") for file in path.rglob(f"*{suffix}"))
+        what = "are missing" if not any(tensors) else f"have sha256 {actual}"
         raise WeightsError(f"the weights in {path} {what}; the card says {contents['sha256']}. Restore them from the "
                            f"release or run `retouch pretrain {path.name} --overwrite`")  # fmt: skip
     if (path / "ensemble.json").is_file():

@@ -1,67 +1,19 @@
-"""Feature extraction: batches, cache, local weights. The networks here are small files that the tests make."""
+"""Published feature spaces: their files are checked before they are opened. The networks are small ones made here."""
+
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
-from retouch.benchmark import features
+from retouch.benchmark import features, weights
+from retouch.benchmark.encoders import Encoder
+from retouch.benchmark.networks import network
+from retouch.benchmark.support import plugins
+from retouch.benchmark.support.files import sha256, write_json
 
-IMAGES = np.random.default_rng(0).integers(0, 256, (10, 3, 16, 16)).astype(np.uint8)
-
-
-def counting() -> tuple[features.Extractor, list[int]]:
-    """An extractor that notes the size of every batch it sees."""
-    seen = []
-
-    def compute(images: torch.Tensor) -> torch.Tensor:
-        seen.append(len(images))
-        return images.float().flatten(2).mean(2)
-
-    return features.Extractor("means-1", compute), seen
-
-
-def test_batches_make_no_difference():
-    extractor, seen = counting()
-    whole, parts = features.extract(IMAGES, extractor), features.extract(IMAGES, extractor, batch=3)
-    np.testing.assert_array_equal(whole, parts)
-    assert seen == [10, 3, 3, 3, 1] and whole.dtype == np.float32 and whole.shape == (10, 3)
-
-
-def test_grey_images_are_shown_in_three_channels():
-    found = features.extract(IMAGES[:, :1], counting()[0])
-    assert found.shape == (10, 3) and np.ptp(found, axis=1).max() == 0
-
-
-def test_cache_is_by_content_and_extractor(tmp_path):
-    extractor, seen = counting()
-    first = features.extract(IMAGES, extractor, cache=tmp_path)
-    np.testing.assert_array_equal(features.extract(IMAGES.copy(), extractor, cache=tmp_path), first)
-    assert len(seen) == 1
-    changed = IMAGES.copy()
-    changed[0, 0, 0, 0] ^= 1
-    features.extract(changed, extractor, cache=tmp_path)
-    features.extract(IMAGES, features.Extractor("means-2", extractor.compute), cache=tmp_path)
-    assert len(seen) == 3 and len(list(tmp_path.iterdir())) == 3  # no draft is left behind
-
-
-@pytest.mark.parametrize(
-    ("images", "message"),
-    [(IMAGES.astype(np.float32), "wanted uint8"), (IMAGES.transpose(0, 2, 3, 1), "channels seem to come last")],
-)
-def test_bad_images(images, message):
-    with pytest.raises(ValueError, match=message):
-        features.extract(images, counting()[0])
-
-
-def test_missing_weights_are_named(monkeypatch, tmp_path):
-    monkeypatch.setenv("RETOUCH_WEIGHTS", str(tmp_path))
-    assert features.available() == []
-    with pytest.raises(FileNotFoundError, match=r"inception needs pt_inception-2015-12-05-6726825d\.pth"):
-        features.load("inception")
-    with pytest.raises(ValueError, match="found 'resnet', wanted one of inception"):
-        features.load("resnet")
-    monkeypatch.delenv("RETOUCH_WEIGHTS")
-    assert features.weights_folder() is None
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 3, 16, 16)).astype(np.uint8)
 
 
 class Layers(torch.nn.Module):
@@ -82,32 +34,123 @@ class Script(torch.nn.Module):
         return self.layers(x)
 
 
+class Means(torch.nn.Module):
+    """In the place of an extractor of torch-fidelity: uint8 images to a tuple of features."""
+
+    def __init__(self, name: str, outputs: list[str], feature_extractor_weights_path: str) -> None:
+        super().__init__()
+        self.output, self.shift = outputs[0], torch.load(feature_extractor_weights_path, weights_only=True)["shift"]
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
+        assert images.dtype == torch.uint8
+        return (images.float().mean((2, 3)) + self.shift,)
+
+
+def encoder(folder, **config) -> Encoder:
+    """An encoder of one's own, as a track reads it."""
+    config = {"channels": 3, "size": 16, **config}
+    folder.mkdir(exist_ok=True)
+    write_json(folder / "card.json", {"family": "encoder", "config": config, "sha256": weights.sha256(folder)})
+    return Encoder.read(folder)
+
+
+@pytest.fixture
+def means(monkeypatch):
+    registry = pytest.importorskip("torch_fidelity.registry").FEATURE_EXTRACTORS_REGISTRY
+    for name in ("inception-v3-compat", "clip-vit-b-32"):
+        monkeypatch.setitem(registry, name, lambda *args, verbose=False, **kwargs: Means(*args, **kwargs))
+
+
+@pytest.mark.parametrize("file", features.INCEPTION)
+def test_inception_is_found_by_both_names(tmp_path, monkeypatch, means, file):
+    torch.save({"shift": torch.tensor(3.0)}, tmp_path / file)
+    monkeypatch.setenv("RETOUCH_WEIGHTS", str(tmp_path))
+    with pytest.raises(ValueError, match=rf"{file} has sha256 [0-9a-f]{{64}}, not 6726825d; fetch it again"):
+        encoder(tmp_path / "space", network="features:inception-v3-compat")
+    stated = {"sha256": sha256(tmp_path / file)}
+    made = encoder(tmp_path / "space", network="features:inception-v3-compat", **stated)
+    np.testing.assert_allclose(made.features(IMAGES), IMAGES.mean((2, 3)) + 3, rtol=1e-5)
+    assert made.network.network.output == "2048"
+    grey = made.features(IMAGES[:, :1])
+    assert grey.shape == (5, 3) and np.ptp(grey, axis=1).max() == 0
+
+
+def test_a_file_is_not_opened_before_its_hash_is_known(tmp_path, means):
+    (tmp_path / "clip.pt").write_bytes(b"anything")
+    config = {"network": "features:clip-vit-b-32", "file": "clip.pt"}
+    with pytest.raises(ValueError, match=r'state it as sha256 = "\.\.\." in judge.toml .* not opened before'):
+        network(tmp_path, config)
+    with pytest.raises(ValueError, match="not 1234"):
+        network(tmp_path, config | {"sha256": "1234"})
+    torch.save({"shift": torch.tensor(0.0)}, tmp_path / "clip.pt")
+    assert network(tmp_path, config | {"sha256": sha256(tmp_path / "clip.pt")}).network.output == "clip"
+
+
+def test_a_pickle_with_code_is_not_run(tmp_path, means):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "touched"), "w"))
+
+    torch.save(Evil(), tmp_path / "weights.pth")
+    config = {"file": "weights.pth", "sha256": sha256(tmp_path / "weights.pth")}
+    with pytest.raises(Exception, match=r"weights_only|Unsupported|WeightsUnpickler"):
+        network(tmp_path, config | {"network": "features:inception-v3-compat"})
+    assert not (tmp_path / "touched").exists()
+
+
+def test_what_is_missing_or_unknown_is_said(tmp_path, monkeypatch, means):
+    monkeypatch.delenv("RETOUCH_WEIGHTS", raising=False)
+    for name, error in {
+        "inception-v3-compat": r"needs pt_inception.*\.pth or weights-inception.* names \(now: not set\)",
+        "resnet": "name the file of its weights: `file` in",
+    }.items():
+        with pytest.raises(ValueError, match=error):
+            network(tmp_path, {"network": f"features:{name}"})
+    (tmp_path / "x.pt").write_bytes(b"x")
+    config = {"network": "features:resnet", "file": "x.pt", "sha256": sha256(tmp_path / "x.pt")}
+    with pytest.raises(ValueError, match="features:resnet is none of inception-clean, "):
+        network(tmp_path, config)
+
+
 @pytest.mark.filterwarnings("ignore")
-def test_clean_inception_resizes_and_normalises(monkeypatch, tmp_path):
+def test_clean_inception_resizes_and_normalises(tmp_path):
     pytest.importorskip("cleanfid")
-    monkeypatch.setenv("RETOUCH_WEIGHTS", str(tmp_path))
     torch.jit.script(Script()).save(str(tmp_path / "inception-2015-12-05.pt"))
-    extractor = features.load("inception-clean")
-    found = features.extract(np.full((2, 3, 16, 16), 192, np.uint8), extractor)
-    assert found.shape == (2, 2048) and extractor.name.startswith("inception-clean-")
+    digest = sha256(tmp_path / "inception-2015-12-05.pt")
+    made = encoder(tmp_path, network="features:inception-clean", sha256=digest)
+    found = made.features(np.full((2, 3, 16, 16), 192, np.uint8))
+    assert found.shape == (2, 2048)
     np.testing.assert_allclose(found, (192 - 128) / 128, atol=1e-5)
+    (tmp_path / "inception-2015-12-05.pt").write_bytes(b"another")
+    with pytest.raises(weights.WeightsError, match="have sha256"):  # the card covers it, too
+        Encoder.read(tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_dinov2_comes_from_a_local_clone(monkeypatch, tmp_path):
-    monkeypatch.setenv("RETOUCH_WEIGHTS", str(tmp_path))
+def test_dinov2_comes_from_a_local_clone(tmp_path):
+    pytest.importorskip("torch_fidelity")
+    made = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 384))
+    torch.save(made.state_dict(), tmp_path / "dinov2_vits14_pretrain.pth")
+    config = {"network": "features:dinov2-vit-s-14", "sha256": sha256(tmp_path / "dinov2_vits14_pretrain.pth")}
+    with pytest.raises(ValueError, match="no clone of the DINOv2 repository"):
+        network(tmp_path, config)
     (tmp_path / "dinov2").mkdir()
     (tmp_path / "dinov2" / "hubconf.py").write_text(
         "import torch\ndef dinov2_vits14(pretrained=True):\n"
         "    return torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 384))\n"
     )
-    network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 384))
-    torch.save(network.state_dict(), tmp_path / "dinov2_vits14_pretrain.pth")
-    assert features.available() == ["dinov2"]
-    found = features.extract(np.full((2, 3, 20, 30), 100, np.uint8), features.load("dinov2"))
+    found = encoder(tmp_path, **config).features(np.full((2, 3, 20, 30), 100, np.uint8))
     mean, deviation = features.IMAGENET[:, :, 0, 0]
-    expected = network[2]((100 / 255 - mean) / deviation).detach().numpy()
+    expected = made[2]((100 / 255 - mean) / deviation).detach().numpy()
     np.testing.assert_allclose(found[0], expected, atol=1e-5)
+
+
+def test_an_installed_package_may_bring_a_space(tmp_path, monkeypatch):
+    module = ModuleType("brought")
+    module.make = lambda: torch.nn.Flatten()
+    monkeypatch.setitem(sys.modules, "brought", module)
+    monkeypatch.setattr(plugins, "installed", lambda kind: {"flat": "brought:make"} if kind == "features" else {})
+    assert network(tmp_path, {"network": "features:flat"})(torch.zeros(2, 3, 4, 4)).shape == (2, 48)
 
 
 @pytest.mark.slow
@@ -115,15 +158,14 @@ def test_dinov2_comes_from_a_local_clone(monkeypatch, tmp_path):
 def test_inception_of_torch_fidelity_from_a_file(monkeypatch, tmp_path):
     """The real architecture with random weights: the route, the file and the batches, not the published numbers."""
     inception = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3").FeatureExtractorInceptionV3
-    path = tmp_path / features.FILES["inception"]
+    path = tmp_path / features.INCEPTION[0]
     with monkeypatch.context() as patch:
         patch.setattr(inception, "load_state_dict", lambda self, state: None)
         torch.save({}, path)
         torch.manual_seed(0)
-        network = inception("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path))
-    torch.save(network.state_dict(), path)
-    monkeypatch.setenv("RETOUCH_WEIGHTS", str(tmp_path))
-    found = features.extract(IMAGES[:3], features.load("inception"), batch=2)
+        made = inception("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path))
+    torch.save(made.state_dict(), path)
+    found = encoder(tmp_path, network="features:inception-v3-compat", sha256=sha256(path)).features(IMAGES)
     with torch.inference_mode():
-        expected = network(torch.from_numpy(IMAGES[:3]))[0].numpy()
+        expected = made(torch.from_numpy(IMAGES))[0].numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
