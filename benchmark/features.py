@@ -129,9 +129,7 @@ def _fidelity(name: str, path: Path) -> Space:
     if name.startswith("dinov2"):
         return Dino(_dinov2("dinov2_" + "".join(name.split("-")[1:]), path))
     if not name.startswith("clip"):  # CLIP's file is a TorchScript archive
-        torch.load(
-            path, map_location="cpu", weights_only=True
-        )  # tensors alone: torch-fidelity unpickles anything
+        torch.load(path, map_location="cpu", weights_only=True)  # tensors alone: torch-fidelity unpickles anything
     output = next(value for key, value in OUTPUT.items() if name.startswith(key))
     made = create_feature_extractor(name, [output], cuda=False, verbose=False, feature_extractor_weights_path=str(path))
     return Space(made)

@@ -16,7 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
+from torch.overrides import TorchFunctionMode, handle_torch_function, has_torch_function
+
+IMAGE = 1_000_000  # operations that an image from elsewhere counts as
 
 
 def _convolution(out: Tensor, x: Tensor, weight: Tensor, *_: Any) -> int:
@@ -39,6 +41,13 @@ def _attention(out: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any) 
     return 2 * prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
 
 
+def drawn(images: Tensor) -> Tensor:
+    """The images (N, ...) as they are, counted as drawn elsewhere: IMAGE operations each."""
+    if has_torch_function((images,)):
+        return handle_torch_function(drawn, (images,), images)
+    return images
+
+
 RULES: dict[Callable, Callable[..., int]] = {
     **dict.fromkeys((F.conv1d, F.conv2d, F.conv3d), _convolution),
     **dict.fromkeys((F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d), _transposed),
@@ -46,6 +55,7 @@ RULES: dict[Callable, Callable[..., int]] = {
     **dict.fromkeys((Tensor.matmul, Tensor.__matmul__, Tensor.mm, Tensor.bmm, Tensor.mv), _product),
     **dict.fromkeys((torch.addmm, torch.baddbmm, Tensor.addmm, Tensor.baddbmm), _sum_and_product),
     F.scaled_dot_product_attention: _attention,
+    drawn: lambda out, _images: IMAGE * len(out),
 }
 
 

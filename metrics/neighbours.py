@@ -51,25 +51,33 @@ def precise(generated: np.ndarray, reference: np.ndarray | Reference, k: int = 5
 
 
 def from_passes(
-    x: Own, y: Own, cross: Cross, k: int, level: float = 0.95, weights: np.ndarray | None = None
-) -> dict[str, Estimate]:
-    """The four estimates from passes over the pairs that the caller has made; weights (n,), sum 1: of precision."""
+    x: Own, y: Own, cross: Cross, k: int, level: float = 0.95, weights: np.ndarray | None = None,
+    reference_weights: np.ndarray | None = None,
+) -> dict[str, Estimate]:  # fmt: skip
+    """The four estimates from passes over the pairs that the caller has made.
+
+    weights (n,), sum 1: of the generated images in precision; reference_weights (m,), sum 1: in recall and coverage.
+    """
     n, m = len(x.nearest), len(y.nearest)
     forth, back = cross.forth, cross.back
-    hits, unequal = forth.count > 0, 1.0
-    precise = float(hits.mean())
-    if weights is not None:
-        precise, unequal = float(np.clip(weights @ hits, 0, 1)), n * float(weights @ weights)  # the design effect
+    precise, unequal = _weighted(forth.count > 0, weights)
+    recalled, uneven = _weighted(back.count > 0, reference_weights)
+    covered, _ = _weighted(forth.held > 0, reference_weights)
     size = min(n, m)
     density = around(forth.count.mean() / k, forth.density_variance(y.nearest) ** 0.5 / k, size, level=level, same=1.0)
     return {
         "precision": proportion(precise, unequal * forth.share_variance(y.nearest), n, y.hubs, level),
-        "recall": proportion(float(np.mean(back.count > 0)), back.share_variance(x.nearest), m, x.hubs, level),
+        "recall": proportion(recalled, uneven * back.share_variance(x.nearest), m, x.hubs, level),
         "density": density,
-        "coverage": proportion(
-            float(np.mean(forth.held > 0)), forth.coverage_variance(y.nearest), m, same_coverage(n, m, k), level
-        ),
+        "coverage": proportion(covered, uneven * forth.coverage_variance(y.nearest), m, same_coverage(n, m, k), level),
     }
+
+
+def _weighted(hits: np.ndarray, weights: np.ndarray | None) -> tuple[float, float]:
+    """The share of hits (n,) under weights (n,), sum 1, and how much more it varies than under equal ones."""
+    if weights is None:
+        return float(hits.mean()), 1.0
+    return float(np.clip(weights @ hits, 0, 1)), len(hits) * float(weights @ weights)  # the design effect
 
 
 def same_coverage(n: int, m: int, k: int) -> float:

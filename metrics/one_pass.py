@@ -25,8 +25,9 @@ def suite(
 
     generated (n, d), reference (m, d) or a Reference (whose statistics are then computed once and kept); either may be
     a Stream, whose reservoir then stands for its rows in "kd" and the neighbour metrics. weights (n,), sum 1: of the
-    generated images in precision, which the other metrics do not heed. With fewer than d rows on either side, 2 d
-    beyond 512 features, FD has no honest value: "fd" is missing, and "kd" is there.
+    generated images in precision, which the other metrics do not heed; a Reference's own weights count in FD, recall
+    and coverage. With fewer than d rows on either side, 2 d beyond 512 features, FD has no honest value: "fd" is
+    missing, and "kd" is there.
     """
     stream = generated if isinstance(generated, Stream) else None
     rows, reference = as_features(stream.rows if stream else generated, "generated"), Reference.of(reference)
@@ -37,7 +38,7 @@ def suite(
     x_own, y_own = own_pass(a, reference.centre, k, "generated"), reference.own(k, b)
     cross = cross_pass(a, b, reference.centre, x_own.radii2, y_own.radii2)
     result = {"kd": kernel.from_rows(rows, x_own, y, y_own, cross, level)}
-    result |= neighbours.from_passes(x_own, y_own, cross, k, level, weights)
+    result |= neighbours.from_passes(x_own, y_own, cross, k, level, weights, reference.weights)
     n = stream.n if stream else len(rows)
     if min(n, frechet.rows_worth(reference.n, reference.weights)) >= frechet.least_rows(y.shape[1]):
         sums = stream.moments if stream else moments(rows)

@@ -17,7 +17,7 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "metrics/tools": "metrics",
     "benchmark/support": "",
     "benchmark/joint": "",
-    "benchmark/generators": "support",
+    "benchmark/generators": "support operations",
     "benchmark/spec": "",
     "benchmark/laws": "spec",
     "benchmark/attacks": "generators",

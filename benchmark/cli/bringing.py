@@ -22,6 +22,7 @@ def base(verbs: argparse._SubParsersAction) -> None:
     add.add_argument("--steps", type=int, help="of the pre-training, where known")
     add.add_argument("--batch", type=int, help="images of a training step")
     add.add_argument("--sampling-steps", type=int, help="of a diffusion model")
+    add.add_argument("--samples", type=int, help="images that are drawn to measure it; default: 2000")
     add.add_argument("--lr", type=float, help="step size of further training")
     add.add_argument("--device", default="cpu")
 

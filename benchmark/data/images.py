@@ -13,12 +13,14 @@ class Images:
     """N pictures with their labels.
 
     `images` are uint8 (N, C, H, W); `labels` map an attribute to int64 (N,); `names` map an attribute to the words
-    for its values 0, 1, ... An attribute without names takes any value.
+    for its values 0, 1, ... An attribute without names takes any value. `weights`, float64 (N,) with sum 1, say how
+    much each picture counts; None: all alike.
     """
 
     images: np.ndarray
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     names: dict[str, list[str]] = field(default_factory=dict)
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -42,7 +44,8 @@ class Images:
             rows = np.asarray(rows, dtype=np.int64 if len(np.atleast_1d(rows)) == 0 else None)
             if rows.ndim != 1:
                 raise ValueError("choose images by an index array, a mask or a slice, as in images[i : i + 1]")
-        return Images(self.images[rows], {name: v[rows] for name, v in self.labels.items()}, self.names)
+        weights = None if self.weights is None else self.weights[rows] / self.weights[rows].sum()
+        return Images(self.images[rows], {name: v[rows] for name, v in self.labels.items()}, self.names, weights)
 
 
 def concat(parts: Sequence[Images]) -> Images:

@@ -11,14 +11,16 @@
     channels = 3
     licence = "CC0"
 
-Every image belongs to one split for good, by a hash of its name: `splits` states their shares. Real images cannot be
-drawn again, so that a target distribution is met by leaving out images, as few as will do.
+Every image belongs to one split for good, by a hash of its name, or of its person's with `split_by = "identity"`:
+`splits` states their shares. Real images cannot be drawn again: a target distribution is met by weights, of a reference;
+by repeating what is rare, in a training set; or by leaving out images, as few as will do.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,11 @@ def _everything(name: str, made: Entry) -> tuple[Images, np.ndarray]:
         values, codes = np.unique(np.asarray(columns[column]), return_inverse=True)
         label = "identity" if column == made.identity else column
         labels[label], words[label] = codes.astype(np.int64), [str(value) for value in values]
-    chance = np.array([_chance(f"image {one}") for one in names])
+    if made.split_by == "identity":
+        people = np.array([_chance(f"split {one}") for one in words["identity"]])
+        chance = people[labels["identity"]]
+    else:
+        chance = np.array([_chance(f"image {one}") for one in names])
     parts, shares = zip(*made.splits, strict=True)
     ends = np.cumsum(shares)
     split = np.array(parts)[np.searchsorted(ends / ends[-1], chance, side="right").clip(max=len(ends) - 1)]
@@ -105,7 +111,8 @@ def load(name: str, split: str, **choice: Any) -> Images:
 
     Args:
         choice: n and start; exclude, only: people; without: categories; counts: of each category at most;
-            target: {"glasses,smile": shares}, a table of joint shares.
+            target: {"glasses,smile": shares}, a table of joint shares that is met by leaving out images; weighted: the
+            same by weights of all images; resampled: by repeating some, as many images as there were.
 
     Raises:
         ValueError: an unknown split or choice, or too few images of what the target asks for.
@@ -114,13 +121,16 @@ def load(name: str, split: str, **choice: Any) -> Images:
     if split not in set(splits):
         raise ValueError(f"{name} has no split {split!r}; it has {', '.join(sorted(set(splits)))}")
     images = images[np.flatnonzero(splits == split)]
-    start, n = choice.pop("start", 0), choice.pop("n", None)
+    start, n, weighted = choice.pop("start", 0), choice.pop("n", None), choice.pop("weighted", None)
     for word, value in choice.items():
         if word not in _CHOICES:
-            raise ValueError(f"{name}: no choice {word!r} of images; there are n, start, {', '.join(_CHOICES)}")
+            raise ValueError(
+                f"{name}: no choice {word!r} of images; there are n, start, weighted, {', '.join(_CHOICES)}"
+            )
         images = images[_CHOICES[word](images, value)]
     if not len(images):
         raise ValueError(f"{name}: no image of split {split!r} is left after {choice}; bring more images")
+    images = replace(images, weights=_weights(images, weighted)) if weighted else images
     return images[start:][:n]
 
 
@@ -139,15 +149,45 @@ def _counts(images: Images, counts: list[int]) -> np.ndarray:
     return np.sort(np.concatenate([np.flatnonzero(label == k)[:most] for k, most in enumerate(counts)]))
 
 
-def _target(images: Images, target: dict[str, Any]) -> np.ndarray:
-    """Rows whose joint shares are the target's, as many as the scarcest cell allows."""
+def _cells(images: Images, target: dict[str, Any]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The cell (N,) of each image in the target's table, how many images each cell holds, and its wanted share.
+
+    Raises:
+        ValueError: an attribute that there is not, a table of another size, a wanted cell without images.
+    """
     [(names, table)] = target.items()
     shares, attributes = np.asarray(table, float), names.split(",")
-    cells = np.ravel_multi_index([_label(images, attribute) for attribute in attributes], shares.shape)
+    labels = [_label(images, attribute) for attribute in attributes]
+    sizes = tuple(len(images.names[attribute]) for attribute in attributes)
+    if shares.shape != sizes:
+        raise ValueError(f"target {names}: a table {shares.shape} of shares, but the attributes have {sizes} values")
+    cells = np.ravel_multi_index(labels, shares.shape)
     held, wanted = np.bincount(cells, minlength=shares.size), shares.ravel() / shares.sum()
+    if (empty := np.flatnonzero((wanted > 0) & (held == 0))).size:
+        values = zip(attributes, np.unravel_index(empty[0], sizes), strict=True)
+        what = ", ".join(f"{attribute} = {images.names[attribute][value]}" for attribute, value in values)
+        raise ValueError(f"too few images of the target: none with {what}; bring some, or set its share to 0")
+    return cells, held, wanted
+
+
+def _target(images: Images, target: dict[str, Any]) -> np.ndarray:
+    """Rows whose joint shares are the target's, as many as the scarcest cell allows."""
+    cells, held, wanted = _cells(images, target)
     most = int(np.min(held[wanted > 0] / wanted[wanted > 0]))
     rows = [np.flatnonzero(cells == cell)[: round(most * share)] for cell, share in enumerate(wanted)]
     return np.sort(np.concatenate(rows))
+
+
+def _weights(images: Images, target: dict[str, Any]) -> np.ndarray:
+    """Weights (N,), sum 1, under which the joint shares are the target's."""
+    cells, held, wanted = _cells(images, target)
+    return np.divide(wanted, held, out=np.zeros(len(wanted)), where=held > 0)[cells]
+
+
+def _resampled(images: Images, target: dict[str, Any]) -> np.ndarray:
+    """N rows whose joint shares are the target's, each image as often as its weight says, up to one (systematic)."""
+    ends = np.cumsum(_weights(images, target))
+    return np.searchsorted(ends, (np.arange(len(images)) + 0.5) / len(images) * ends[-1])
 
 
 _CHOICES: dict[str, Any] = {
@@ -156,4 +196,5 @@ _CHOICES: dict[str, Any] = {
     "without": lambda images, categories: ~np.isin(_label(images, "category"), categories),
     "counts": _counts,
     "target": _target,
+    "resampled": _resampled,
 }

@@ -6,11 +6,11 @@ import csv
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 SPLITS = {"train": 0.6, "guide": 0.1, "judge": 0.15, "heldout": 0.15}
@@ -36,7 +36,14 @@ class Entry(BaseModel):
     identity: str = ""
     strangers: float = Field(0.1, ge=0, lt=1, description="share of the people that are kept apart")
     splits: Annotated[tuple[tuple[str, float], ...], BeforeValidator(_pairs)] = tuple(SPLITS.items())
+    split_by: Literal["image", "identity"] = Field("image", description="what is kept in one split: people, or images")
     licence: str = Field(min_length=1, description="under which the images may be used; stands in the card")
+
+    @model_validator(mode="after")
+    def _with_people(self) -> Entry:
+        if self.split_by == "identity" and not self.identity:
+            raise ValueError('split_by = "identity" needs `identity`, the column that says who it is')
+        return self
 
 
 def read(entry: Entry) -> Read:

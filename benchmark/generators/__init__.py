@@ -1,4 +1,4 @@
-"""One module a family: flow, gan, diffusion, diffusion by prompt, and what RETOUCH_PATH and installed packages add.
+"""One module a family: flow, gan, diffusion, diffusion by prompt, sampler, and what RETOUCH_PATH and installed packages add.
 
 A family's module defines TITLE, its name for people, and one subclass of `Generator` whose `family` is its name.
 """
@@ -13,7 +13,7 @@ from retouch.benchmark.support import plugins
 if TYPE_CHECKING:
     from retouch.benchmark.generators.base import Generator
 
-OWN = ("flow", "gan", "diffusion", "conditional_diffusion")
+OWN = ("flow", "gan", "diffusion", "conditional_diffusion", "sampler")
 
 
 def _sources() -> dict[str, str]:

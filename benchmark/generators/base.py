@@ -25,6 +25,7 @@ class Generator:
     module: nn.Module
     shape: tuple[int, int, int]
     parts: ClassVar[tuple[str, ...]] = ("module",)
+    timed: ClassVar[int] = BATCH  # images by which the harness measures how fast it samples
     build: Callable[..., None]  # makes the modules; each family has settings of its own
 
     def __init__(self, config: dict[str, Any], lr: float = 1e-3) -> None:

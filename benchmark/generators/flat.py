@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 def floats(module: nn.Module) -> Tensor:
     """Parameters and buffers, float32 (P,), on the CPU; integers, such as a count of batches, are left out."""
-    return torch.cat([value.detach().float().cpu().flatten() for value in _state(module).values()])
+    return torch.cat([torch.empty(0), *(value.detach().float().cpu().flatten() for value in _state(module).values())])
 
 
 def with_floats(module: nn.Module, values: Tensor) -> None:

@@ -31,7 +31,8 @@ def kinship(setup: Setup, paired: Question, arrays: dict[str, np.ndarray]) -> di
         images_from_control, weights_from_control: distance to the control over that of base and control, of images
             from the same noise, and of the weights of each tensor in order of size, which no permutation changes.
     """
-    numbers = relation(arrays["samples"], arrays["base_samples"])
+    noise = "latents" in setup.base.card.get("capabilities", ["latents"])  # else a seed alone, which may mean anything
+    numbers = relation(arrays["samples"], arrays["base_samples"]) if noise else {}
     if "control_paired" in arrays:
         here, base = (_rms(arrays[name], arrays["control_paired"]).mean() for name in ("paired", "base_paired"))
         numbers["images_from_control"] = float(here / max(base, 1e-9))

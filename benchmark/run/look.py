@@ -87,12 +87,13 @@ def held_out(setup: Setup) -> HeldOut:
     with _lock:
         if key in _references:
             return _references[key]
-    images = setup.task.reference(setup).images
-    content = content_key(" ".join(networks), images)
+    reference = setup.task.reference(setup)
+    images, weights = reference.images, reference.weights
+    content = content_key(" ".join(networks), images, *([] if weights is None else [weights]))
     seen = verdict(setup, images, again=True)
     rows = [features(encoder, images, again=True) for encoder in setup.encoders]
     with _lock:
         if content not in _references:
-            _references[content] = HeldOut(seen, tuple(metrics.Reference(row) for row in rows))
+            _references[content] = HeldOut(seen, tuple(metrics.Reference(row, weights) for row in rows))
         _references[key] = _references[content]
         return _references[key]

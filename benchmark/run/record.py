@@ -102,8 +102,13 @@ def _record(
     )  # fmt: skip
 
 
-def _explained(usage: dict[str, Any]) -> float:
-    """Seconds of the processor that the counted operations take at the pace of the base's training."""
+def _explained(resolved: Resolved, usage: dict[str, Any]) -> float:
+    """Seconds of the processor that the counted operations take at the pace of the base's training.
+
+    All that were used, where the base has no training to hold them against.
+    """
+    if "training" not in resolved.setup.base.card.get("capabilities", ["training"]):
+        return usage.get("processor", 0.0)
     own = usage["operations"] - usage["charged"] * usage["step_operations"]
     return own / usage["step_operations"] * usage["busy"] if usage["step_operations"] else 0.0
 
@@ -129,7 +134,7 @@ def _cost(resolved: Resolved, usage: dict[str, Any]) -> Cost | None:
         charged_seconds=round(charged, 3),
         yardstick_seconds=round(usage["yardstick"], 5),
         processor_seconds=round(usage.get("processor", 0.0), 3),
-        explained_seconds=round(_explained(usage), 3),
+        explained_seconds=round(_explained(resolved, usage), 3),
         sampling_processor_seconds=round(usage.get("sampling_processor", 0.0), 3),
         sampling_explained_seconds=round(_sampling_explained(usage), 3),
         bytes_added=usage.get("bytes_added", 0),

@@ -14,6 +14,7 @@ import numpy as np
 
 from retouch import metrics
 from retouch.benchmark import data, joint
+from retouch.benchmark.data import outside
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.question import Question
 from retouch.benchmark.setup import Setup
@@ -54,9 +55,10 @@ def reveal(setup: Setup) -> dict[str, Images]:
 
 
 def reference(setup: Setup) -> Images:
-    """Held-out images of the data as it should be."""
+    """Held-out images of the data as it should be: drawn so, or real ones weighted so."""
     names = ",".join(joint.names(setup.target["attribute"]))
-    return setup.held_out(target={names: setup.target["shares"]})
+    how = "weighted" if setup.data["name"] in outside.entries() else "target"
+    return setup.held_out(**{how: {names: setup.target["shares"]}})
 
 
 def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Question]:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from retouch import metrics
+from retouch.benchmark import joint
+from retouch.benchmark.data import outside
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.joint import size
 from retouch.benchmark.question import Question
@@ -52,8 +54,12 @@ def reveal(setup: Setup) -> dict[str, Images]:
 
 
 def reference(setup: Setup) -> Images:
-    """Held-out images, evenly filled."""
-    return setup.held_out()
+    """Held-out images, evenly filled; of real ones as many of each class as the rarest has."""
+    if setup.data["name"] not in outside.entries():
+        return setup.held_out()
+    names = joint.names(setup.target["attribute"])
+    sizes = [len(setup.held_out().names[name]) for name in names]
+    return setup.held_out(target={",".join(names): np.ones(sizes).tolist()})
 
 
 def questions(setup: Setup, judge: Any, seed: int, noise: int) -> list[Question]:

@@ -21,7 +21,7 @@ from retouch.benchmark import data, encoders, networks, weights
 from retouch.benchmark.budget import yardstick
 from retouch.benchmark.data import outside
 from retouch.benchmark.generators import folder as folders
-from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.operations import operations_of
 from retouch.benchmark.records import Name
 from retouch.benchmark.submission import ABILITIES
@@ -38,7 +38,7 @@ class Facts(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: Name
-    family: str = Field("diffusion", description="flow, gan or diffusion")
+    family: str = Field("diffusion", description="flow, gan, diffusion or sampler")
     adapter: str | None = Field(None, description="gan, zuko, normflows, sampler, or module:Class beside the weights")
     config: dict[str, Any] = Field({}, description="the adapter's arguments: channels, size, generator, latent, ...")
     data: str = Field(description="the data that it was trained on: a table of the track's data.toml")
@@ -48,6 +48,7 @@ class Facts(BaseModel):
     steps: int | None = Field(None, gt=0, description="of the pre-training; left out where nobody knows")
     seconds: float | None = Field(None, gt=0, description="of the pre-training")
     sampling_steps: int = Field(50, gt=0, description="of diffusion models")
+    samples: int = Field(SAMPLES, gt=0, description="images that are drawn to measure it")
     encoder: str | None = Field(None, description="weights of the encoder in whose space its quality is measured")
 
 
@@ -146,10 +147,10 @@ def _has(thing: Any, path: str) -> bool:
 def measured(generator: Generator, known: Facts) -> dict[str, Any]:
     """Operations of a training step and of an image, seconds of an image, and quality against held-out images."""
     began = time.perf_counter()
-    samples = generator.sample(SAMPLES, torch.Generator().manual_seed(0)).numpy()
-    found: dict[str, Any] = {"samples": SAMPLES, "shape": list(samples.shape[1:])}
-    found["seconds_per_image"] = round((time.perf_counter() - began) / SAMPLES, 6)
-    few = min(BATCH, 50)
+    samples = generator.sample(known.samples, torch.Generator().manual_seed(0)).numpy()
+    found: dict[str, Any] = {"samples": known.samples, "shape": list(samples.shape[1:])}
+    found["seconds_per_image"] = round((time.perf_counter() - began) / known.samples, 6)
+    few = min(generator.timed, 50)
     count = operations_of(lambda: generator.sample(few, torch.Generator().manual_seed(0)))
     found["image_operations"] = round(count / few)
     found["step_operations"] = yardstick(generator, known.batch).operations
@@ -162,7 +163,7 @@ def quality(samples: np.ndarray, encoder: str, name: str) -> dict[str, Any]:
     """FD, precision, recall, density and coverage of samples, and of training images, against held-out ones."""
     features = encoders.load(encoder).features
     held = features(data.load({"name": name}, "heldout").images)
-    sets = {"samples": samples, "training_images": data.load({"name": name}, "train").images[:SAMPLES]}
+    sets = {"samples": samples, "training_images": data.load({"name": name}, "train").images[: len(samples)]}
     if len(held) < 2 * held.shape[1]:
         raise ValueError(f"[{name}]: {len(held)} held-out images are too few for {held.shape[1]} features; "
                          "bring more, or state a larger share of `splits`")  # fmt: skip

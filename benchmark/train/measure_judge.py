@@ -31,6 +31,9 @@ def measure_judge(judge: Judge, plan: dict[str, Any]) -> dict[str, Any]:
         found["auc"][head] = rounded(lowest_auc(judge.probs(view, head), truth), 5)
     if view.identities is not None:
         who = held.labels["identity"]
+        if not (who < view.similarity.shape[1]).any():
+            raise ValueError(f"[{plan['data']['name']}]: no held-out image shows a person whom the recogniser knows: "
+                             'state splits with people in several, not split_by = "identity"')  # fmt: skip
         known = min(len(held.names["identity"]), view.similarity.shape[1])  # of real people, held-out ones are unknown
         found |= _verification(view, who, 1 + int(who[who < known].max()), judge, plan)
     return found

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from retouch.benchmark.budget import Budget, yardstick
-from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.operations import Operations, operations_of
 from retouch.benchmark.question import answer
 from retouch.benchmark.support.places import METHODS
@@ -209,11 +209,12 @@ def _speed(base: Generator) -> tuple[float, int, int]:
 
     Batches are timed for SPEED_SECONDS, after a first one whose operations are counted.
     """
-    per_image = round(operations_of(lambda: base.sample(BATCH, torch.Generator().manual_seed(0))) / BATCH)
+    n = base.timed
+    per_image = round(operations_of(lambda: base.sample(n, torch.Generator().manual_seed(0))) / n)
     began, images, seconds = time.perf_counter(), 0, 0.0
     while seconds < SPEED_SECONDS:
-        base.sample(BATCH, torch.Generator().manual_seed(0))
-        images, seconds = images + BATCH, time.perf_counter() - began
+        base.sample(n, torch.Generator().manual_seed(0))
+        images, seconds = images + n, time.perf_counter() - began
     return seconds, images, per_image
 
 

@@ -9,6 +9,7 @@ from retouch import check_generator
 from retouch.benchmark import weights
 from retouch.benchmark.budget import yardstick
 from retouch.benchmark.generators import adapter
+from retouch.benchmark.operations import IMAGE, operations_of
 from retouch.benchmark.support import plugins
 from retouch.benchmark.support.files import write_json
 
@@ -126,7 +127,8 @@ def test_a_function_that_samples_has_a_budget_of_images(tmp_path):
     config = {"channels": 1, "size": 8, "draw": "remote:draw", "images": 50, "folder": str(tmp_path)}
     remote = adapter("sampler", tmp_path)(config)
     assert torch.equal(remote.sample(20, rng()), remote.sample(20, rng()))
-    with pytest.raises(ValueError, match="20 images asked for, 10 left of the budget of 50"):
+    assert operations_of(lambda: remote.sample(3, rng())) == yardstick(remote, 3).operations == 3 * IMAGE
+    with pytest.raises(ValueError, match="20 images asked for, 7 left of the budget of 50"):
         remote.sample(20, rng())
     config["size"] = 16
     with pytest.raises(ValueError, match=r"gave uint8 \(5, 1, 8, 8\), not uint8 \(5, 1, 16, 16\)"):

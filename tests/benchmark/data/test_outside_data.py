@@ -1,0 +1,87 @@
+"""Data of one's own: read from where people have them, split for good, and brought to a target distribution."""
+
+import numpy as np
+import own_files
+import pytest
+
+from retouch.benchmark import data
+from retouch.benchmark.data import outside
+from retouch.benchmark.support import plugins
+
+ENTRY = 'source = "npz"\npath = "a.npz"\nsize = 8\nlicence = "CC0"\n'
+
+
+@pytest.fixture
+def track(tmp_path, monkeypatch):
+    """A track with 400 images of 8x8 pixels, a quarter of them brighter on the right; returns its folder."""
+    outside._everything.cache_clear()
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "track.toml").write_text("")
+    monkeypatch.setenv(plugins.PATH, str(folder))
+    images, sides, people = own_files.pictures(400, 0.25, size=8)
+    np.savez(folder / "a.npz", images=images, side=sides, who=people)
+    table(folder, 'attributes = ["side"]')
+    return folder
+
+
+def table(folder, more, entry=ENTRY):
+    """Write data.toml with one set of data, "own"."""
+    (folder / "data.toml").write_text(f"[own]\n{entry}{more}\n")
+
+
+def load(split, **choice):
+    return data.load({"name": "own", **choice}, split)
+
+
+def test_a_target_is_met_by_leaving_out_weights_or_repeats(track):
+    held = load("heldout")
+    rare = int(held.labels["side"].sum())
+    left = load("heldout", target={"side": [0.5, 0.5]})
+    assert np.bincount(left.labels["side"]).tolist() == [rare, rare]
+    weighted = load("heldout", weighted={"side": [0.5, 0.5]})
+    assert len(weighted) == len(held) and weighted.weights.sum() == pytest.approx(1)
+    assert weighted.weights[weighted.labels["side"] == 1].sum() == pytest.approx(0.5)
+    assert weighted[:10].weights.sum() == pytest.approx(1) and held.weights is None
+    train, more = load("train"), load("train", resampled={"side": [0.5, 0.5]})
+    assert len(more) == len(train) and abs(more.labels["side"].mean() - 0.5) < 0.01
+    common = {image.tobytes() for image in train.images[train.labels["side"] == 0]}
+    seen = [image.tobytes() for image in more.images[more.labels["side"] == 0]]
+    assert len(set(seen)) == len(seen) < len(common)  # what is frequent is thinned out, and never repeated
+    assert {image.tobytes() for image in train.images[train.labels["side"] == 1]} <= {i.tobytes() for i in more.images}
+
+
+def test_people_stay_in_one_split_where_that_is_asked_for(track):
+    table(track, 'identity = "who"\nstrangers = 0.0\nsplit_by = "identity"\nsplits = { train = 0.5, heldout = 0.5 }')
+    people = [set(load(split).labels["identity"].tolist()) for split in ("train", "heldout")]
+    assert people[0] and people[1] and not people[0] & people[1]
+    assert people[0] | people[1] == set(range(own_files.PEOPLE))
+
+
+@pytest.mark.parametrize(
+    ("more", "choice", "error"),
+    [
+        ("", {"target": {"hat": [1, 1]}}, "no attribute 'hat' in the table; there are side, who"),
+        ("", {"target": {"side": [1, 1, 1]}}, r"a table \(3,\) of shares, but the attributes have \(2,\) values"),
+        ("", {"only": [99]}, "no attribute 'identity' in the table"),
+        ('identity = "who"\n', {"only": [99]}, "no image of split 'train' is left"),
+        ("", {"hue": 3}, "no choice 'hue' of images; there are n, start, weighted, exclude"),
+        ('attributes = ["hat"]\n', {}, r"a\.npz: no column 'hat'; there are side, who"),
+        ("sizes = 3\n", {}, r"data\.toml: \[own\] sizes: Extra inputs are not permitted"),
+        ('split_by = "identity"\n', {}, "needs `identity`, the column that says who it is"),
+        ("splits = { heldout = 1.0 }\n", {}, "own has no split 'train'; it has heldout"),
+    ],
+)
+def test_what_is_wrong_names_file_field_and_remedy(track, more, choice, error):
+    table(track, more)
+    with pytest.raises(ValueError, match=error):
+        load("train", **choice)
+
+
+def test_a_target_without_images_says_which_are_missing(track):
+    arrays = dict(np.load(track / "a.npz"))
+    np.savez(track / "a.npz", **arrays, hat=1 - arrays["side"])
+    table(track, 'attributes = ["side", "hat"]')
+    with pytest.raises(ValueError, match="too few images of the target: none with side = 0, hat = 0; bring some"):
+        load("train", weighted={"side,hat": [[1, 1], [1, 1]]})
+    assert np.ptp(np.bincount(load("train", target={"hat": [1, 1]}).labels["hat"])) == 0
