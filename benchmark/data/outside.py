@@ -12,8 +12,8 @@
     licence = "CC0"
 
 Every image belongs to one split for good, by a hash of its name, or of its person's with `split_by = "identity"`:
-`splits` states their shares. Real images cannot be drawn again: a target distribution is met by weights, of a reference;
-by repeating what is rare, in a training set; or by leaving out images, as few as will do.
+`splits` states their shares. Real images cannot be drawn again: a target distribution is met by weights, of a
+reference; by repeating what is rare, in a training set; or by leaving out images, as few as will do.
 """
 
 from __future__ import annotations

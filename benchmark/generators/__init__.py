@@ -1,4 +1,4 @@
-"""One module a family: flow, gan, diffusion, diffusion by prompt, sampler, and what RETOUCH_PATH and installed packages add.
+"""One module a family: flow, gan, diffusion, diffusion by prompt, sampler, and what comes from elsewhere.
 
 A family's module defines TITLE, its name for people, and one subclass of `Generator` whose `family` is its name.
 """

@@ -158,6 +158,20 @@ def test_neighbours_are_prdc_and_torch_fidelity(kind, n, d, k):
     assert estimates["recall"].value == pytest.approx(other["recall"], abs=1e-6)
 
 
+def test_weights_of_the_reference_count_in_recall_and_coverage():
+    rng = np.random.default_rng(0)
+    reference = np.concatenate([rng.normal(0, 1, (300, 2)), rng.normal(50, 1, (100, 2))])
+    generated = rng.normal(0, 1, (300, 2))  # one of the two clusters alone
+    for share in (0.25, 0.5, 0.9):
+        weights = np.repeat([(1 - share) / 300, share / 100], [300, 100])
+        found = metrics.suite(generated, metrics.Reference(reference, weights))
+        assert abs(found["recall"].value - (1 - share)) < 0.05 and abs(found["coverage"].value - (1 - share)) < 0.05
+        assert found["recall"].low < 1 - share < found["recall"].high + 0.05
+    plain = metrics.suite(generated, reference)
+    even = metrics.suite(generated, metrics.Reference(reference, np.full(400, 1 / 400)))
+    assert all(plain[name].value == pytest.approx(even[name].value) for name in plain)
+
+
 @pytest.mark.parametrize("kind", ("normal", "relu", "clusters"))
 def test_neighbours_in_float32_are_those_of_float64(kind):
     x, y = pair(kind, 1500, 32, np.float32)
