@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -84,11 +85,16 @@ def opened(content: bytes | Path, entry: Entry, name: str) -> np.ndarray:
 
 
 def folder(entry: Entry) -> Read:
-    """A folder of images: those of a table's rows, else all, their folders being their categories."""
-    if entry.table:
-        columns = table(entry.table)
+    """A folder of images: those of a table's rows, else all, their folders being their categories.
+
+    A table called metadata.csv, .jsonl or .parquet among the images is found: an imagefolder of Hugging Face has one.
+    """
+    beside = (entry.path / f"metadata.{kind}" for kind in ("csv", "jsonl", "parquet"))
+    rows = entry.table or next((file for file in beside if file.is_file()), None)
+    if rows:
+        columns = table(rows)
         if entry.file not in columns:
-            raise ValueError(f"{entry.table}: no column {entry.file!r} (`file`); there are {', '.join(columns)}")
+            raise ValueError(f"{rows}: no column {entry.file!r} (`file`); there are {', '.join(columns)}")
         names = [str(name) for name in columns.pop(entry.file)]
     else:
         files = sorted(file for file in entry.path.rglob("*") if file.suffix.lower() in SUFFIXES)
@@ -98,16 +104,19 @@ def folder(entry: Entry) -> Read:
 
 
 def table(file: Path) -> dict[str, list[Any]]:
-    """The columns of a CSV or Parquet file."""
+    """The columns of a CSV, JSON-lines or Parquet file."""
     if not file.is_file():
         raise FileNotFoundError(f"{file} does not exist; `table` in data.toml names it")
     if file.suffix == ".parquet":
         return _parquet(file)
     with file.open(newline="", encoding="utf-8-sig") as stream:
-        rows = list(csv.DictReader(stream))
+        try:
+            rows = list(map(json.loads, stream) if file.suffix == ".jsonl" else csv.DictReader(stream))
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"{file} is no table that can be read: {error}; mend that line") from None
     if not rows:
-        raise ValueError(f"{file} has no rows below its head")
-    if ragged := next((i for i, row in enumerate(rows) if None in row or None in row.values()), None):
+        raise ValueError(f"{file} has no rows")
+    if ragged := next((i for i, row in enumerate(rows) if row.keys() != rows[0].keys() or None in row.values()), None):
         raise ValueError(f"{file}: line {ragged + 2} has not as many values as the head has names; mend it")
     return {name: [row[name] for row in rows] for name in rows[0]}
 

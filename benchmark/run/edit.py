@@ -23,7 +23,7 @@ from retouch.benchmark.run import resumed, reveal
 from retouch.benchmark.run.answers import Answers
 from retouch.benchmark.run.ask import answer_to, ask, plausible_seconds
 from retouch.benchmark.run.resolve import Resolved
-from retouch.benchmark.worker import sandbox
+from retouch.benchmark.worker import environment, sandbox
 from retouch.benchmark.worker.process import RunFailed, Session, number, progress
 
 GRACE = 2.0  # seconds past the clock's limit before a worker is stopped, so that a step may end
@@ -52,9 +52,15 @@ def answers(
             checkpoint.write_bytes(payload)
             checkpoint_progress.update(progress)
 
+    try:
+        packages = environment.build(run.folder, run.sandboxed)
+    except (ValueError, OSError, subprocess.SubprocessError) as error:
+        _remove(folder)
+        raise RunFailed(str(error)) from None
     worker = partial(
         Session, folder, folder / "submission", device=run.device, memory_mb=run.track.max_memory_mb,
         sandboxed=run.sandboxed, on_progress=on_progress, on_checkpoint=keep, stop=stop or Event(),
+        packages=packages,
     )  # fmt: skip
     seconds, printed = max(120, run.track.max_minutes * 60), ""  # seconds for all answers
     try:

@@ -25,7 +25,7 @@ from retouch.benchmark.run.record import failed, scored
 from retouch.benchmark.run.resolve import Resolved, resolve
 from retouch.benchmark.run.resume import share
 from retouch.benchmark.support import machine
-from retouch.benchmark.worker import fork
+from retouch.benchmark.worker import environment, fork
 from retouch.benchmark.worker.process import RunFailed, Stopped
 
 Progress = Callable[[Run, int, int], None]  # the run, steps done, steps in all
@@ -162,7 +162,8 @@ def _ask(resolved: Resolved, questions: list[Question], on_progress: Progress, s
     answers = edit.answers(resolved, questions, lambda step, of: on_progress(run, step, of), stop)
     if resolve(run).key != resolved.key:
         raise RunFailed("the submission's files changed while it ran; run it again", printed=answers.printed)
-    origin = {"packages": json.dumps(machine.packages()), "host": json.dumps(machine.host(run.device))}
+    packages = machine.packages() | environment.versions(run.folder)
+    origin = {"packages": json.dumps(packages), "host": json.dumps(machine.host(run.device))}
     answers.cost |= origin | {"device": machine.device(run.device)}
     keep_answers(resolved, answers)
     keep_log(resolved, answers.printed)

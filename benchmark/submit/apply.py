@@ -19,6 +19,7 @@ from retouch.benchmark.submission import NEEDS, Submission
 from retouch.benchmark.submit import read_images
 from retouch.benchmark.support.files import write_json
 from retouch.benchmark.task import Task
+from retouch.benchmark.worker import environment
 from retouch.benchmark.worker.main import entry
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -39,6 +40,8 @@ def apply(
         ValueError: a model that cannot be read, images that the method needs, a folder that exists, an edit that does
             not return a generator.
     """
+    if environment.requirements(method):
+        raise ValueError(f"{method / environment.FILE}: packages of its own; install them, and take the file away")
     if out.exists():
         raise ValueError(f"{out} exists; --out names a new folder")
     due = [word for word in ("forget", "retain") if NEEDS[word] in manifest.access and word not in images]

@@ -58,7 +58,7 @@ def _start() -> None:
 def worker(end: socket.socket, log: Connection, place: Place) -> Any:
     """Start a worker without a sandbox, below a keeper process that ends after it and kills all that it started."""
     _start()
-    process = CONTEXT.Process(target=_keep, args=(end, log, place), daemon=True)
+    process = CONTEXT.Process(target=keep, args=(end, log, place), daemon=True)
     with _hiding:
         main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
         try:  # multiprocessing has a child import its parent's script, which may start the runs unguarded
@@ -68,7 +68,8 @@ def worker(end: socket.socket, log: Connection, place: Place) -> Any:
     return process
 
 
-def _keep(end: socket.socket, log: Connection, place: Place) -> None:
+def keep(end: socket.socket, log: Any, place: Place) -> None:
+    """Be the keeper: start the worker, wait for its end, and end all that it has started."""
     os.setsid()
     if place.group:
         cgroup.enter(place.group)

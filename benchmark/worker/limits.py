@@ -27,7 +27,7 @@ class Place:
     Attributes:
         task: what was revealed; submission: the submission's folder; work: the folder to work in, made if missing.
         memory_mb: see `apply`; processes: 0, or how many its user may run; uid: the user that root becomes.
-        path: RETOUCH_PATH, for families from outside the package.
+        path: RETOUCH_PATH, for families from outside the package; packages: the submission's own, "" for none.
         watchers: processes that it may send no signal; none in a sandbox, which shows it no process of others.
         group: folder of the group (cgroup) that it starts in, where there is one.
     """
@@ -39,6 +39,7 @@ class Place:
     processes: int = 0
     uid: int = 0
     path: str = ""
+    packages: str = ""
     watchers: tuple[int, ...] = ()
     group: str = ""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from retouch.benchmark.records import Status
 from retouch.benchmark.support import plugins
-from retouch.benchmark.worker import cgroup, fork, limits, sandbox
+from retouch.benchmark.worker import apart, cgroup, fork, limits, sandbox
 from retouch.benchmark.worker.channel import Channel
 from retouch.benchmark.worker.limits import Place
 
@@ -39,6 +39,7 @@ class Session:
     Args:
         folder: holds reveal/, what the worker may see; without a sandbox it works beside that.
         submission: the submission's folder; device: a torch device; memory_mb: what the worker may use.
+        packages: the folder of the submission's own packages, if it has any.
         on_progress: called with the steps done and the steps in all.
         on_checkpoint: with a checkpoint, not to be read, and the `progress` before it.
         stop: ends whatever waits for the worker, within a twentieth of a second.
@@ -47,7 +48,7 @@ class Session:
     def __init__(
         self, folder: Path, submission: Path, *, device: str, memory_mb: int, sandboxed: bool,
         on_progress: Callable[[int, int], None], on_checkpoint: Callable[[bytes, dict[str, Any]], None],
-        stop: Event,
+        stop: Event, packages: Path | None = None,
     ) -> None:  # fmt: skip
         self._on_progress, self._on_checkpoint, self._log, self._stop = on_progress, on_checkpoint, b"", stop
         ours, theirs = socket.socketpair()
@@ -59,12 +60,12 @@ class Session:
         self._memory_mb = memory_mb
         place = Place(
             str(folder / "reveal"), str(submission.resolve()), str(folder / "work"), memory, path=plugins.path(),
-            watchers=(os.getpid(),), group=str(self._group or ""),
+            packages=str(packages or ""), watchers=(os.getpid(),), group=str(self._group or ""),
         )  # fmt: skip
         if sandboxed:
             self._process: Any = sandbox.worker(theirs, printer, place, device)
         else:
-            self._process = fork.worker(theirs, printer, place)
+            self._process = (apart if packages else fork).worker(theirs, printer, place)
         theirs.close()
         printer.close()
         self.channel = Channel(ours)

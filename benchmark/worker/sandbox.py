@@ -29,6 +29,7 @@ from retouch.benchmark.worker.limits import Place
 
 VISIBLE = ("benchmark", "methods", "metrics")  # what a worker sees of the package beside `retouch` itself, but for
 HIDDEN = ("data", "tasks", "tracks", "weights")  # these folders of benchmark
+INSIDE = "/own-packages"  # where a submission's own packages are seen; the worker keeps what ends so in its path
 UNSHARE = ("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 
 
@@ -98,12 +99,14 @@ def worker(end: socket.socket, log: Connection, place: Place, device: str) -> Sa
     beside = Path(place.task).parent
     (beside / "empty").mkdir(exist_ok=True)
     shutil.copytree(places.BENCHMARK / "weights", beside / "weights", ignore=_weights, dirs_exist_ok=True)
+    own = ["--ro-bind", place.packages, INSIDE] if place.packages else []
     inside = asdict(place) | {"task": "/task", "submission": "/submission", "work": "/tmp", "watchers": (), "group": "",
-                              "uid": 2**30 + secrets.randbelow(2**29), "processes": limits.PROCESSES}  # fmt: skip
+                              "uid": 2**30 + secrets.randbelow(2**29), "processes": limits.PROCESSES,
+                              "packages": INSIDE if own else ""}  # fmt: skip
     first = ("sh", "-c", 'echo 0 > "$0/cgroup.procs" && exec "$@"', place.group) if place.group else ()
     command = [
         *first, *_walls(_accelerator() if device.startswith("cuda") else []), *_masks(beside),
-        *("--ro-bind", str(place.task), "/task", "--ro-bind", str(place.submission), "/submission"),
+        *own, *("--ro-bind", str(place.task), "/task", "--ro-bind", str(place.submission), "/submission"),
         *("--remount-ro", "/", "--chdir", "/tmp", "--"),
         *(sys.executable, "-P", "-s", "-m", "retouch.benchmark.worker.main", str(end.fileno()), json.dumps(inside)),
     ]  # fmt: skip
@@ -111,7 +114,18 @@ def worker(end: socket.socket, log: Connection, place: Place, device: str) -> Sa
         for path in [root, *root.rglob("*")]:  # everybody else out
             path.chmod(0o755 if path.is_dir() else 0o644)
     return SandboxProcess(command, pass_fds=(end.fileno(),), stdin=subprocess.DEVNULL, stdout=log.fileno(),
-                  stderr=log.fileno(), env=limits.environment("/tmp"), cwd="/", start_new_session=True)  # fmt: skip
+                  stderr=log.fileno(), cwd="/", start_new_session=True,
+                  env=limits.environment("/tmp") | ({"PYTHONPATH": INSIDE} if own else {}))  # fmt: skip
+
+
+def run_with_index(
+    draft: Path, inside: Path, gate: Path, pip: list[str], seconds: int
+) -> subprocess.CompletedProcess:  # fmt: skip
+    """Run pip in the sandbox, where it can write into DRAFT alone, shown as INSIDE, and use the network of its gate."""
+    command = [*_walls(), "--bind", str(draft), str(inside), "--ro-bind", str(gate), "/tmp/index", "--remount-ro", "/"]
+    command += ["--chdir", "/tmp", "--", sys.executable, "-P", "-s", "-m", "retouch.benchmark.worker.index"]
+    return subprocess.run([*command, "/tmp/index", *pip], env=limits.environment("/tmp"), capture_output=True,
+                          text=True, timeout=seconds, stdin=subprocess.DEVNULL)  # fmt: skip
 
 
 def _weights(_folder: str, names: list[str]) -> list[str]:
