@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from retouch.benchmark import networks, trunks, weights
+from retouch.benchmark.generators.batches import in_batches
 from retouch.benchmark.generators.gan import to_float
 
 BATCH = 125  # images at a time: more leave the processor's cache
@@ -69,8 +70,8 @@ class Encoder:
             raise ValueError(f"the encoder takes uint8 (N, {', '.join(map(str, wanted))}), not {images.dtype} "
                              f"{images.shape}")  # fmt: skip
         device = next(iter(self.network.state_dict().values()), torch.empty(0)).device
-        parts = torch.from_numpy(np.ascontiguousarray(images)).split(BATCH)
-        return torch.cat([self.network(to_float(part.to(device))).cpu() for part in parts]).numpy()
+        rows = torch.from_numpy(np.ascontiguousarray(images))
+        return in_batches(lambda part: self.network(to_float(part.to(device))).cpu(), rows, BATCH).numpy()
 
 
 @cache

@@ -120,6 +120,12 @@ class Judges:
                                            f"`retouch pretrain {folder.name} --overwrite`")  # fmt: skip
         return cls(members, listed["views"], card)
 
+    def to(self, device: str) -> "Judges":
+        """Move the members' networks; returns the ensemble."""
+        for member in self.members:
+            member.to(device)
+        return self
+
     @property
     def sizes(self) -> dict[str, int]:
         """How many classes each attribute has."""
@@ -154,10 +160,11 @@ class Judges:
 
 def _seen(member: Judge, x: torch.Tensor, views: list[str]) -> dict[str, np.ndarray]:
     """A member's mean probabilities (cosines, for "identity") and features over views of images in [-1, 1]."""
+    x = x.to(next(member.network.parameters()).device)
     features = [member.network.trunk(purify.VIEWS[view](x)) for view in views]
     outputs = [member.network.logits(one) for one in features]
     mean: dict[str, Any] = {head: sum(one[head].softmax(1) for one in outputs) / len(views) for head in outputs[0]}
     mean[FEATURES] = sum(features[1:], features[0]) / len(views)
     if "identity" in mean:
         mean["identity"] = sum(one["identity"] for one in outputs) / (16.0 * len(views))
-    return {head: values.numpy() for head, values in mean.items()}
+    return {head: values.cpu().numpy() for head, values in mean.items()}

@@ -140,6 +140,11 @@ class Judge:
                                  for k, v in load_file(folder / "model.safetensors").items()})  # fmt: skip
         return cls(network, read)
 
+    def to(self, device: str) -> "Judge":
+        """Move the network; returns the judge."""
+        self.network.to(device)
+        return self
+
     def save(self, folder: Path) -> None:
         """Write the weights in half precision."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,7 +168,7 @@ class Judge:
 
     def likeness(self, person: int) -> np.ndarray:
         """Cosine between what it takes for the person and for everybody that it knows, (P,)."""
-        templates = self.network.heads["identity"].get_parameter("weight").detach().numpy()
+        templates = self.network.heads["identity"].get_parameter("weight").detach().cpu().numpy()
         unit = templates / np.linalg.norm(templates, axis=1, keepdims=True)
         return unit @ unit[person]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
@@ -123,4 +124,5 @@ def load(name: str, *, seed: int = 0, device: str = "cpu") -> Workbench:
         entry="notebook:edit", control=True, access=list(get_args(Need)), points=[Point(name="default")],
     )  # fmt: skip
     run = Run(Path(), plain, "default", track, track.instance(instance), seed, device)
-    return Workbench(Resolved(run, look_up(track, run.instance), identity={}, key=""))
+    setup = replace(look_up(track, run.instance), device=device)
+    return Workbench(Resolved(run, setup, identity={}, key=""))

@@ -36,6 +36,7 @@ class Setup:
             None where the instance names none, or where a submission's access does not reveal it.
         anchors: what the track's scale holds of it; empty before the scale is measured.
         draw: which held-out images are drawn, where a data set draws them: 0 the public ones.
+        device: where judges and encoders look, and where the base answers.
     """
 
     track: Track
@@ -49,6 +50,7 @@ class Setup:
     retrained: Weights | None
     anchors: dict[str, Any]
     draw: int = 0
+    device: str = "cpu"
 
     @property
     def target(self) -> dict[str, Any]:

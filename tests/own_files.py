@@ -95,11 +95,11 @@ def write_gan(folder: Path) -> None:
         save_file(network.state_dict(), folder / f"{name.lower()}.safetensors")
 
 
-def write_ddpm(folder: Path) -> None:
+def write_ddpm(folder: Path, size: int = 16) -> None:
     """An unconditional DDPM with a linear schedule, all at the root, as published checkpoints have it."""
     torch.manual_seed(0)
     unet = UNet2DModel(
-        sample_size=16, in_channels=3, out_channels=3, block_out_channels=(8, 8), layers_per_block=1,
+        sample_size=size, in_channels=3, out_channels=3, block_out_channels=(8, 8), layers_per_block=1,
         down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2, norm_num_groups=4,
         attention_head_dim=4,
     )  # fmt: skip

@@ -24,6 +24,9 @@ def base(verbs: argparse._SubParsersAction) -> None:
     add.add_argument("--sampling-steps", type=int, help="of a diffusion model")
     add.add_argument("--samples", type=int, help="images that are drawn to measure it; default: 2000")
     add.add_argument("--lr", type=float, help="step size of further training")
+    add.add_argument(
+        "--trust", action="store_true", help="open pickled weights, in the sandbox, and keep their tensors"
+    )
     add.add_argument("--device", default="cpu")
 
     def verb(args: argparse.Namespace) -> None:
@@ -31,7 +34,7 @@ def base(verbs: argparse._SubParsersAction) -> None:
         from retouch.benchmark.train.bring import Facts, add_base
 
         flags = {key: value for key, value in vars(args).items() if key in Facts.model_fields and value is not None}
-        folder = add_base(args.source, args.into, flags, machine.usable(args.device))
+        folder = add_base(args.source, args.into, flags, machine.usable(args.device), args.trust)
         print(f"{folder} holds the base and its card")
 
     add.set_defaults(verb=verb)
@@ -42,12 +45,14 @@ def scale(verbs: argparse._SubParsersAction) -> None:
     parser = verbs.add_parser("scale", help="measure what a track's bases and controls score: its scale.json")
     parser.add_argument("track", metavar="TRACK", help="a name, or a track's folder")
     parser.add_argument("instance", nargs="*", metavar="INSTANCE", help="only these, as task/base; default: all")
+    parser.add_argument("--device", default="cpu")
 
     def verb(args: argparse.Namespace) -> None:
         from retouch.benchmark import tracks
+        from retouch.benchmark.support import machine
         from retouch.benchmark.train.anchors import main
 
-        main(tracks.at(args.track), *args.instance)
+        main(tracks.at(args.track), *args.instance, device=machine.usable(args.device))
         tracks.scale.cache_clear()
 
     parser.set_defaults(verb=verb)

@@ -216,6 +216,7 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--seed", type=int, help="default: that of the weights that ship, else 0")
     parser.add_argument("--steps", type=_positive, help="another number of steps than the recipe's, for trials")
     parser.add_argument("--download", action="store_true", help="allow torchvision to download MNIST and Fashion-MNIST")
+    parser.add_argument("--tune", action="store_true", help="time a step in bfloat16, channels last, compiled, or not")
     parser.add_argument("--into", type=Path, metavar="FOLDER", help="for weights and card; default: the package's own")
     parser.add_argument("--overwrite", action="store_true", help="replace weights that ship with the package")
 
@@ -224,12 +225,14 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
         from retouch.benchmark.support import machine
         from retouch.benchmark.train.pretrain import missing, pretrain
 
-        if bool(args.base) == bool(args.track) or (args.track and args.into):
+        if bool(args.base) == bool(args.track) or (args.track and (args.into or args.tune)):
             raise ValueError(
-                "`retouch pretrain` takes one recipe's name, or --track, without --into, for all of a track"
+                "`retouch pretrain` takes one recipe's name, or --track, without --into and --tune, for all of a track"
             )
         if args.track:
             tracks.load(args.track)  # raises for an unknown track, and names the known ones
+        if args.tune:
+            return _tune(args.base, machine.usable(args.device))
         for name in [args.base] if args.base else missing(args.track):
             folder = pretrain(
                 name, device=machine.usable(args.device), seed=args.seed, folder=args.into, steps=args.steps,
@@ -238,6 +241,16 @@ def _pretrain(verbs: argparse._SubParsersAction) -> None:
             print(f"weights and card are in {folder}", flush=True)
 
     parser.set_defaults(verb=verb)
+
+
+def _tune(name: str, device: str) -> None:
+    from retouch.benchmark.train import tune
+    from retouch.benchmark.train.pretrain import LEARNERS, recipe
+
+    plan = recipe(name)
+    if plan["kind"] in LEARNERS:
+        raise ValueError(f"--tune is for generators; {name} is of kind {plan['kind']}")
+    print("\n".join(tune.table(plan, tune.tune(plan, device))))
 
 
 def _measure(verbs: argparse._SubParsersAction) -> None:

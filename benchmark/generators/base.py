@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from retouch.benchmark.generators.batches import in_batches
+
 BATCH = 250  # images decoded at a time; noise is drawn for all of them first, so it decides memory and nothing else
 
 
@@ -67,7 +69,7 @@ class Generator:
     def sample(self, n: int, rng: torch.Generator) -> Tensor:
         """n images, uint8 (n, C, H, W), on the CPU. The same rng state gives the same images at any batch size."""
         self.module.eval()
-        return torch.cat([self.decode(z) for z in self.latent(n, rng).split(BATCH)])
+        return in_batches(self.decode, self.latent(n, rng), BATCH)
 
     def train_step(self, images: Tensor) -> float:
         """One step of the pre-training loss on uint8 (B, C, H, W); the yardstick of every budget. Returns the loss."""

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from retouch.benchmark.generators import schedules
 from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.generators.batches import in_batches
 from retouch.benchmark.generators.gan import to_float, to_uint8
 
 TITLE = "Diffusion"
@@ -151,7 +152,7 @@ class Diffusion(Generator):
         """n images, uint8 (n, C, H, W); `guidance` as in `decode`."""
         for network in self.networks().values():
             network.eval()
-        return torch.cat([self.decode(z, guidance) for z in self.latent(n, rng).split(BATCH)])
+        return in_batches(lambda z: self.decode(z, guidance), self.latent(n, rng), BATCH)
 
     def h_space(self, x_t: Tensor, t: Tensor | int) -> Tensor:
         """Output of the UNet's middle block at step t, (N, C', H', W') (Kwon et al., 2210.10960)."""

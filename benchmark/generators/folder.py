@@ -53,8 +53,8 @@ def check_safetensors(folder: Path) -> None:
         return
     pickles = sorted(file.name for file in folder.rglob("*") if file.suffix in PICKLES)
     what = f"{pickles[0]} is a pickle, which is not opened" if pickles else "no weights"
-    raise ValueError(f"{folder}: {what}; save the weights with safetensors.torch.save_file, or from_pretrained and "
-                     "save_pretrained(safe_serialization=True)")  # fmt: skip
+    raise ValueError(f"{folder}: {what}; --trust converts pickles in the sandbox; or save the weights with "
+                     "safetensors.torch.save_file, or save_pretrained(safe_serialization=True)")  # fmt: skip
 
 
 def _json(file: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _one_at_a_time = Lock()  # otherwise two runs on one instance would both compute
 
 def base_answers(setup: Setup, questions: Iterable[Question]) -> dict[str, np.ndarray]:
     """What the base answers to those of the questions that are paired: arrays called base_NAME."""
-    return _prefixed("base", _answers(setup.base, [question for question in questions if question.paired]))
+    return _prefixed("base", _answers(setup, setup.base, [question for question in questions if question.paired]))
 
 
 def control_answers(setup: Setup, questions: Iterable[Question]) -> dict[str, np.ndarray]:
@@ -27,16 +27,17 @@ def control_answers(setup: Setup, questions: Iterable[Question]) -> dict[str, np
     if not setup.instance.retrained:
         return {}
     asked = [question for question in questions if question.name in ("paired", "weights")]
-    return _prefixed("control", _answers(weights.find(setup.instance.retrained), asked))
+    return _prefixed("control", _answers(setup, weights.find(setup.instance.retrained), asked))
 
 
-def _answers(network: Weights, questions: list[Question]) -> dict[str, np.ndarray]:
-    """What weights that ship answer to questions, by name; from the cache where they have answered before."""
+def _answers(setup: Setup, network: Weights, questions: list[Question]) -> dict[str, np.ndarray]:
+    """What weights answer to questions on the worker's device, by name; from the cache if they have answered before."""
     about = [array for question in questions for array in question.arrays.values()]
-    material = json_key([network.sha256, [question.message() for question in questions]])
+    there = [setup.device] if setup.device != "cpu" else []
+    material = json_key([network.sha256, [question.message() for question in questions], *there])
     file = cache_folder() / "base" / f"{content_key(material, *about)}.npz"
     with _one_at_a_time:
-        return remembered(file, lambda: _ask(network.load(), questions))
+        return remembered(file, lambda: _ask(network.load(setup.device), questions))
 
 
 def _ask(generator: Generator, questions: list[Question]) -> dict[str, np.ndarray]:

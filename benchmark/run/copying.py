@@ -54,5 +54,10 @@ def _measure(setup: Setup, look: str, images: np.ndarray) -> np.ndarray:
     training = setup.training().images
     training = training[:: -(-len(training) // TRAINING)]
     if look == "features":
-        return metrics.nearest_distances(features(setup.encoder, images), features(setup.encoder, training, again=True))
+        return metrics.nearest_distances(
+            *(
+                features(setup.encoder, these, again, setup.device)
+                for these, again in ((images, False), (training, True))
+            )
+        )
     return {"views": metrics.view_distances, "blends": metrics.blend_distances}[look](images, training)

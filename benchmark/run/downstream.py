@@ -21,7 +21,8 @@ def measure(setup: Setup, view: View) -> dict[str, metrics.Estimate]:
     attribute, encoder, sizes = setup.target["attribute"], setup.encoders[0], view.judge.sizes
     training, held_out = setup.training()[:REAL], setup.task.reference(setup)
     real = metrics.Labelled(
-        look.features(encoder, training.images, again=True), joint.cells(training.labels, attribute, sizes)
+        look.features(encoder, training.images, again=True, device=setup.device),
+        joint.cells(training.labels, attribute, sizes),
     )
     truth = metrics.Labelled(view.spaces[0].reference.features, joint.cells(held_out.labels, attribute, sizes))
     extra = metrics.Labelled(view.features, view.guesses(attribute))

@@ -133,7 +133,7 @@ def _speed(ready: dict[str, Any]) -> dict[str, float]:
 def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: int) -> None:
     """Start the edit, wait for its end and add to `cost`. A checkpoint may have four times the bytes of `weights`."""
     ready, seconds = _ready(session), resolved.run.track.max_minutes * 60
-    cost |= {name: number(ready, name, 1e-9, 1e12) for name in ("yardstick", "busy")} | _speed(ready)
+    cost |= {name: number(ready, name, 1e-9, 1e12) for name in ("yardstick", "busy", "determinism")} | _speed(ready)
     cost |= {name: int(number(ready, name, 0, 1e18)) for name in ("step_operations", "image_operations")}
     busy = session.watch.processor_seconds()
     session.tell(kind="edit", seconds=seconds)

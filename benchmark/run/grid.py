@@ -148,6 +148,14 @@ def execute(run: Run, events: Events = Events(), again: bool = False, stop: Even
     return record
 
 
+def _determinism(run: Run, answers: Answers) -> dict[str, str]:
+    """What makes the run repeatable, and what that costs, in words."""
+    if run.device == "cpu":
+        return {"determinism": "one thread"}
+    price = answers.cost["determinism"]
+    return {"determinism": f"deterministic kernels: a training step takes {price:.2f} times as long as without"}
+
+
 def _kept(resolved: Resolved, answers: Answers, questions: list[Question]) -> str:
     """Keep the edited generator; returns a line that says where it is, or why it is not kept."""
     try:
@@ -163,7 +171,10 @@ def _ask(resolved: Resolved, questions: list[Question], on_progress: Progress, s
     if resolve(run).key != resolved.key:
         raise RunFailed("the submission's files changed while it ran; run it again", printed=answers.printed)
     packages = machine.packages() | environment.versions(run.folder)
-    origin = {"packages": json.dumps(packages), "host": json.dumps(machine.host(run.device))}
+    origin = {
+        "packages": json.dumps(packages),
+        "host": json.dumps(machine.host(run.device) | _determinism(run, answers)),
+    }
     answers.cost |= origin | {"device": machine.device(run.device)}
     keep_answers(resolved, answers)
     keep_log(resolved, answers.printed)

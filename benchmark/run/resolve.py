@@ -56,7 +56,9 @@ def resolve(run: Run) -> Resolved:
         ValueError, OSError: a file of the package or of the submission that is missing or damaged.
     """
     method = method_sha256(run.folder, run.submission.entry)
-    setup = replace(look_up(run.track, run.instance, run.submission.access), draw=run.evaluation % DRAWS)
+    setup = replace(
+        look_up(run.track, run.instance, run.submission.access), draw=run.evaluation % DRAWS, device=run.device
+    )
     return resolved(run, setup, setup.hashes() | {"method": method})
 
 

@@ -18,11 +18,17 @@ from retouch.benchmark.support.places import checkout
 
 def usable(name: str) -> str:
     """The device's name unchanged; a ValueError if torch cannot compute there."""
-    if name != "cpu":
-        import torch
+    if name == "cpu":
+        return name
+    import torch
 
-        if not torch.cuda.is_available():
-            raise ValueError(f"--device {name}: torch {torch.__version__} sees no CUDA device; use --device cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cuda", "mps"):
+        raise ValueError(f"--device {name} is none of cpu, cuda, cuda:1, ..., mps")
+    count = torch.cuda.device_count() if kind == "cuda" else int(torch.backends.mps.is_available())
+    if not (number or "0").isdigit() or int(number or 0) >= count:
+        what = {"cuda": "CUDA device", "mps": "Metal device"}[kind] + (f" {number}" if number and count else "")
+        raise ValueError(f"--device {name}: torch {torch.__version__} sees no {what}; use --device cpu")
     return name
 
 

@@ -34,6 +34,9 @@ def reveal(setup: Setup) -> dict[str, Images]:
     """The training images, those of the redacted categories apart."""
     images = setup.training()
     unwanted = _unwanted(setup, images.labels[setup.target["attribute"]])
+    if not unwanted.any():
+        raise ValueError(f"{setup.instance.name}: no training image shows {setup.target['attribute']} "
+                         f"{setup.target['values']}; bring some, or name another in `target`")  # fmt: skip
     return {"forget": images[unwanted], "retain": images[~unwanted]}
 
 
@@ -74,7 +77,7 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
         **unclear(_unwanted(setup, view.votes(attribute))),
         "rarest_share": min((shares[c] for c in others), key=lambda share: share.value),
     }
-    if shares.values[others].sum() > 0:
+    if len(others) > 1 and shares.values[others].sum() > 0:
         estimates["mix_distance"] = metrics.total_variation(shares, base, drop=values)
     within, table = prompts.measure(setup, view)
     return estimates | within, {"shares": share_table(attribute, shares, base)} | table

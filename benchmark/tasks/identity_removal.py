@@ -49,6 +49,9 @@ def reveal(setup: Setup) -> dict[str, Images]:
     """A few images of the person, and the training images of all others."""
     images, person = setup.training(), _person(setup)
     theirs = images.labels["identity"] == person
+    if not theirs.any():
+        raise ValueError(f"{setup.instance.name}: no training image shows person {person}; name another in `target`, "
+                         "or bring images")  # fmt: skip
     return {"forget": images[theirs][: setup.target["forget_images"]], "retain": images[~theirs]}
 
 

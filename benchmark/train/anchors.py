@@ -107,7 +107,7 @@ def _sampled(setup: Setup, network: Weights, seed: int) -> np.ndarray:
     n = setup.instance.samples
     file = cache_folder() / "base" / f"{json_key([network.sha256, n, seed])}.npz"
     rng = torch.Generator().manual_seed(seed)
-    return remembered(file, lambda: {"samples": network.load().sample(n, rng).numpy()})["samples"]
+    return remembered(file, lambda: {"samples": network.load(setup.device).sample(n, rng).numpy()})["samples"]
 
 
 def _total(counts: Iterable[dict[str, list[int]]]) -> dict[str, list[int]]:
@@ -176,7 +176,7 @@ def _rounded(numbers: dict[str, float]) -> dict[str, float]:
     return {name: round(number, 6) for name, number in numbers.items()}
 
 
-def main(name: str, *instances: str) -> None:
+def main(name: str, *instances: str, device: str = "cpu") -> None:
     """Measure every instance of a track, or those named, and write its scale."""
     torch.set_num_threads(1)
     track = tracks.load(name)
@@ -186,7 +186,7 @@ def main(name: str, *instances: str) -> None:
         write_json(file, scale)
     chosen = [track.instance(instance) for instance in instances] or track.instances
     with ThreadPoolExecutor(2) as pool:
-        setups = [look_up(track, instance) for instance in chosen]
+        setups = [replace(look_up(track, instance), device=device) for instance in chosen]
         for instance, entry in zip(chosen, pool.map(anchors, setups), strict=True):
             scale[instance.name] = entry
             write_json(file, scale)

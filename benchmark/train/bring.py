@@ -28,6 +28,7 @@ from retouch.benchmark.submission import ABILITIES
 from retouch.benchmark.support import plugins
 from retouch.benchmark.support.files import write_json
 from retouch.benchmark.train.card import rounded
+from retouch.benchmark.worker import unpickle
 
 SAMPLES = 2000
 LEFT_OUT = shutil.ignore_patterns("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "__pycache__", ".git*", "base.toml")
@@ -68,8 +69,12 @@ def facts(source: Path, flags: dict[str, Any]) -> Facts:
         ) from None
 
 
-def add_base(source: Path, track: Path, flags: dict[str, Any], device: str = "cpu") -> Path:
+def add_base(
+    source: Path, track: Path, flags: dict[str, Any], device: str = "cpu", trust: bool = False
+) -> Path:  # fmt: skip
     """Copy a base into TRACK/bases, write its card and measure it; returns its folder there.
+
+    trust: pickles are opened, in the sandbox, and their tensors kept as safetensors.
 
     Raises:
         ValueError: what is missing or does not fit, with file, field and remedy; nothing is left behind then.
@@ -84,13 +89,15 @@ def add_base(source: Path, track: Path, flags: dict[str, Any], device: str = "cp
         raise ValueError(
             f"data {known.data!r} is no table of {track / outside.FILE}; it has {', '.join(outside.entries())}"
         )
-    if known.adapter != "sampler":
+    if known.adapter != "sampler" and not trust:
         folders.check_safetensors(source)
     target, draft = track / "bases" / known.name, track / "bases" / f".{known.name}.part"
     if target.exists():
         raise ValueError(f"{target} exists; remove it, or name the base otherwise: --name")
     try:
         shutil.copytree(source, draft, ignore=LEFT_OUT)
+        if trust:
+            unpickle.convert(source, draft)
         write_json(draft / "card.json", _card(draft, known))
         card = _measured(draft, known, device)
         write_json(draft / "card.json", card)
@@ -115,8 +122,8 @@ def _card(folder: Path, known: Facts) -> dict[str, Any]:
                          f"draws {config['channels']} and {config['size']}: make them equal")  # fmt: skip
     recipe = known.model_dump(include={"batch", "lr", "steps", "encoder"}, exclude_none=True)
     stated = known.model_dump(include={"name", "family", "adapter", "seconds", "licence"}, exclude_none=True)
-    return {**stated, "config": config, "recipe": {"kind": known.family, "data": {"name": known.data}, **recipe},
-            "sha256": weights.sha256(folder)}  # fmt: skip
+    recipe = {"kind": known.family, "data": {"name": known.data}, **recipe}
+    return {"version": weights.VERSION, **stated, "config": config, "recipe": recipe, "sha256": weights.sha256(folder)}
 
 
 def _measured(folder: Path, known: Facts, device: str) -> dict[str, Any]:
@@ -136,6 +143,7 @@ def _measured(folder: Path, known: Facts, device: str) -> dict[str, Any]:
 def abilities(generator: Generator) -> set[str]:
     """The words of `ABILITIES` that a generator has; one without a training of its own lacks "training"."""
     lacking = set() if getattr(generator, "trains", True) else {"training"}
+    lacking |= {"latents"} if getattr(type(generator), "decode", None) is Generator.decode else set()
     return {word for word, path in ABILITIES.items() if _has(generator, path)} - lacking
 
 
@@ -187,6 +195,7 @@ def write_judge_card(folder: Path) -> None:
     for field in ("network", "data", "kind"):
         if field not in table:
             raise ValueError(f"{file}: {field} is missing; docs/own.md has a judge.toml")
+    rate = {"false_accepts": table.pop("false_accepts")} if "false_accepts" in table else {}
     kind, name, heads = table.pop("kind"), table.pop("data"), table.pop("heads", [])
     made = outside.entry(name) if name in outside.entries() else None
     if made is None or kind not in ("classifier", "encoder"):
@@ -196,9 +205,9 @@ def write_judge_card(folder: Path) -> None:
         config["heads"] = _sizes(file, name, heads)
         if heads == ["identity"]:
             _write_templates(folder, config, name)
-    recipe = {"kind": kind, "data": {"name": name}, "split": "judge"}
-    write_json(folder / "card.json", {"name": folder.name, "family": kind, "config": config, "recipe": recipe,
-                                      "sha256": weights.sha256(folder)})  # fmt: skip
+    recipe = {"kind": kind, "data": {"name": name}, "split": "judge", **rate}
+    stated = {"version": weights.VERSION, "name": folder.name, "family": kind, "config": config, "recipe": recipe}
+    write_json(folder / "card.json", stated | {"sha256": weights.sha256(folder)})
 
 
 def _sizes(file: Path, name: str, heads: list[str]) -> dict[str, int]:

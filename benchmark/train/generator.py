@@ -28,9 +28,11 @@ class GeneratorLearner:
         self.live: Any = family(plan["kind"])(self.config, plan["lr"])
         self.live.prepare(self.images, *([self.conditions] if self.conditions else ()))
         self.average: Generator = self.live.copy()
-        if self.half:  # on CPUs that know bfloat16 both together take 0.4 of the time; the average stays as it is
-            for network in self.live.networks().values():
+        for network in self.live.networks().values():  # `pretrain --tune` measures which of these is faster
+            if plan.get("channels_last", self.half):
                 network.to(memory_format=torch.channels_last)
+            if plan.get("compile"):
+                network.compile()
         self.steps = 0
 
     @property

@@ -20,9 +20,9 @@ def measure(folder: Path, device: str = "cpu") -> dict[str, Any]:
     """Measure the weights in FOLDER by the recipe in their card: judge, guide, ensemble, encoder, generator."""
     plan = weights.card(folder)["recipe"]
     if plan["kind"] == "classifier":
-        return measure_judge(Judge.load(folder), plan)
+        return measure_judge(Judge.load(folder).to(device), plan)
     if plan["kind"] == "ensemble":
-        return measure_ensemble(Judges.load(folder), plan)
+        return measure_ensemble(Judges.load(folder).to(device), plan)
     if plan["kind"] == "encoder":
         return measure_encoder(Encoder.read(folder, device), plan)
     return measure_base(weights.load(folder, device), plan, folder)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent
 BESIDE = ("*.pt", "*.pth", "*.py", "ensemble.json", "judge.toml")  # what decides a network beside safetensors
+VERSION = 1  # of a card's form; one that states none has this
+FIELDS = ("sha256", "family", "config")  # that every card has
 CHUNK = 1 << 20  # bytes of a file that are hashed at a time
 
 
@@ -118,6 +120,12 @@ def card(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path} has no card.json: not a weights folder") from None
     except json.JSONDecodeError as error:
         raise WeightsError(f"{path / 'card.json'} is not JSON ({error}); restore it from the release") from None
+    if (version := contents.get("version", VERSION)) != VERSION:
+        raise WeightsError(f"{path / 'card.json'}: version {version}, but this package reads {VERSION}: update one of "
+                           "them, or write the card anew (`retouch base add`, `retouch measure`)")  # fmt: skip
+    if lacking := [field for field in FIELDS if field not in contents]:
+        raise WeightsError(f"{path / 'card.json'}: {lacking[0]} is missing: `retouch base add`, `retouch measure` and "
+                           "`retouch pretrain` write whole cards")  # fmt: skip
     actual = sha256(path)
     if actual != contents["sha256"]:
         tensors = (file for suffix in (".safetensors", ".pt", ".pth") for file in path.rglob(f"*{suffix}"))

@@ -52,7 +52,9 @@ def environment(home: Path | str, path: str = "") -> dict[str, str]:
     """The whole environment of a worker: no credentials, and no folder of the caller's but RETOUCH_PATH."""
     inherited = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
     own = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home), "USER": "worker"}
-    own |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"} | ({plugins.PATH: path} if path else {})
+    own |= {"PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}  # the last
+    # for determinism on CUDA devices
+    own |= {plugins.PATH: path} if path else {}
     return inherited | own
 
 

@@ -71,6 +71,8 @@ def work(end: socket.socket, place: Place) -> None:
     except BaseException as error:
         traceback.print_exc()
         text = f"{type(error).__name__}: {error}"[:2000]
+        if isinstance(error, torch.OutOfMemoryError):
+            text = f"the accelerator's memory ran out ({text.splitlines()[0][:200]}): a smaller batch, or --workers 1"
         with contextlib.suppress(OSError):
             channel.send(failed=f"{text} ({_location(error, place)})")
     finally:
@@ -107,9 +109,10 @@ def _work(place: Place, channel: Channel) -> None:
     task = Task(Path(place.task))
     table = task.table
     base = task.base()
+    price = _determinism(base, table["batch"])
     unit, (seconds, images, per_image) = yardstick(base, table["batch"]), _speed(base)
     channel.send(ready=True, yardstick=unit.seconds, busy=unit.processor_seconds, step_operations=unit.operations,
-                 base=seconds, images=images, image_operations=per_image)  # fmt: skip
+                 base=seconds, images=images, image_operations=per_image, determinism=price)  # fmt: skip
     order, checkpoint = channel.wait()
     torch.manual_seed(table["seed"])
     if checkpoint:  # a second worker, after the first was stopped at the end of its budget
@@ -131,6 +134,19 @@ def _work(place: Place, channel: Channel) -> None:
         else:
             channel.send(array.tobytes(), answer=str(array.dtype), shape=array.shape, **cost)
     channel.send(memory=_memory(task.device))
+
+
+def _determinism(base: Generator, batch: int) -> float:
+    """Ask for deterministic kernels from now on; returns how many times as long a training step then takes.
+
+    1 on a processor, where one thread is all that it takes. Kernels that have no deterministic form warn in the log.
+    """
+    if base.device.type == "cpu":
+        return 1.0
+    before = yardstick(base, batch).seconds
+    torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    return yardstick(base, batch).seconds / before
 
 
 def _reports(channel: Channel) -> tuple[Any, Any]:

@@ -128,6 +128,26 @@ def run_with_index(
                           text=True, timeout=seconds, stdin=subprocess.DEVNULL)  # fmt: skip
 
 
+def run_with_output(source: Path, out: Path, module: str, seconds: int) -> subprocess.CompletedProcess:
+    """Run `module.main("/source", "/out")` in the sandbox, as nobody, who sees SOURCE and writes into OUT alone."""
+    code = f"from {module} import main; main('/source', '/out')"
+    command = [
+        *_walls(),
+        "--ro-bind",
+        str(source),
+        "/source",
+        "--bind",
+        str(out),
+        "/out",
+        "--remount-ro",
+        "/",
+        "--chdir",
+    ]
+    command += ["/tmp", "--", sys.executable, "-P", "-s", "-c", DROP_ROOT + code]
+    return subprocess.run(command, env=limits.environment("/tmp"), capture_output=True, text=True, timeout=seconds,
+                          stdin=subprocess.DEVNULL)  # fmt: skip
+
+
 def _weights(_folder: str, names: list[str]) -> list[str]:
     return [name for name in names if name != "__init__.py"]
 

@@ -8,6 +8,7 @@ import pytest
 
 from retouch.benchmark import data, setup, tracks, weights
 from retouch.benchmark.judges import Judge, below
+from retouch.benchmark.support.files import write_json
 from retouch.benchmark.train import pretrain
 
 CARDS = {p.parent.name: json.loads(p.read_text()) for p in sorted(weights.ROOT.glob("*/card.json"))}
@@ -144,3 +145,18 @@ def test_an_altered_or_missing_file_is_found(tmp_path):
         weights.load(copy)
     with pytest.raises(weights.WeightsError, match="digits-gan"):
         weights.folder("digit-gan")
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"version": 2}, r"card\.json: version 2, but this package reads 1: update one of them"),
+        ({"family": None}, r"card\.json: family is missing: `retouch base add`"),
+        ({"sha256": None}, r"card\.json: sha256 is missing"),
+    ],
+)
+def test_a_card_of_another_form_is_said_to_be_one(tmp_path, changes, error):
+    card = json.loads((weights.folder("digits-gan") / "card.json").read_text()) | changes
+    write_json(tmp_path / "card.json", {key: value for key, value in card.items() if value is not None})
+    with pytest.raises(weights.WeightsError, match=error):
+        weights.card(tmp_path)
