@@ -169,7 +169,7 @@ class Judge:
     def likeness(self, person: int) -> np.ndarray:
         """Cosine between what it takes for the person and for everybody that it knows, (P,)."""
         templates = self.network.heads["identity"].get_parameter("weight").detach().cpu().numpy()
-        unit = templates / np.linalg.norm(templates, axis=1, keepdims=True)
+        unit = templates / np.maximum(np.linalg.norm(templates, axis=1, keepdims=True), 1e-12)  # strangers have none
         return unit @ unit[person]
 
     @torch.no_grad()

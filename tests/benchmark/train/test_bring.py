@@ -10,6 +10,7 @@ import torch
 from diffusers import DDPMPipeline
 from toy import rng
 
+import retouch
 from retouch.benchmark import data, records, tracks, weights
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.data import outside
@@ -85,9 +86,18 @@ def test_a_base_that_lacks_what_a_method_needs_is_named(own, capsys, monkeypatch
     assert "pca_directions needs first_layer, which own-gan does not have" in capsys.readouterr().err
 
 
+def test_a_kept_model_is_one_that_diffusers_reads(own, monkeypatch):
+    monkeypatch.chdir(own.parent)
+    edited = retouch.load_edited("finetune_retain", "own/identity_removal/ddpm")
+    folder = own.parent / "edited/finetune_retain/own/identity_removal/ddpm/default.0"
+    pipeline = DDPMPipeline.from_pretrained(folder)
+    assert torch.equal(pipeline.unet.conv_in.weight, edited.unet.conv_in.weight)
+    assert not torch.equal(edited.unet.conv_in.weight, weights.find("own-ddpm").load().unet.conv_in.weight)
+
+
 def test_an_applied_method_leaves_a_model_with_a_card(own):
-    edited, base = weights.load(own.parent / "edited"), weights.find("own-gan").load()
-    card = json.loads((own.parent / "edited/card.json").read_text())
+    edited, base = weights.load(own.parent / "my-gan-edited"), weights.find("own-gan").load()
+    card = json.loads((own.parent / "my-gan-edited/card.json").read_text())
     assert card["edited"]["method"] == "finetune_retain" and card["edited"]["operations"] > 0
     z = base.latent(4, rng())
     assert not torch.equal(edited.module(z), base.module(z))

@@ -155,7 +155,9 @@ def track(tmp_path_factory):
             (folder / "looks.py").write_text((own / f"judges/own-{name}/looks.py").read_text())
         write_bases(root)
         head = (own / "track.toml").read_text().split("[[instance]]")[0]
-        (own / "track.toml").write_text(head.replace("samples = 200", "samples = 100") + MORE)
+        (own / "track.toml").write_text(
+            head.replace("samples = 200", "samples = 100").replace("steps = 8 ", "steps = 150 ") + MORE
+        )
         judges = [str(folder) for folder in sorted((own / "judges").iterdir()) if "recogniser" not in folder.name]
         added = ("my-ddpm", "--name", "own-ddpm", "--data", "small", "--licence", "MIT", "--sampling-steps", "2",
                  "--batch", "8", "--samples", "100")  # fmt: skip
