@@ -1,5 +1,7 @@
 """Data of one's own: read from where people have them, split for good, and brought to a target distribution."""
 
+import json
+
 import numpy as np
 import own_files
 import pytest
@@ -144,3 +146,71 @@ def test_arrays_parquet_arrow_and_category_folders_are_read(tmp_path, monkeypatc
         labels = read.labels["category" if name == "folders" else "side"]
         bright = read.images[..., 4:].mean((1, 2, 3)) > read.images[..., :4].mean((1, 2, 3))
         assert len(read) == 40 and (bright.astype(int) == labels).all(), name
+
+
+def test_sets_of_torchvision_that_are_on_disk_are_read(track):
+    raw = track / "MNIST/raw"
+    raw.mkdir(parents=True)
+    images, labels = np.arange(20 * 784, dtype=np.uint32).astype(np.uint8).reshape(20, 28, 28), np.arange(20) % 10
+    head = b"".join(number.to_bytes(4, "big") for number in (0x803, 20, 28, 28))
+    (raw / "train-images-idx3-ubyte").write_bytes(head + images.tobytes())
+    (raw / "train-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + (20).to_bytes(4, "big") + bytes(labels.tolist()))
+    for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        (raw / name).write_bytes(b"")  # that it is there is all that torchvision asks for
+    entry = 'source = "torchvision"\nset = "MNIST"\npath = "."\nsize = 28\nchannels = 1\nlicence = "CC BY-SA 3.0"\n'
+    table(track, "splits = { train = 1.0 }", entry)
+    read = load("train")
+    assert np.array_equal(read.images[:, 0], images) and read.labels["category"].tolist() == labels.tolist()
+    table(track, "splits = { train = 1.0 }", entry.replace("MNIST", "MNISTY"))
+    with pytest.raises(ValueError, match=r"set 'MNISTY' is no class of torchvision\.datasets"):
+        load("train")
+
+
+def test_celeba_comes_with_attributes_and_identities(track, monkeypatch):
+    from torchvision.datasets import CelebA
+
+    monkeypatch.setattr(CelebA, "_check_integrity", lambda self: True)  # the sums are of the 200,000 pictures
+    folder = track / "celeba"
+    (folder / "img_align_celeba").mkdir(parents=True)
+    names = [f"{i:06d}.jpg" for i in range(1, 13)]
+    for i, name in enumerate(names):
+        Image.new("RGB", (178, 218), (20 * i, 0, 0)).save(folder / "img_align_celeba" / name)
+    headed = {"list_attr_celeba.txt": ("Smiling Male", lambda i: f"{[-1, 1][i % 2]} {[-1, 1][i % 3 == 0]}"),
+              "list_bbox_celeba.txt": ("image_id x_1 y_1 width height", lambda i: "1 2 3 4"),
+              "list_landmarks_align_celeba.txt": ("lefteye_x lefteye_y", lambda i: "1 2")}  # fmt: skip
+    for file, (head, row) in headed.items():
+        lines = [str(len(names)), head, *(f"{name} {row(i)}" for i, name in enumerate(names))]
+        (folder / file).write_text("\n".join(lines) + "\n")
+    for file, row in {"identity_CelebA.txt": lambda i: i // 3 + 7, "list_eval_partition.txt": lambda i: i % 3}.items():
+        (folder / file).write_text("".join(f"{name} {row(i)}\n" for i, name in enumerate(names)))
+    entry = 'source = "torchvision"\nset = "CelebA"\npath = "."\nsize = 16\nlicence = "research"\n'
+    more = 'attributes = ["Male", "Smiling"]\nidentity = "identity"\nstrangers = 0.0\nsplits = { train = 1.0 }'
+    table(track, more, entry)
+    read = load("train")
+    assert len(read) == 12 and read.labels["Smiling"].tolist() == [i % 2 for i in range(12)]
+    assert read.labels["Male"].tolist() == [int(i % 3 == 0) for i in range(12)]
+    assert read.names["identity"] == ["7", "8", "9", "10"] and read.labels["identity"].tolist() == [
+        i // 3 for i in range(12)
+    ]
+    assert np.abs(read.images[:, 0].mean((1, 2)) - 20 * np.arange(12)).max() < 3
+
+
+def test_an_imagefolder_of_hugging_face_finds_its_metadata(track):
+    images, sides, _ = own_files.pictures(12, 0.5, size=8)
+    folder = track / "hf"
+    folder.mkdir()
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(folder / f"{i}.png")
+    rows = [{"file_name": f"{i}.png", "side": int(side)} for i, side in enumerate(sides)]
+    (folder / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    entry = 'source = "folder"\npath = "hf"\nsize = 8\nlicence = "CC0"\n'
+    table(track, "splits = { train = 1.0 }", entry)
+    assert load("train").labels["side"].tolist() == sides.tolist()
+    (folder / "metadata.jsonl").write_text('{"file_name": "0.png", "side": 1}\n{"file_name": "1.png"}\n')
+    outside._everything.cache_clear()
+    with pytest.raises(ValueError, match=r"metadata\.jsonl: line 3 has not as many values"):
+        load("train")
+    (folder / "metadata.jsonl").write_text("{broken\n")
+    outside._everything.cache_clear()
+    with pytest.raises(ValueError, match=r"metadata\.jsonl is no table that can be read"):
+        load("train")

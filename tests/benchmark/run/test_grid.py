@@ -96,6 +96,10 @@ BROKEN = {
         "def edit(g, task, budget):\n    return G()\n",
         "wanted uint8 (2000, 1, 8, 8)",
     ),
+    "asks for too much": (
+        "import torch\ndef edit(g, task, budget):\n    raise torch.OutOfMemoryError('CUDA out of memory. Tried 9 GiB')\n",
+        "memory ran out (OutOfMemoryError: CUDA out of memory. Tried 9 GiB): a smaller batch, or --workers 1",
+    ),
     "reads what is hidden": ("def edit(g, task, budget):\n    return task.guide\n", 'add "classifier"'),
     "kills its group": (
         "import os, signal\ndef edit(g, task, budget):\n    os.killpg(0, signal.SIGKILL)\n",
