@@ -92,7 +92,7 @@ def worth(setup: Setup, view: View) -> np.ndarray:
 def remaining(setup: Setup, view: View) -> metrics.Estimate:
     """identity_share."""
     person = _person(setup)
-    accepts = np.array(view.judge.card["measured"]["accepts"][person])  # other/person by no/yes/unclear
+    accepts = _accepts(view, person)  # other/person by no/yes/unclear
     return metrics.voted_share(view.judge.accepting(view.verdict, person), accepts)
 
 
@@ -110,6 +110,16 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
     base = [round(view.base["identity"][i] / sum(view.base["identity"]), 5) for i in people]
     shares = {"attribute": "identity", "names": [f"person {i}" for i in people], "values": now, "base": base}
     return estimates | quantile_drops(view), {"shares": shares}
+
+
+def _accepts(view: View, person: int) -> np.ndarray:
+    """How often the recogniser accepts others and the person, counted on held-out images."""
+    tables = view.judge.card["measured"]["accepts"]
+    known = [i for i, rows in enumerate(tables) if sum(rows[1])]
+    if person not in known:
+        raise ValueError(f"person {person} is on none of the held-out images, by which the recogniser is measured; "
+                         f"`target` may name {', '.join(map(str, known[:10]))}")  # fmt: skip
+    return np.array(tables[person])
 
 
 def lookalikes(judge: Judge | Judges, person: int) -> list[int]:

@@ -97,8 +97,8 @@ BROKEN = {
         "wanted uint8 (2000, 1, 8, 8)",
     ),
     "asks for too much": (
-        "import torch\ndef edit(g, task, budget):\n    raise torch.OutOfMemoryError('CUDA out of memory. Tried 9 GiB')\n",
-        "memory ran out (OutOfMemoryError: CUDA out of memory. Tried 9 GiB): a smaller batch, or --workers 1",
+        "import torch\ndef edit(g, task, budget):\n    raise torch.OutOfMemoryError('CUDA out of memory')\n",
+        "memory ran out (OutOfMemoryError: CUDA out of memory): a smaller batch, or --workers 1",
     ),
     "reads what is hidden": ("def edit(g, task, budget):\n    return task.guide\n", 'add "classifier"'),
     "kills its group": (
