@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent
 BESIDE = ("*.pt", "*.pth", "*.py", "ensemble.json", "judge.toml")  # what decides a network beside safetensors
 VERSION = 1  # of a card's form; one that states none has this
-FIELDS = ("sha256", "family", "config")  # that every card has
+FIELDS = ("sha256", "config")  # that every card has
 CHUNK = 1 << 20  # bytes of a file that are hashed at a time
 
 

@@ -89,7 +89,7 @@ def test_a_hub_that_refuses_and_damaged_weights_are_one_line(repository, tmp_pat
         assert main(["push", str(folder), "--to", name, "--licence", "MIT"]) == 2
         error = capsys.readouterr().err
         assert error.count("\n") == 1 and f"{name}: the hub refuses" in error and "`hf auth login`" in error
-    write_json(tmp_path / "card.json", {"name": "x", "sha256": "0" * 64})
+    write_json(tmp_path / "card.json", {"name": "x", "family": "gan", "config": {}, "sha256": "0" * 64})
     (tmp_path / "model.safetensors").write_bytes(b"other")
     assert main(["push", str(tmp_path), "--to", "me/eights", "--licence", "MIT"]) == 2
     assert "the card says 0000" in capsys.readouterr().err and not repository.files

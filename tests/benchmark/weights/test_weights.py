@@ -151,7 +151,7 @@ def test_an_altered_or_missing_file_is_found(tmp_path):
     ("changes", "error"),
     [
         ({"version": 2}, r"card\.json: version 2, but this package reads 1: update one of them"),
-        ({"family": None}, r"card\.json: family is missing: `retouch base add`"),
+        ({"config": None}, r"card\.json: config is missing: `retouch base add`"),
         ({"sha256": None}, r"card\.json: sha256 is missing"),
     ],
 )
