@@ -35,7 +35,7 @@ def row(record: Record) -> dict[str, Any]:
     moved, claim = versions.moved(record), record.claim
     cells |= {"task": record.task, "family": family(record.track, record.instance), "status": record.status,
               "reason": (record.reason or "; ".join(moved))[:300], "method": record.method, "score": record.score,
-              "stale": bool(moved), "edition": versions.edition(record) if moved else "",
+              "stale": bool(moved), "edition": versions.edition(record)[:80] if moved else "",
               "tuning": tuning(record.track, record.instance), "time": record.provenance.time[:40],
               "claim": claim.status, "by": claim.by, "when": claim.when or "", "note": claim.note[:300],
               "binds": getattr(record.quality, "binds", ""), "device": "", "cut": False}  # fmt: skip

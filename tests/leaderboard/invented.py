@@ -188,3 +188,11 @@ def hostile(root: Path) -> None:
     }  # fmt: skip
     for name, text in bad.items():
         (folder / name).write_text(text)
+
+
+def pick(view: Any, **keys: str) -> Any:
+    """Rows of the scores."""
+    found = view.scores
+    for name, value in keys.items():
+        found = found[found[name] == value]
+    return found

@@ -178,6 +178,9 @@ def test_another_version_is_stale(folder: Path) -> None:
     older = found.model_copy(update={"provenance": found.provenance.model_copy(update={"versions": {"instance": "0"}})})
     assert frame.stale(older)
     assert frame.row(older)["reason"] == "instance version 0, now 1"
+    long = {"instance": "0", "retouch": "<b>" + "x" * 9999}  # a name of a file and of an option
+    longer = found.model_copy(update={"provenance": found.provenance.model_copy(update={"versions": long})})
+    assert len(frame.row(longer)["edition"]) == 80
     gone = found.model_copy(update={"instance": "category_redaction/letters-gan"})
     assert frame.stale(gone)
 

@@ -8,34 +8,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from invented import pick
 
 from retouch import metrics
-from retouch.benchmark import tracks
 from retouch.benchmark.submission import Submission
 from retouch.leaderboard.draw import overview
 from retouch.leaderboard.look import numbers, sentences, theme
-from retouch.leaderboard.rank import across, board, choose, history, paired, profiles, scores, tables
+from retouch.leaderboard.rank import board, choose, paired, profiles, scores, tables
 from retouch.leaderboard.read import frame
-from retouch.leaderboard.read.load import Records
 from retouch.leaderboard.read.sweeps import sweep
-
-
-def pick(view: board.View, **keys: str) -> pd.DataFrame:
-    """Rows of the scores."""
-    found = view.scores
-    for name, value in keys.items():
-        found = found[found[name] == value]
-    return found
-
-
-def matrix(view: board.View, task: str, family: str, axis: str) -> dict[tuple[str, str], np.ndarray]:
-    """The complete, verified rows of a cohort as (instances, seeds)."""
-    runs = view.runs[(view.runs["task"] == task) & (view.runs["family"] == family) & ~view.runs["tuning"]]
-    runs = runs[(runs["status"] == "ok") & (runs["claim"] == "verified")]
-    core = [i.name for i in tracks.load("tiny").instances if (i.task, i.family, i.rank) == (task, family, "core")]
-    wide = runs[runs["instance"].isin(core)].astype({"submission": str, "point": str}).pivot_table(
-        axis, ["submission", "point"], ["instance", "seed"], observed=True).dropna()  # fmt: skip
-    return {key: row.to_numpy().reshape(len(core), -1) for key, row in wide.iterrows()}
 
 
 def test_controls_fix_the_scale_and_have_no_rank(view: board.View) -> None:
@@ -49,12 +30,6 @@ def test_missing_is_missing_never_zero(view: board.View) -> None:
     assert row["runs"] == 2 and row["problems"] == "1 missing" and np.isnan(row["rank"]) and np.isnan(row["goal.low"])
     (row,) = pick(view, submission="gradient_ascent", family="gan", task="identity_removal").to_dict("records")
     assert np.isnan(row["goal"]) and row["problems"] == "2 below floor, 1 failed"
-
-
-def test_ranks_are_those_of_metrics(view: board.View) -> None:
-    found = matrix(view, "category_redaction", "gan", "score")
-    rows = pick(view, task="category_redaction", family="gan").set_index(["submission", "point"])["rank"].dropna()
-    assert rows.to_dict() == metrics.ranks(found)
 
 
 def test_ranks_equal_paired_differences_one_by_one() -> None:
@@ -137,15 +112,6 @@ def test_a_cohort_has_every_row_once_best_points_first(view: board.View) -> None
             assert part.iloc[0]["score"] == complete["score"].max() or complete.empty or part["score"].isna().all()
     flat = tables.flat(view.scores, view.runs, ["fd"])
     assert len(flat) == len(view.scores) and {"goal.low", "place", "fd.high"} <= set(flat)
-
-
-def test_places_are_ranks_among_best_points(view: board.View) -> None:
-    best = pick(view, task="category_redaction", family="gan")
-    best = best[best["lead"] & best["place"].notna()].set_index(["submission", "point"])["place"]
-    runs = matrix(view, "category_redaction", "gan", "score")
-    assert best.to_dict() == metrics.ranks({key: runs[key] for key in best.index})
-    ranked = view.scores[view.scores["place"].notna()]
-    assert not ranked["control"].any() and (ranked["problems"] == "").all() and ranked["lead"].all()
 
 
 def test_a_hidden_best_point_hands_the_lead_on(view: board.View) -> None:
@@ -404,70 +370,3 @@ def test_goals_near_zero_keep_two_decimals():
 
     assert scaled(0.00184) == "0.00" and scaled(float("nan")) == "–"
     assert "goal 0.00, quality 0.98" in pair((0.00184, 0.0, 0.01), (0.98, 0.9, 1.0))
-
-
-def invented_view(rows: list[dict[str, object]]) -> board.View:
-    """A view with these rows of the scores, and a run for each."""
-    table = pd.DataFrame(rows).assign(track="t")
-    runs = frame.table([{"submission": r["submission"], "point": "default", "track": "t", "seed": 0, "status": "ok",
-                         "instance": f"{r['task']}/x-{r['family']}"} for r in rows])  # fmt: skip
-    return board.View(Records(Path(), runs), table)
-
-
-def test_the_order_across_tasks_is_bordas_over_complete_rows() -> None:
-    places = {"a": (1, 1), "b": (1, 2), "c": (3, 3), "d": (4, None)}  # on the tasks x and y; d has no rank on y
-    rows = [{"submission": name, "task": task, "family": "gan", "lead": True, "place": place}
-            for name, both in places.items() for task, place in zip("xy", both, strict=True)]  # fmt: skip
-    found = across.across(invented_view(rows), "t", "gan").set_index("submission")
-    assert found["points"].to_dict() == {"a": 0.875, "b": 0.625, "c": 0.0}  # a: (1.5 + 2) / 2 of 2
-    assert found["order"].to_dict() == {"a": 1, "b": 2, "c": 3} and found.loc["c", "x"] == 3
-    assert across.across(invented_view(rows[:2]), "t", "gan").empty
-
-
-def test_history_begins_anew_with_every_version() -> None:
-    days = [
-        ("old", "ranked", 0.9, "2026-01-01"),
-        ("old", "claimed", 0.95, "2026-01-02"),
-        ("", "ranked", 0.5, "2026-02-01"),
-        ("", "ranked", 0.4, "2026-02-02"),
-        ("", "ranked", 0.7, "2026-02-03"),
-    ]
-    rows = [
-        {
-            "submission": f"m{i}",
-            "point": "default",
-            "task": "x",
-            "family": "gan",
-            "lead": True,
-            "edition": edition,
-            "standing": standing,
-            "score": score,
-            "time": time,
-        }
-        for i, (edition, standing, score, time) in enumerate(days)
-    ]
-    found = history.history(invented_view(rows), "t", "x", "gan")
-    assert list(found["best"]) == [0.9, 0.9, 0.5, 0.5, 0.7]
-    assert history.history(invented_view(rows[:1]), "t", "x", "gan").empty
-
-
-def test_only_verified_rows_have_ranks(view: board.View) -> None:
-    runs = view.runs[(view.runs["task"] == "category_redaction") & (view.runs["family"] == "gan")]
-    claims = {"rejection": "disputed", "data_redaction": "withdrawn"}
-    changed = runs["submission"].astype(str).map(claims).fillna(runs["claim"].astype(str))
-    found = scores.table(runs.assign(claim=changed), view.records.controls)
-    standing = found.groupby("submission", observed=True)["standing"].first()
-    assert standing["rejection"] == "disputed" and standing["data_redaction"] == "incomplete"
-    assert standing["finetune_retain"] == "claimed" and standing["retrained"] == "control"
-    assert (found["place"].notna() == ((found["standing"] == "ranked") & found["lead"])).all()
-
-
-def test_the_smallest_difference_is_that_of_the_complete_rows(view: board.View) -> None:
-    rows = pick(view, task="category_redaction", family="flow")
-    known = {"/".join(key): value for key, value in matrix(view, "category_redaction", "flow", "goal").items()}
-    runs = view.runs[(view.runs["instance"] == "category_redaction/digits-flow") & (view.runs["claim"] == "claimed")]
-    for key, part in runs[runs["status"] == "ok"].groupby(["submission", "point"], observed=True):
-        known["/".join(key)] = part.sort_values("seed")["goal"].to_numpy()[None]
-    methods = {key: value for key, value in known.items() if key.split("/")[0] not in view.records.controls}
-    assert rows["resolves.goal"].unique() == pytest.approx([metrics.smallest_difference(methods)])
-    assert f"{rows['resolves.goal'].iloc[0]:.2f} in goal" in overview.resolution(rows)
