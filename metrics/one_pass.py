@@ -30,7 +30,8 @@ def suite(
     missing, and "kd" is there.
     """
     stream = generated if isinstance(generated, Stream) else None
-    rows, reference = as_features(stream.rows if stream else generated, "generated"), Reference.of(reference)
+    shown = generated.rows if isinstance(generated, Stream) else generated
+    rows, reference = as_features(shown, "generated"), Reference.of(reference)
     y = reference.features
     same_width(rows, y)
     neighbours.enough(len(rows), len(y), k)

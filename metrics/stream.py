@@ -113,7 +113,7 @@ class Stream:
         state = np.array([self.width, self.size, self.seed, self.start, self.n])
         centre = np.zeros(0) if self.centre is None else self.centre
         kept = {"rows": self._rows, "order": self._order, "number": self._number}
-        sums = {"counts": self.counts, "sums": self.sums, "squares": self.squares, "angles": self.angles}
+        sums: dict[str, np.ndarray] = {"counts": self.counts, "sums": self.sums, "squares": self.squares, "angles": self.angles}
         return {name: array.copy() for name, array in ({"state": state, "centre": centre} | sums | kept).items()}
 
     @classmethod

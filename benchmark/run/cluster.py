@@ -131,7 +131,7 @@ class _Grid:
                 self.again.remove(attempt)
                 return attempt
         run = self.placement.take(node, self.free[node])
-        return run and Attempt(run)
+        return Attempt(run) if run else None
 
     def _elsewhere(self, lost: list[str], needs: Resources) -> bool:
         """Whether another node than those has what a run needs."""

@@ -86,8 +86,8 @@ def answers(
         with worker() as session:
             _ready(session)
             session.tell(checkpoint.read_bytes(), kind="restore")
-            edited = checkpoint.read_bytes() if run.keep else b""
-            return Answers(ask(session, questions, seconds, cost), cost, printed, edited)
+            weights = checkpoint.read_bytes() if run.keep else b""
+            return Answers(ask(session, questions, seconds, cost), cost, printed, weights)
     except RunFailed as failure:
         failure.printed = printed
         raise
