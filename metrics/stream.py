@@ -112,9 +112,11 @@ class Stream:
         """All of it as arrays, to be stored or sent."""
         state = np.array([self.width, self.size, self.seed, self.start, self.n])
         centre = np.zeros(0) if self.centre is None else self.centre
-        kept = {"rows": self._rows, "order": self._order, "number": self._number}
-        sums: dict[str, np.ndarray] = {"counts": self.counts, "sums": self.sums, "squares": self.squares, "angles": self.angles}
-        return {name: array.copy() for name, array in ({"state": state, "centre": centre} | sums | kept).items()}
+        whole: dict[str, np.ndarray] = {
+            "state": state, "centre": centre, "counts": self.counts, "sums": self.sums, "squares": self.squares,
+            "angles": self.angles, "rows": self._rows, "order": self._order, "number": self._number,
+        }  # fmt: skip
+        return {name: array.copy() for name, array in whole.items()}
 
     @classmethod
     def of(cls, arrays: dict[str, np.ndarray]) -> Stream:
