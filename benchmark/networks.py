@@ -69,7 +69,7 @@ def network(folder: Path, config: dict[str, Any]) -> nn.Module:
         made = _published(library, name, folder, arguments)
     else:
         made = plugins.named(config["network"], folder)(**arguments)
-    if (folder / WEIGHTS).is_file():
+    if (folder / WEIGHTS).is_file() and library != "transformers":  # which has read its own, under names of its own
         made = _filled(made, folder / WEIGHTS)
     channels = config.get("channels", 3)
     mean, std = (config.get(word, [0.5] * channels) for word in ("mean", "std"))

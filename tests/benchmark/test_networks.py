@@ -80,10 +80,10 @@ def test_networks_of_transformers_are_read(tmp_path):
     own = transformers.ViTForImageClassification(transformers.ViTConfig(**shape, num_labels=3))
     own.save_pretrained(tmp_path)
     found = ours(tmp_path, network="transformers:ViTForImageClassification")
-    assert found.shape == (3, 3) and torch.allclose(found, theirs(lambda_of(own)), atol=1e-5)
+    assert found.shape == (3, 3) and torch.allclose(found, theirs(logits_of(own)), atol=1e-5)
 
 
-def lambda_of(own: nn.Module) -> nn.Module:
+def logits_of(own: nn.Module) -> nn.Module:
     """A classifier of transformers as a module that gives its logits."""
 
     class Logits(nn.Module):
