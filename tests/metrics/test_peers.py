@@ -327,7 +327,7 @@ def test_same_distribution_values_stand_beside():
     assert neighbours.same_coverage(400, 400, 5) == pytest.approx(1 - 2**-5, abs=1e-3)
 
 
-def test_what_is_precise_lies_within_the_kth_neighbours_distance():
+def test_what_is_precise_lies_within_kth_neighbours_distance():
     line = np.arange(40.0)[:, None]
     assert metrics.precise(np.array([[-1.0], [-1.01], [20.5]]), line, k=1).tolist() == [True, False, True]
     assert metrics.precise(np.array([[-2.0], [-2.01]]), line, k=2).tolist() == [True, False]
