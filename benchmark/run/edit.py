@@ -22,6 +22,7 @@ from retouch.benchmark.records import UNSANDBOXED
 from retouch.benchmark.run import resumed, reveal
 from retouch.benchmark.run.answers import Answers
 from retouch.benchmark.run.ask import answer_to, ask, plausible_seconds
+from retouch.benchmark.run.plan import Run
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.worker import environment, sandbox
 from retouch.benchmark.worker.process import RunFailed, Session, number, progress
@@ -43,7 +44,8 @@ def answers(
         RunFailed: the method raised, died, overran its budget without a checkpoint, or gave an answer of another form
             than its question states.
     """
-    run, folder = resolved.run, Path(tempfile.mkdtemp(prefix="retouch-"))
+    run, packages = resolved.run, _packages(resolved.run)
+    folder = Path(tempfile.mkdtemp(prefix="retouch-"))
     checkpoint, cost = folder / "checkpoint.zip", {"sandbox": sandbox.name() if run.sandboxed else UNSANDBOXED}
     checkpoint_progress: dict[str, Any] = {}
 
@@ -52,11 +54,6 @@ def answers(
             checkpoint.write_bytes(payload)
             checkpoint_progress.update(progress)
 
-    try:
-        packages = environment.build(run.folder, run.sandboxed)
-    except (ValueError, OSError, subprocess.SubprocessError) as error:
-        _remove(folder)
-        raise RunFailed(str(error)) from None
     worker = partial(
         Session, folder, folder / "submission", device=run.device, memory_mb=run.track.max_memory_mb,
         sandboxed=run.sandboxed, on_progress=on_progress, on_checkpoint=keep, stop=stop or Event(),
@@ -70,13 +67,7 @@ def answers(
             return answers
         with worker() as session:
             try:
-                size = _size(folder / "reveal/base")
-                _edit(resolved, session, cost, size)
-                weights = _weights(session, size) if run.keep or resumed.worthwhile(cost) else b""
-                if weights and resumed.worthwhile(cost):
-                    images = answer_to(session, _paired(questions), seconds)
-                    resumed.save(resolved, resumed.Edited(weights, images, cost, session.printed()))
-                return Answers(ask(session, questions, seconds, cost), cost, session.printed(), weights)
+                return _fresh(resolved, session, questions, cost, _size(folder / "reveal/base"), seconds)
             except _OverBudget as over:
                 if not checkpoint_progress:
                     raise RunFailed(f"{over}; {REMEDY}", "over_budget") from None
@@ -93,6 +84,26 @@ def answers(
         raise
     finally:
         _remove(folder)
+
+
+def _packages(run: Run) -> Path | None:
+    """The submission's own packages; a RunFailed where they cannot be installed."""
+    try:
+        return environment.build(run.folder, run.sandboxed)
+    except (ValueError, OSError, subprocess.SubprocessError) as error:
+        raise RunFailed(str(error)) from None
+
+
+def _fresh(
+    resolved: Resolved, session: Session, questions: list[Question], cost: dict[str, Any], size: int, seconds: float
+) -> Answers:
+    """Edit and ask; a long edit is noted before it is asked, so that none is made twice. size: bytes of the base."""
+    _edit(resolved, session, cost, size)
+    weights = _weights(session, size) if resolved.run.keep or resumed.worthwhile(cost) else b""
+    if weights and resumed.worthwhile(cost):
+        images = answer_to(session, _paired(questions), seconds)
+        resumed.save(resolved, resumed.Edited(weights, images, cost, session.printed()))
+    return Answers(ask(session, questions, seconds, cost), cost, session.printed(), weights)
 
 
 def _paired(questions: list[Question]) -> Question:
