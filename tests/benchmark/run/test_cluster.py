@@ -14,7 +14,7 @@ from operator import attrgetter
 
 import pytest
 import yaml
-from toy_runs import INSTANCE, REPOSITORY, TRAINS, planned, write
+from toy_runs import INSTANCE, KEEPS, REPOSITORY, TRAINS, planned, write
 
 from retouch.benchmark import records, tracks
 from retouch.benchmark.cli.main import _parser, main
@@ -118,20 +118,11 @@ def test_the_commands_of_the_page_run(nodes, submissions, capsys):
 
 
 SLEEPS = "import time\ndef edit(generator, task, budget):\n    time.sleep(4)\n    return generator\n"
-POISON = """
-import os, signal, psutil
-def edit(generator, task, budget):
-    for process in psutil.Process().parents():
-        if "ray::" in process.name() or "ray::" in " ".join(process.cmdline()):
-            os.kill(process.pid, signal.SIGKILL)
-    return generator
-"""
 
 
 @pytest.mark.slow
 def test_a_lost_node_costs_no_run(nodes, submissions):
-    folders = [write(submissions, name, SLEEPS) for name in ("a", "b")]
-    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
+    runs = [planned(write(submissions, name, SLEEPS), seed=1, samples=300) for name in ("a", "b")]
     nodes.workers.append(nodes.add_node(num_cpus=1, memory=16 << 30, node_ip_address="127.0.0.1"))
     begun = []
 
@@ -147,11 +138,26 @@ def test_a_lost_node_costs_no_run(nodes, submissions):
     assert list(map(frozen, sorted(made, key=key))) == list(map(frozen, sorted(near, key=key)))
 
 
+def poisonous():
+    """A task that ends the process it runs in, and with it whatever watches it, where the submission is called bad."""
+
+    def work(files, track, name, *more):
+        import os
+        import signal
+
+        from retouch.benchmark.run import cluster
+
+        if name == "bad":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return cluster._work(files, track, name, *more)
+
+    return work
+
+
 @pytest.mark.slow
 def test_a_poisoned_run_is_tried_three_times_and_stops_no_other(nodes, submissions):
-    folders = [write(submissions, name, body) for name, body in (("bad", POISON), ("good", TRAINS))]
-    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE], seeds=[0])
-    made = grid.grid(runs, cluster.cluster(nodes.address, {"gan"}))
+    runs = [planned(write(submissions, name, KEEPS), seed=1, samples=300) for name in ("bad", "good")]
+    made = grid.grid(runs, cluster.cluster(nodes.address, {"gan"}, poisonous()))
     statuses = {record.submission: (record.status, record.reason) for record in made}
     assert statuses["good"][0] == "ok" and statuses["bad"][0] == "failed"
     assert statuses["bad"][1].startswith("lost 3 times: ")
