@@ -16,9 +16,9 @@ import pytest
 import yaml
 from toy_runs import INSTANCE, KEEPS, REPOSITORY, TRAINS, planned, write
 
-from retouch.benchmark import records, tracks
+from retouch.benchmark import records
 from retouch.benchmark.cli.main import _parser, main
-from retouch.benchmark.run import cluster, grid, plan
+from retouch.benchmark.run import cluster, grid
 from retouch.benchmark.run.grid import Events
 from retouch.benchmark.run.status import Status
 
