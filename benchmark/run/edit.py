@@ -56,8 +56,7 @@ def answers(
 
     worker = partial(
         Session, folder, folder / "submission", device=run.device, memory_mb=run.track.max_memory_mb,
-        sandboxed=run.sandboxed, on_progress=on_progress, on_checkpoint=keep, stop=stop or Event(),
-        packages=packages,
+        sandboxed=run.sandboxed, packages=packages, on_progress=on_progress, on_checkpoint=keep, stop=stop or Event(),
     )  # fmt: skip
     seconds, printed = max(120, run.track.max_minutes * 60), ""  # seconds for all answers
     try:
