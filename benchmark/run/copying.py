@@ -54,10 +54,6 @@ def _measure(setup: Setup, look: str, images: np.ndarray) -> np.ndarray:
     training = setup.training().images
     training = training[:: -(-len(training) // TRAINING)]
     if look == "features":
-        return metrics.nearest_distances(
-            *(
-                features(setup.encoder, these, again, setup.device)
-                for these, again in ((images, False), (training, True))
-            )
-        )
+        ours = features(setup.encoder, images, False, setup.device)
+        return metrics.nearest_distances(ours, features(setup.encoder, training, True, setup.device))
     return {"views": metrics.view_distances, "blends": metrics.blend_distances}[look](images, training)

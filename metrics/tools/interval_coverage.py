@@ -178,7 +178,8 @@ def copied_case(copies: float, n: int = 250, held_out: int = 500) -> Case:
 
     def draw(rng: np.random.Generator) -> dict[str, Estimate]:
         samples = np.where(rng.random(n) < copies, np.exp(threshold) / 2, np.exp(rng.normal(size=n)))
-        return {"copied": metrics.copied_share(samples, *np.exp(rng.normal(size=(2, held_out))), 0.02)}
+        real, base = np.exp(rng.normal(size=(2, held_out)))
+        return {"copied": metrics.copied_share(samples, real, base, 0.02)}
 
     return Case(f"{copies:g} copies", draw, {"copied": truth}, "edge")
 
