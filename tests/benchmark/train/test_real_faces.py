@@ -97,11 +97,21 @@ from torch import nn
 class Eyes(nn.Module):
     def forward(self, x):
         return nn.functional.adaptive_avg_pool2d(x, 4).flatten(1)
+
+
+class Guess(Eyes):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(48, 2)
+
+    def forward(self, x):
+        return self.head(super().forward(x))
 """
 IMAGENET = "mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]\n"
 JUDGES = {
     "recogniser": f'kind = "classifier"\nnetwork = "looks:Face"\ndata = "faces"\nheads = ["identity"]\n{IMAGENET}',
     "male": f'kind = "classifier"\nnetwork = "looks:Male"\ndata = "faces"\nheads = ["male"]\n{IMAGENET}',
+    "guess": 'kind = "classifier"\nnetwork = "looks:Guess"\ndata = "faces"\nheads = ["male"]\n',  # cheap, and weak
     "eyes": 'kind = "encoder"\nnetwork = "looks:Eyes"\ndata = "faces"\n',
 }
 DATA = """
@@ -125,9 +135,9 @@ max_memory_mb = 8000
 
 [common]
 samples = 200
-steps = 4
+steps = 60
 encoder = "eyes"
-guide = "male"
+guide = "guess"
 
 [[instance]]
 name = "gan"
@@ -146,7 +156,7 @@ judge = "recogniser"
 target = { attribute = "identity", values = [PERSON], forget_images = 4 }
 """
 COMMANDS = """
-measure own/judges/recogniser own/judges/male own/judges/eyes
+measure own/judges/recogniser own/judges/male own/judges/guess own/judges/eyes
 base add my-ddpm --into own --name own-ddpm --data faces --licence MIT --sampling-steps 2 --batch 4 --samples 100
 base add my-gan --into own
 scale ./own
@@ -189,7 +199,7 @@ def write(root):
         folder = root / "own/judges" / name
         folder.mkdir(parents=True)
         (folder / "judge.toml").write_text(text)
-        (folder / "looks.py").write_text(EYES if name == "eyes" else LOOKS)
+        (folder / "looks.py").write_text(EYES if name in ("eyes", "guess") else LOOKS)
     state = torch.load(NETWORK, map_location="cpu", weights_only=True)
     save_file(state, root / "own/judges/recogniser/model.safetensors")
     save_file(male_state(root / "own", state), root / "own/judges/male/model.safetensors")
