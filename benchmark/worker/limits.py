@@ -148,11 +148,15 @@ class Watch:
 
 
 def _files_in_memory(processes: list[psutil.Process]) -> float:
-    """MB of the files that a sandbox keeps in memory, as its newest process sees them; 0 where none can be asked."""
+    """MB of the files that a sandbox keeps in memory, as its newest process sees them; 0 where none can be asked.
+
+    bubblewrap's own processes, which are there first and last, see the host's folders.
+    """
     for process in reversed(processes):
         with contextlib.suppress(OSError):
             rooms = [os.statvfs(f"/proc/{process.pid}/root/{name}") for name in ("tmp", "dev/shm")]
-            return sum((room.f_blocks - room.f_bfree) * room.f_frsize for room in rooms) / 2**20
+            own = [room for room in rooms if room.f_blocks * room.f_frsize <= DISK_MB << 20]  # not the host's own
+            return sum((room.f_blocks - room.f_bfree) * room.f_frsize for room in own) / 2**20
     return 0.0
 
 

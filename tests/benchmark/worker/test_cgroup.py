@@ -3,6 +3,7 @@
 import secrets
 import subprocess
 
+import psutil
 import pytest
 import toy_runs
 from toy_attacks import HUNGRY
@@ -118,3 +119,9 @@ def test_the_kernel_ends_what_takes_too_much(tmp_path, monkeypatch, sandboxed):
     tmp_path.chmod(0o755)
     record = run(toy_runs.write(tmp_path, "hungry", HUNGRY), sandboxed=sandboxed, max_memory_mb=900)
     assert record.status == "over_budget" and "900 MB that the track allows" in record.reason
+
+
+def test_the_hosts_own_files_are_no_memory_of_a_worker(monkeypatch):
+    """bubblewrap's first process sees the host's /tmp, however full that is."""
+    monkeypatch.setattr(limits, "DISK_MB", 1)
+    assert limits._files_in_memory([psutil.Process()]) == 0.0
