@@ -192,6 +192,7 @@ def test_modules_of_the_same_name_do_not_meet(submissions):
     assert [run(submissions / name, samples=FEW).cost.gradient_steps for name in "ab"] == [1, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 def test_a_killed_grid_leaves_whole_records_and_goes_on(submissions, cache):
     write(submissions, "m", "import time\ndef edit(g, task, budget):\n    time.sleep(0.5)\n    return g\n")

@@ -162,6 +162,7 @@ def disputed(folder, here, capsys, draws=1):
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_method_good_at_the_public_seeds_alone_is_disputed(finished, here, capsys):
     """Its edit works under the seeds of the track; with another it does the contrary."""
     assert records.read(record_file(finished / "lucky")).goal.value > 0.9

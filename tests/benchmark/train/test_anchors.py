@@ -12,6 +12,7 @@ from retouch.benchmark.train import anchors
 TRACK = tracks.load("tiny")
 
 
+@pytest.mark.slow
 def test_the_scale_that_ships_is_what_the_controls_measure():
     instance = TRACK.instance("category_redaction/digits-gan")
     shipped, found = tracks.scale(TRACK.name)[instance.name], anchors.anchors(setup(instance.name))

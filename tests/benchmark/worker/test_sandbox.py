@@ -227,6 +227,7 @@ def test_the_sandbox_changes_no_byte_of_an_answer(place, sandboxed):
     assert all(np.array_equal(inside[name], outside[name]) for name in inside)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sandboxed", [locked])
 def test_no_cache_mixes_sandboxed_answers_with_others(place, sandboxed):
     folder = write(place, "apart", HONEST)
@@ -238,6 +239,7 @@ def test_no_cache_mixes_sandboxed_answers_with_others(place, sandboxed):
     assert current_record(free) and current_record(locked_up)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sandboxed", [locked])
 def test_a_checkpoint_counts_in_the_sandbox_too(place, sandboxed):
     endless = HONEST.replace("    return generator", "    while True:\n        pass")
