@@ -75,19 +75,22 @@ def pretrain(
     learner.to(device)
     seconds = _train(learner, plan, seed, folder / "training" / json_key([plan, seed])[:8], name)
     learner.save(folder)
+    _write_card(folder, learner, name, {"recipe": plan, "seed": seed, "seconds": round(seconds, 1)}, device)
+    return folder
+
+
+def _write_card(folder: Path, learner: Any, name: str, training: dict[str, Any], device: str) -> None:
+    """The card, first without what is measured, which needs it."""
     card = {
         "name": name,
-        "family": plan["kind"],
+        "family": training["recipe"]["kind"],
         "config": learner.config,
-        "recipe": plan,
-        "seed": seed,
-        "seconds": round(seconds, 1),
+        **training,
         "device": _device_name(device),
         "sha256": weights.sha256(folder),
     }
     write_json(folder / "card.json", card)
     write_json(folder / "card.json", {**card, "measured": measure(folder, device)})
-    return folder
 
 
 def place(name: str) -> Path:
