@@ -47,7 +47,7 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "benchmark/notebook": f"{LOW} operations budget task tasks tracks worker run",
     "benchmark/cli": f"{LOW} tasks tracks versions worker run submit train",
     "methods": "metrics generators joint budget task",
-    "leaderboard/read": "support records submission generators tasks tracks versions",
+    "leaderboard/read": "support run records submission generators tasks tracks versions",
     "leaderboard/rank": "metrics support tasks read",
     "leaderboard/look": "metrics joint data generators tasks rank",
     "leaderboard/draw": "records joint data weights tasks look read rank",

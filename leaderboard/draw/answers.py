@@ -97,6 +97,7 @@ def versions(view: View) -> str:
 def log(runs: pd.DataFrame) -> str:
     """The log of re-verification: what maintainers said of records, the newest first, with both values."""
     said = runs[runs["claim"].isin(("verified", "disputed", "withdrawn"))]
+    said = said.drop_duplicates([*frame.KEYS, "time"])  # a release holds today's records once more, after them
     said = said.astype({"when": str}).sort_values("when", ascending=False, kind="stable")
     title = f"Records that were verified, disputed or withdrawn: {len(said):,}"
     head = f'<div class="rt"><h2 id="verified">{title}</h2></div>'

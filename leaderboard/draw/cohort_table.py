@@ -16,7 +16,7 @@ import pandas as pd
 from retouch.leaderboard.draw.thumbnails import thumbnails
 from retouch.leaderboard.look import numbers, words
 from retouch.leaderboard.look.markup import DASH, esc, link, pair, scrolled, single, symbol
-from retouch.leaderboard.look.numbers import number, percent, rank, scaled, short
+from retouch.leaderboard.look.numbers import number, percent, rank, scaled, short, times
 from retouch.leaderboard.look.theme import Mark
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.load import Records
@@ -49,7 +49,7 @@ def table(rows: pd.DataFrame, records: Records, marks: Mapping[str, Mark], raw: 
         part = list(group)
         if part[0]["standing"] != standing:
             standing = str(part[0]["standing"])
-            bodies.append(f'<tbody class="rt-why"><tr><th colspan="{len(columns) + 4}" scope="rowgroup">'
+            bodies.append(f'<tbody class="rt-why"><tr><th colspan="{len(columns) + 3}" scope="rowgroup">'
                           f"{words.standing(standing)}</th></tr></tbody>")  # fmt: skip
         lines = [_line(row, records, marks[str(name)], standing, len(part), images, list(columns.values()))
                  for row in part]  # fmt: skip
@@ -76,7 +76,7 @@ def _columns(rows: pd.DataFrame, records: Records, raw: Sequence[str], more: Seq
             columns[_sort("after attack", numbers.entry(frame.AFTER).meaning)] = lambda row: _scaled(row, frame.AFTER)
     columns[_sort("cost", numbers.entry("share").meaning)] = lambda row: _number(row["share"], percent)
     title = "sampling" if sampling == "sampling_cost" else "sampling speed"
-    columns[_sort(title, numbers.entry(sampling).meaning)] = lambda row: _number(row[sampling], _times)
+    columns[_sort(title, numbers.entry(sampling).meaning)] = lambda row: _number(row[sampling], times)
     columns |= {_sort(short(n), numbers.entry(n).meaning): _plain(n) for n in more}
     columns["needs"] = lambda row: f'<td class="wide dim">{_needs(row, records)}</td>'
     columns["made"] = lambda row: f'<td class="day dim">{esc(str(row["time"])[:10])}</td>'
@@ -182,10 +182,6 @@ def _quality(row: Row) -> str:
 
 def _number(value: float, write: Callable[[float], str]) -> str:
     return f'<td class="n" data-v="{_key(value)}">{write(value)}</td>'
-
-
-def _times(value: float) -> str:
-    return number(value) + ("" if math.isnan(value) else "×")
 
 
 def _plain(name: str) -> Cell:

@@ -92,6 +92,11 @@ def percent(value: float | None) -> str:
     return f"{100 * value:.2g}%" if 0 < abs(value) < 0.995 else f"{100 * value:.0f}%"
 
 
+def times(value: float | None) -> str:
+    """A multiple of the base's cost or speed."""
+    return number(value) if value is None or math.isnan(value) else f"{number(value)}×"
+
+
 def rank(value: float | None, ties: int = 1) -> str:
     """A rank; one that several share is marked by an equals sign."""
     return "–" if value is None or math.isnan(value) else f"={value:.0f}" if ties > 1 else f"{value:.0f}"

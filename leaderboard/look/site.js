@@ -16,7 +16,7 @@ const ready = () => {
 
   // Rows that hold every word between two commas, for any of the commas' parts; the address keeps what is looked for.
   const find = document.getElementById("find"), verified = document.getElementById("verified");
-  const units = () => document.querySelectorAll("table.cohort > tbody, table:not(.cohort) > tbody > tr");
+  const units = () => document.querySelectorAll("table.cohort > tbody:not(.rt-why), table:not(.cohort) > tbody > tr");
   const filter = () => {
     const parts = find.value.toLowerCase().split(",").map((part) => part.trim().split(/\s+/)).filter((words) => words[0]);
     let left = 0, total = 0;
@@ -26,6 +26,14 @@ const ready = () => {
         (!verified.checked || text.includes("✓ verified")));
       unit.classList.toggle("hidden", !fits);
       if (!control) { total += 1; left += fits; }
+    }
+    for (const table of document.querySelectorAll("table.cohort")) {
+      let some = false;  // of the rows below a line that says why they have no rank: without any, it goes too
+      for (const body of [...table.tBodies].reverse()) {
+        const why = body.classList.contains("rt-why");
+        if (why) body.classList.toggle("hidden", !some);
+        some = !why && (some || !body.classList.contains("hidden"));
+      }
     }
     document.getElementById("left").textContent = left < total ? `${left} of ${total} rows` : "";
   };

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,14 +36,20 @@ class View:
     whole: "View | None" = None
     _parts: "dict[str, View]" = field(default_factory=dict, repr=False)
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+    _making: Any = field(default_factory=threading.RLock, repr=False)
 
     def memo(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What `make` has returned for a key; kept as long as this view stands."""
-        if key not in self._kept:
-            if len(self._kept) >= KEPT:
-                self._kept.clear()
-            self._kept[key] = make()
-        return self._kept[key]
+        """What `make`, which returns no None, has returned for a key; kept as long as this view stands."""
+        value: T | None = self._kept.get(key)
+        if value is None:
+            with self._making:  # one visitor makes, the others wait; what is made may ask for other parts
+                value = self._kept.get(key)
+                if value is None:
+                    value = make()
+                    if len(self._kept) >= KEPT:
+                        self._kept.clear()
+                    self._kept[key] = value
+        return value
 
     def ranked(self) -> pd.DataFrame:
         """The scores, with how many rows share each rank."""
@@ -76,14 +82,15 @@ class View:
 
     def editions(self, track: str) -> list[str]:
         """The editions of a track's records, see `frame.editions`."""
-        return frame.editions(self.runs, track)
+        return self.memo(("editions", track), lambda: frame.editions(self.runs, track))
 
     def at(self, edition: str) -> "View":
         """The records and scores of one edition, as if there were no others."""
-        if edition not in self._parts:
-            records = replace(self.records, runs=frame.of_edition(self.runs, edition))
-            scores = self.scores[self.scores["edition"] == edition]
-            self._parts[edition] = View(records, scores, self.stamp, self.whole or self)
+        with self._making:
+            if edition not in self._parts:
+                records = load.of_edition(self.records, edition)
+                scores = self.scores[self.scores["edition"] == edition]
+                self._parts[edition] = View(records, scores, self.stamp, self.whole or self)
         return self._parts[edition]
 
     def newest(self, track: str) -> "View":
@@ -92,8 +99,8 @@ class View:
 
     def by_age(self) -> list[str]:
         """The same names, the one with the oldest record of any edition first."""
-        runs = (self.whole or self).runs
-        first = runs.astype({"submission": str, "time": str}).groupby("submission")["time"].min()
+        runs = (self.whole or self).runs[["submission", "time"]].drop_duplicates().astype(str)
+        first = runs.groupby("submission")["time"].min()
         return sorted(self.submissions(), key=lambda name: (first.get(name, ""), name))
 
     def titles(self) -> dict[str, str]:

@@ -59,14 +59,13 @@ def cohort(table: pd.DataFrame, task: str, family: str) -> pd.DataFrame:
     is left.
     """
     rows = table[(table["task"] == task) & (table["family"] == family)]
-    rows = rows.assign(_place=rows["place"].fillna(np.inf), _loss=-rows["score"].fillna(-1), _first=~rows["lead"],
-                       _standing=rows["standing"].astype(str).map(scores.STANDINGS.index))  # fmt: skip
-    rows = rows.sort_values(["_first", "_standing", "_loss", "point"])
-    leads = rows.drop_duplicates("submission").sort_values(["_standing", "_place", "_loss", "submission"])
+    rows = rows.assign(_place=rows["place"].fillna(np.inf), _loss=-rows["score"].fillna(-1), _first=~rows["lead"])
+    rows = rows.sort_values(["_first", "standing", "_loss", "point"])
+    leads = rows.drop_duplicates("submission").sort_values(["standing", "_place", "_loss", "submission"])
     order = {name: i for i, name in enumerate(leads["submission"])}
     rows = rows.assign(_order=[order[name] for name in rows["submission"]], lead=rows.index.isin(leads.index))
-    rows = rows.sort_values(["_order", "_first", "_standing", "_loss", "point"])
-    return rows.drop(columns=["_place", "_loss", "_first", "_order", "_standing"])
+    rows = rows.sort_values(["_order", "_first", "standing", "_loss", "point"])
+    return rows.drop(columns=["_place", "_loss", "_first", "_order"])
 
 
 def beside_controls(table: pd.DataFrame, name: str, controls: Collection[str]) -> pd.DataFrame:
@@ -79,9 +78,7 @@ def beside_controls(table: pd.DataFrame, name: str, controls: Collection[str]) -
 
 def flat(rows: pd.DataFrame, runs: pd.DataFrame, raw: Sequence[str] = ()) -> pd.DataFrame:
     """Scores as a download: unrounded, in reading order, with the raw numbers that are shown."""
-    lacking = [name for name in raw if name not in rows]
-    if lacking:
-        rows = rows.merge(points(runs, rows, lacking), on=[*scores.COHORT, *scores.ROW], how="left")
+    rows = with_numbers(rows, runs, raw)
     parts = [cohort(rows, task, family) for task, family in rows[["task", "family"]].drop_duplicates().to_numpy()]
     asked = [name for name in frame.with_ends(*raw) if name in rows]
     columns = [
@@ -118,6 +115,13 @@ def counted(runs: pd.DataFrame) -> pd.DataFrame:
 def column(name: str) -> str:
     """A number's column in the table of runs."""
     return name if name in (*scores.AXES, frame.AFTER, *frame.COSTS) else f"m:{name}"
+
+
+def with_numbers(rows: pd.DataFrame, runs: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """The rows of scores and, of these numbers, those that they lack, see `points`."""
+    lacking = [name for name in names if name not in rows]
+    keys = [*scores.COHORT, *scores.ROW]
+    return rows.merge(points(runs, rows, lacking), on=keys, how="left") if lacking else rows
 
 
 def points(runs: pd.DataFrame, keys: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:

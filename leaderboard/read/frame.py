@@ -10,6 +10,7 @@ import pandas as pd
 
 from retouch.benchmark import generators, records, tasks, tracks, versions
 from retouch.benchmark.records import Measured, Record, Scaled
+from retouch.benchmark.run import scale
 
 LIMIT = 1e9  # no metric of an 8-bit image comes near; larger numbers are broken or hostile, and flatten every plot
 KEYS = ("submission", "point", "track", "instance", "seed")
@@ -54,16 +55,13 @@ def row(record: Record) -> dict[str, Any]:
 
 
 def after_attack(record: Record) -> dict[str, float]:
-    """The goal after relearning and its interval, by the track's scale; empty where it was not attacked.
-
-    The interval is that of the share alone; the errors of the scale's ends are not in it.
-    """
+    """The goal after relearning and its interval, by the track's scale; empty where it was not attacked."""
     share, anchors = record.metrics.get("relearned_early"), _anchors(record.track, record.instance)
     if share is None or not anchors or record.task not in tasks.names():
         return {}
-    base, ideal = anchors["unchanged"][tasks.module(record.task).GOAL]["value"], anchors["ideal"]["value"]
-    value, *ends = ((end - base) / (ideal - base) for end in (share.value, share.low, share.high))
-    return dict(zip(with_ends(AFTER), (value, min(ends), max(ends)), strict=True))
+    base = anchors["unchanged"][tasks.module(record.task).GOAL]
+    goal = scale.on_scale(share, base, anchors["ideal"])
+    return dict(zip(with_ends(AFTER), (goal.value, goal.low, goal.high), strict=True))
 
 
 def _known(value: float | None) -> float:
@@ -125,8 +123,8 @@ def table(rows: list[dict[str, Any]] | pd.DataFrame) -> pd.DataFrame:
 
 def editions(runs: pd.DataFrame, track_name: str) -> list[str]:
     """The editions that a track's records are of: today's, which is called "", then older ones, the newest first."""
-    here = runs[runs["track"] == track_name]
-    newest = here.astype({"edition": str, "time": str}).groupby("edition")["time"].max().sort_values()
+    here = runs.loc[runs["track"] == track_name, ["edition", "time"]].drop_duplicates().astype(str)
+    newest = here.groupby("edition")["time"].max().sort_values()
     return sorted(newest.index[::-1], key=lambda edition: edition != "")
 
 
@@ -188,11 +186,6 @@ def core(track_name: str, name: str) -> bool:
     """Whether an instance counts in comparisons: those of ladders repeat others with more or fewer images."""
     known = instance(track_name, name)
     return known is None or known.rank == "core"
-
-
-def stale(record: Record) -> bool:
-    """Whether the track, the instance, its weights, its scale or the metrics have moved since the record was made."""
-    return bool(versions.moved(record))
 
 
 def relative(keys: Mapping[str, Any]) -> Path:

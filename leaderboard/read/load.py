@@ -17,6 +17,7 @@ from retouch.benchmark import records, submission
 from retouch.leaderboard.read import frame, index
 from retouch.leaderboard.read.index import Stamps
 
+RELEASES, RELEASE = "_releases", "release "  # a folder beside the submissions; how an edition of it is called
 CHUNK = 2000  # files that are read before they become a table
 TAIL = re.compile(r" \[type=\w+(?:, input_value=(.*?), input_type=\w+)?\]")  # what pydantic puts after each message
 Progress = Callable[[int, int], None]
@@ -121,22 +122,35 @@ def read_folder(folder: Path, progress: Progress | None = None) -> Records:
     if old is None or old.stamps != stamps:
         old = _update(root, old, stamps, progress)
         index.write(folder, old)
-    runs, rejected = old.runs, dict(old.rejected)
-    for release in map(read_release, releases(root)):
-        runs = frame.table(pd.concat([runs, release.runs], ignore_index=True))
-        rejected |= release.rejected
+    rejected = dict(old.rejected)
+    released = _released(root, names if root == folder.resolve().parent else None, rejected)
+    runs = frame.table(pd.concat([old.runs, *released], ignore_index=True)) if released else old.runs
     return Records(root, runs, rejected, manifests(root, names), stamps)
 
 
 def releases(root: Path) -> list[Path]:
     """What `retouch export` wrote at each release: FOLDER/_releases/VERSION.parquet."""
-    return sorted((root / "_releases").glob("*.parquet"))
+    return sorted((root / RELEASES).glob("*.parquet"))
 
 
-def read_release(file: Path) -> Records:
-    """The records of a release: an edition of its own."""
-    release = read_parquet(file)
-    return replace(release, runs=release.runs.assign(edition=f"release {file.stem[:40]}", stale=True))
+def _released(root: Path, names: Sequence[str] | None, rejected: dict[str, str]) -> list[pd.DataFrame]:
+    """The runs of every release, an edition each; what cannot be read is added to `rejected`."""
+    parts = []
+    for file in releases(root):
+        try:
+            release = read_parquet(file, names)
+        except (OSError, ValueError, TypeError) as error:
+            rejected[f"{RELEASES}/{file.name}"] = reason(error)
+            continue
+        parts.append(release.runs.assign(edition=RELEASE + file.stem[:40], stale=True))
+        rejected |= release.rejected
+    return parts
+
+
+def of_edition(of: Records, edition: str) -> Records:
+    """The records of one edition; of a release there are no files, whatever lies there today."""
+    root = of.root / RELEASES if edition.startswith(RELEASE) else of.root
+    return replace(of, root=root, runs=frame.of_edition(of.runs, edition))
 
 
 def _update(root: Path, old: index.Index | None, stamps: Stamps, progress: Progress | None) -> index.Index:
@@ -199,12 +213,16 @@ def _own_name(name: str) -> str:
     return re.sub(r"^(goal|quality|m:.+)_(low|high)$", r"\1.\2", name)
 
 
-def read_parquet(file: Path) -> Records:
-    """Runs from one Parquet with this table's columns; rows that break the rules are rejected like records."""
+def read_parquet(file: Path, names: Sequence[str] | None = None) -> Records:
+    """Runs from one Parquet with this table's columns; rows that break the rules are rejected like records.
+
+    names: the submissions that are wanted; None: all.
+    """
     runs = pd.read_parquet(file).rename(columns=_own_name)
     lacking = [name for name in (*frame.KEYS, "status") if name not in runs]
     if lacking:
         raise ValueError(f"{file} has no column {', '.join(lacking)}: not the runs that `retouch export` writes")
+    runs = runs if names is None else runs[runs["submission"].isin(names)]
     bad = frame.broken(runs)
     rejected = {f"{file.name}: row {i}": why for i, why in bad.items()}
     return Records(file.parent, frame.table(runs.drop(index=list(bad)).reset_index(drop=True)), rejected)

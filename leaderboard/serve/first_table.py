@@ -58,7 +58,7 @@ def page(view: View, path: str = "", query: str = "") -> str:
 
 def _page(view: View, path: str, query: str) -> str:
     text = INDEX.read_text(encoding="utf-8").replace("<title>Streamlit</title>", "<title>Retouch leaderboard</title>")
-    shown = PAGES[path](view, dict(parse_qsl(query))) if len(view.scores) else ""
+    shown = _shown(view, path, dict(parse_qsl(query))) if len(view.scores) else ""
     if not shown:
         return text
     dark = f"@media (prefers-color-scheme:dark){{{theme.variables(True)}}}"
@@ -70,15 +70,16 @@ def _page(view: View, path: str, query: str) -> str:
     return text.replace("</body>", body + "</body>")
 
 
-def part(view: View, query: Query) -> tuple[View, str]:
-    """The edition and the track that an address names, else those that a page shows; nothing of unknown ones."""
+def _shown(view: View, path: str, query: Query) -> str:
+    """What an address asks for; empty where its track or its edition is not here."""
     track = query.get("track", view.tracks()[0])
-    return view.at(query.get("version", next(iter(view.editions(track)), ""))), track
+    known = view.editions(track)
+    edition = query.get("version", known[0] if known else "")
+    return PAGES[path](view.at(edition), track, query) if edition in known else ""
 
 
-def table(view: View, query: Query) -> str:
+def table(view: View, track: str, query: Query) -> str:
     """The overview of a task, all families or one; empty where the address asks for more or for what is not here."""
-    view, track = part(view, query)
     task = query.get("task", next(iter(view.tasks(track)), ""))
     families, family = view.families(track, task), query.get("family", "all")
     if set(query) - {"track", "version", "task", "family"} or not families or family not in ("all", *families):
@@ -90,9 +91,9 @@ def table(view: View, query: Query) -> str:
     return f"{markup.heading(*shell.LEAD)}{SPACE}{shown}{markup.key()}"
 
 
-def pictures(view: View, query: Query) -> str:
+def pictures(view: View, track: str, query: Query) -> str:
     """The wall of an instance; empty where the address names none, or chooses among its rows."""
-    (view, track), instance = part(view, query), query.get("instance", "")
+    instance = query.get("instance", "")
     runs = view.runs[(view.runs["track"] == track) & (view.runs["instance"] == instance)]
     seed = query.get("seed", str(runs["seed"].min()) if len(runs) else "")
     if "with" in query or not seed.isdecimal() or int(seed) not in set(runs["seed"]):
@@ -105,9 +106,9 @@ def pictures(view: View, query: Query) -> str:
     )
 
 
-def method(view: View, query: Query) -> str:
+def method(view: View, track: str, query: Query) -> str:
     """A method's card and its results; empty for one that is not here."""
-    name, (view, track) = query.get("name", ""), part(view, query)
+    name = query.get("name", "")
     rows = tables.beside_controls(view.scores[view.scores["track"] == track], name, view.records.controls)
     if name not in view.submissions() or rows.empty:
         return ""
@@ -117,4 +118,5 @@ def method(view: View, query: Query) -> str:
             f"{overview.selection(view, rows, marks)}{markup.key()}")  # fmt: skip
 
 
-PAGES: dict[str, Callable[[View, Query], str]] = {"": table, "overview": table, "wall": pictures, "method": method}
+Draw = Callable[[View, str, Query], str]  # from an edition, a track and what else the address says
+PAGES: dict[str, Draw] = {"": table, "overview": table, "wall": pictures, "method": method}

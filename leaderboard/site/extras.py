@@ -34,8 +34,9 @@ def results(view: View, made: datetime) -> str:
 
 
 def feed(view: View, made: datetime, url: str = "") -> str:
-    """An Atom feed: the rows with the newest records first."""
+    """An Atom feed: the rows with the newest records first; one that a release holds too is there once, as today's."""
     rows = view.scores[~view.scores["control"].astype(bool)].sort_values("time", ascending=False, kind="stable")
+    rows = rows.drop_duplicates([*scores.COHORT, *scores.ROW, "time"])
     entries = [_entry(view, row, url) for row in rows.head(NEWEST).to_dict("records")]
     return ('<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">'
             f"<title>Retouch: new rows</title><id>{esc(url or 'urn:retouch')}</id>"

@@ -130,9 +130,7 @@ def _tradeoffs(view: View, track: str, task: str, marks: Mapping[str, theme.Mark
     for title, (x, y) in words.presets().items():
         if not x or not {x, y} <= known:
             continue
-        raw = [name for name in (x, y) if name not in here]
-        keys = [*scores.COHORT, *scores.ROW]
-        rows = here.merge(tables.points(view.runs, here, raw), on=keys, how="left") if raw else here
+        rows = tables.with_numbers(here, view.runs, [x, y])
         panels = [_panel(view, rows, family, (x, y), marks) for family in view.families(track, task)]
         parts.append(f'<h2>{esc(title)}</h2><div class="panels">{"".join(panels)}</div>')
     return "".join(parts) + _details(
@@ -194,25 +192,32 @@ def _methods(view: View, marks: Mapping[str, theme.Mark]) -> Page:
 
 
 def _method(view: View, name: str, marks: Mapping[str, theme.Mark]) -> Page:
-    """A method's card, its results beside the controls', and its pictures on each instance."""
-    whole, track = view, str(view.runs.loc[view.runs["submission"] == name, "track"].value_counts().index[0])
-    view = view.newest(track)
-    own = view.scores[view.scores["submission"] == name]
-    rows = tables.beside_controls(view.scores, name, view.records.controls)
-    parts = [method_card.method(name, whole), "<h2>Results, beside the controls</h2>",
-             overview.selection(view, rows, marks), markup.key(), "<h2>Before and after</h2>"]  # fmt: skip
-    runs = view.runs[(view.runs["submission"] == name) & ~view.runs["tuning"]]
-    leads = {(str(r.track), str(r.task), str(r.family)): str(r.point) for r in own[own["lead"]].itertuples()}
-    for (track, instance), part in runs.groupby(["track", "instance"], observed=True):
-        point = leads.get((track, instance.split("/")[0], frame.family(track, instance)))
-        part = part[part["point"] == point].sort_values("seed") if point else part.iloc[:0]
-        images = sheets.html(view.records, part.iloc[0].to_dict()) if len(part) else ""
-        if images:
-            parts.append(f'<h3 id="{esc(instance.replace("/", "."))}">{esc(instance)} <span class="dim">{esc(point)}'
-                         f"</span></h3>{images}<code>{esc(markup.command(part.iloc[0].to_dict()))}</code>")  # fmt: skip
+    """A method's card, its results beside the controls', and its pictures on each instance; track by track."""
+    parts, pictures = [method_card.method(name, view)], ["<h2>Before and after</h2>"]
+    for track in view.tracks():
+        newest = view.newest(track)
+        here = newest.scores[newest.scores["track"] == track]
+        rows = tables.beside_controls(here, name, view.records.controls)
+        if len(rows):
+            table = overview.selection(newest, rows, marks)
+            parts.append(f"<h2>Results on {esc(track)}, beside the controls</h2>{table}")
+            pictures += _before_and_after(newest, here[here["submission"] == name], track, name)
+    parts += [markup.key(), *pictures]
     manifest = view.records.manifests.get(name)
     return Page(file("method", name), view.records.title(name), "".join(parts),
                 lead=manifest.summary if manifest and manifest.summary else Page.lead)  # fmt: skip
+
+
+def _before_and_after(view: View, own: pd.DataFrame, track: str, name: str) -> Iterator[str]:
+    """The first run of the best point on each instance of a track, with the command that makes it again."""
+    runs = view.runs[(view.runs["submission"] == name) & (view.runs["track"] == track) & ~view.runs["tuning"]]
+    leads = {(str(row.task), str(row.family)): str(row.point) for row in own[own["lead"]].itertuples()}
+    for instance, part in runs.groupby("instance", observed=True):
+        point = leads.get((instance.split("/")[0], frame.family(track, instance)))
+        for run in part[part["point"] == point].sort_values("seed").head(1).to_dict("records"):
+            if images := sheets.html(view.records, run):
+                yield (f'<h3 id="{esc(instance.replace("/", "."))}">{esc(instance)} <span class="dim">{esc(point)}'
+                       f"</span></h3>{images}<code>{esc(markup.command(run))}</code>")  # fmt: skip
 
 
 def _questions(view: View) -> Page:

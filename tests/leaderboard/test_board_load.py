@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import threading
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import invented
@@ -9,8 +12,11 @@ import pandas as pd
 import pytest
 
 from retouch.benchmark import records, tracks
+from retouch.benchmark.run import scale
+from retouch.leaderboard.draw import answers, sheets
 from retouch.leaderboard.rank import board
 from retouch.leaderboard.read import frame, load
+from retouch.leaderboard.site import extras
 
 
 def test_every_valid_record_is_a_row(folder: Path, view: board.View) -> None:
@@ -143,6 +149,58 @@ def test_export_keeps_what_is_stale_or_for_tuning(tmp_path: Path) -> None:
     assert len(both.at("release 0.1.0").runs) == len(mine.runs) and len(both.at("").runs) == len(mine.at("").runs)
 
 
+@pytest.fixture(scope="module")
+def released(folder: Path, view: board.View, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A submission with pictures, and three releases: its own records of today among others', and two that are none."""
+    root = tmp_path_factory.mktemp("released")
+    for name in (names := ("rejection", "unchanged")):
+        shutil.copytree(folder / name / "records/tiny/category_redaction/digits-gan",
+                        root / name / "records/tiny/category_redaction/digits-gan")  # fmt: skip
+    (root / "_releases").mkdir()
+    mine = view.runs[view.runs["submission"].isin(names) & (view.runs["instance"] == "category_redaction/digits-gan")]
+    mine.to_parquet(root / "_releases/0.1.0.parquet")
+    (root / "_releases/0.2.0.parquet").write_bytes(b"none")
+    pd.DataFrame({"a": [1]}).to_parquet(root / "_releases/0.3.0.parquet")
+    return root
+
+
+def test_a_release_that_cannot_be_read_is_named_and_skipped(released: Path) -> None:
+    found = load.read_folder(released)
+    assert set(found.runs["edition"]) == {"", "release 0.1.0"}
+    assert "Parquet" in found.rejected["_releases/0.2.0.parquet"]
+    assert "no column submission" in found.rejected["_releases/0.3.0.parquet"]
+
+
+def test_one_submission_has_its_own_part_of_a_release(released: Path) -> None:
+    found = load.read_folder(released / "rejection").runs
+    assert set(found["submission"].cat.categories) == {"rejection"} and found["edition"].nunique() == 2
+
+
+def test_a_release_repeats_no_row_and_has_no_picture(released: Path) -> None:
+    both = board.read(released)
+    now, then = both.at(""), both.at("release 0.1.0")
+    verified = int((now.runs["claim"] == "verified").sum())
+    assert verified and f"verified, disputed or withdrawn: {verified}<" in answers.log(both.runs)
+    made = datetime(2026, 1, 1, tzinfo=UTC)
+    assert extras.feed(both, made).count("<entry>") == int((~now.scores["control"]).sum())
+    run = now.runs[now.runs["submission"] == "rejection"].iloc[0].to_dict()
+    assert sheets.html(now.records, run) and not sheets.html(then.records, run) and then.records.record(run) is None
+
+
+def test_two_visitors_make_a_part_once(view: board.View) -> None:
+    made = []
+    fresh = board.View(view.records, view.scores)
+
+    def ask() -> None:
+        fresh.memo("part", lambda: (time.sleep(0.02), made.append(1), fresh.memo("inner", lambda: "inner")))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for step in (threading.Thread.start, threading.Thread.join):
+        for thread in threads:
+            step(thread)
+    assert made == [1]
+
+
 def test_a_goal_after_attack_stands_on_the_tracks_scale(view: board.View) -> None:
     found = invented.record(
         "rejection", "default", tracks.load("tiny").instance("category_redaction/digits-gan"), 0, 1.0
@@ -151,7 +209,9 @@ def test_a_goal_after_attack_stands_on_the_tracks_scale(view: board.View) -> Non
     base = anchors["unchanged"]["invalidity"]["value"]
     share = records.Measured(value=base / 4, low=0.0, high=base, n=200)
     attacked = found.model_copy(update={"metrics": {**found.metrics, "relearned_early": share}})
-    assert [frame.after_attack(attacked)[name] for name in frame.with_ends(frame.AFTER)] == pytest.approx([0.75, 0, 1])
+    value, low, high = (frame.after_attack(attacked)[name] for name in frame.with_ends(frame.AFTER))
+    goal = scale.on_scale(share, anchors["unchanged"]["invalidity"], anchors["ideal"])
+    assert value == pytest.approx(0.75) and (low, high) == (goal.low, goal.high) and low < 0 < 1 < high
     assert frame.after_attack(found) == {}
     assert frame.after_attack(attacked.model_copy(update={"track": "elsewhere"})) == {}
 
@@ -174,15 +234,14 @@ def test_hostile_parquet_rows_are_rejected(tmp_path: Path, view: board.View) -> 
 
 def test_another_version_is_stale(folder: Path) -> None:
     found = records.read(folder / "rejection/records/tiny/category_redaction/digits-gan/default.0.json")
-    assert not frame.stale(found)
+    assert not frame.row(found)["stale"]
     older = found.model_copy(update={"provenance": found.provenance.model_copy(update={"versions": {"instance": "0"}})})
-    assert frame.stale(older)
-    assert frame.row(older)["reason"] == "instance version 0, now 1"
+    assert frame.row(older)["stale"] and frame.row(older)["reason"] == "instance version 0, now 1"
     long = {"instance": "0", "retouch": "<b>" + "x" * 9999}  # a name of a file and of an option
     longer = found.model_copy(update={"provenance": found.provenance.model_copy(update={"versions": long})})
     assert len(frame.row(longer)["edition"]) == 80
     gone = found.model_copy(update={"instance": "category_redaction/letters-gan"})
-    assert frame.stale(gone)
+    assert frame.row(gone)["stale"]
 
 
 def test_an_empty_folder_is_a_board(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from html.parser import HTMLParser
 from pathlib import Path
@@ -17,7 +18,7 @@ from retouch.leaderboard.draw import overview, portraits, sheets, wall
 from retouch.leaderboard.draw.scale import scale
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import labels, markup, numbers, submission_text, theme, words
-from retouch.leaderboard.rank import board, scores, tables
+from retouch.leaderboard.rank import board, tables
 from retouch.leaderboard.read import upload
 
 TAGS = {"section", "h2", "p", "button", "div", "table", "thead", "tbody", "tr", "th", "td", "span", "a", "i", "b", "br",
@@ -50,6 +51,13 @@ def test_overview_renders_no_markup_from_names(view: board.View) -> None:
     found.feed(table(view))
     assert found.tags <= TAGS and not {a for a in found.attributes if a.startswith("on")}
     assert markup.esc(MARKUP) in table(view)
+
+
+def test_a_line_above_rows_spans_all_columns(view: board.View) -> None:
+    for text in table(view).split('<table class="cohort">')[1:]:
+        head, body = text.split("</thead>")
+        wide = set(re.findall(r'colspan="(\d+)"', body.split("</table>")[0]))
+        assert wide == {str(head.count('scope="col"'))}
 
 
 def test_escaping_for_labels() -> None:
@@ -87,8 +95,7 @@ def test_lines_join_sweeps_in_their_order(view: board.View) -> None:
 @pytest.mark.parametrize("name", ["goal", "quality", "invalidity", "fd", "share", "precision"])
 def test_better_is_further_along_every_axis(view: board.View, name: str) -> None:
     part = view.scores[(view.scores["task"] == "category_redaction") & (view.scores["family"] == "gan")]
-    if name not in part:
-        part = part.merge(tables.points(view.runs, part, [name]), on=[*scores.COHORT, *scores.ROW])
+    part = tables.with_numbers(part, view.runs, [name])
     axis = scale(part, name)
     values = np.sort(part[name].dropna().to_numpy())
     places = axis.place(values) * (1 if numbers.entry(name).direction == "up" else -1)

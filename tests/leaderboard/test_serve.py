@@ -29,10 +29,11 @@ def test_a_deep_link_shows_its_table_at_once(path: str, query: str, holds: str, 
     ("path", "query"),
     [("", "task=none"), ("", "raw=1"), ("", "family=none"), ("", "track=none"), ("wall", "instance=none"),
      ("wall", f"instance={GAN}&seed=x"), ("wall", f"instance={GAN}&seed=99"), ("method", "name=nobody"),
-     ("method", "")],
+     ("method", ""), ("", "version=none")],
 )  # fmt: skip
 def test_what_the_server_cannot_draw_is_the_apps(path: str, query: str, view: board.View) -> None:
     assert "rt-first" not in first_table.page(view, path, query)
+    assert set(view._parts) <= set(view.editions("tiny"))  # an address alone makes nothing that is kept
 
 
 def status(path: str) -> int:

@@ -10,12 +10,15 @@ from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from invented import MARKUP
 
+from retouch.leaderboard.look import theme
 from retouch.leaderboard.rank import board, paired, tables
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.site import extras, links
+from retouch.leaderboard.site import pages as pages_of
 from retouch.leaderboard.site.write import write
 
 
@@ -95,6 +98,16 @@ def test_addresses_of_the_app_become_files(href: str, wanted: str) -> None:
     assert links.localised(f'<a href="{href}">') == f'<a href="{wanted}">'
 
 
+def test_a_method_is_shown_on_each_track_as_it_is_there(part: board.View) -> None:
+    runs, rows = (of[(of["submission"] == "rejection") & (of["family"] == "gan")] for of in (part.runs, part.scores))
+    old = {"track": "elsewhere", "edition": "old"}  # no record of today there
+    both = frame.table(pd.concat([runs, runs.assign(**old, stale=True)], ignore_index=True))
+    view = board.View(replace(part.records, runs=both), pd.concat([rows, rows.assign(**old)], ignore_index=True))
+    text = pages_of._method(view, "rejection", theme.marks(["rejection"], set(), theme.look())).body
+    heads = re.findall("<h2>Results on ([a-z]+)", text)
+    assert sorted(heads) == ["elsewhere", "tiny"] and text.count('<table class="cohort"') == 4
+
+
 @pytest.fixture(scope="module")
 def page(browser: Any) -> Iterator[Any]:
     """A phone by night, with the errors that it logged."""
@@ -121,9 +134,11 @@ def test_the_site_works_from_a_file_on_a_phone(site: Path, page: Any) -> None:
 
 def test_the_site_finds_sorts_and_compares(site: Path, page: Any) -> None:
     page.goto((site / "overview.tiny.category_redaction.html").as_uri() + "#find=gradients, classifier")
-    shown = page.locator(".cohort tbody:not(.hidden):not(.rt-control)")
+    shown = page.locator(".cohort tbody:not(.hidden, .rt-control, .rt-why)")
     texts = [text.lower() for text in shown.all_text_contents()]
     assert texts and all("gradients" in text or "classifier" in text for text in texts)
+    page.locator("#find").fill("no rank")  # of the lines between rows, which are none
+    assert page.locator("#left").inner_text().startswith("0 of") and not page.locator(".rt-why").first.is_visible()
     page.locator("#find").fill("taming")
     assert shown.count() == 1 and page.url.endswith("#find=taming")
     page.locator(".cohort tbody:not(.hidden) a:has(.duo)").first.click()
