@@ -11,7 +11,7 @@ from typing import Any
 from retouch.benchmark import records
 from retouch.leaderboard.look import markup, numbers, words
 from retouch.leaderboard.look.markup import esc
-from retouch.leaderboard.look.numbers import number, percent
+from retouch.leaderboard.look.numbers import number, percent, times
 from retouch.leaderboard.look.submission_text import needs, paper
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
@@ -97,7 +97,7 @@ def _interval(value: records.Scaled | records.Measured | None) -> str:
 
 def _cost(cost: records.Cost) -> str:
     """What an edit took, and what sampling takes after it."""
-    counted = f"{number(cost.sampling_cost)}× that of the base" if cost.sampling_cost else "what nobody counted"
+    counted = f"{times(cost.sampling_cost)} that of the base" if cost.sampling_cost else "what nobody counted"
     clock = ", cut by the clock" if cost.cut else ""
     return (
         f"{number(cost.seconds)} s, {percent(cost.share)} of pre-training, {cost.gradient_steps:,} steps, "

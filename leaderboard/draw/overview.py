@@ -11,7 +11,7 @@ from retouch.leaderboard.look.markup import esc, link, symbol, table
 from retouch.leaderboard.look.numbers import rank as number_rank
 from retouch.leaderboard.look.theme import Mark
 from retouch.leaderboard.rank import across as order
-from retouch.leaderboard.rank import paired, scores, tables
+from retouch.leaderboard.rank import paired, tables
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 
@@ -38,11 +38,8 @@ def sections(view: View, rows: pd.DataFrame, task: str, families: Sequence[str],
 def _section(view: View, index: pd.Index, task: str, family: str, marks: Mapping[str, Mark], raw: Sequence[str],
              more: Sequence[str]) -> str:  # fmt: skip
     """The sentence and the table of a family; index: of the rows that filters have left in."""
-    every, shown = view.ranked(), view.ranked().loc[index]
-    lacking = [name for name in (*raw, *more) if name not in shown]
-    if lacking:
-        numbers = tables.points(view.runs, shown, lacking)
-        shown = shown.merge(numbers, on=[*scores.COHORT, *scores.ROW], how="left")
+    every = view.ranked()
+    shown = tables.with_numbers(every.loc[index], view.runs, [*raw, *more])
     whole = tables.cohort(every[every["track"] == shown["track"].iloc[0]], task, family)
     return (
         f'<section class="rt"><h2 id="{esc(family)}">{esc(words.family_title(family))}</h2>'

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from retouch.leaderboard.look import words
-from retouch.leaderboard.look.numbers import number, percent, rank, scaled
+from retouch.leaderboard.look.numbers import percent, rank, scaled, times
 from retouch.leaderboard.rank import scores, tables
 
 FORMATS = ("md", "latex", "csv", "json")
@@ -23,7 +23,7 @@ def shown(rows: pd.DataFrame, titles: Mapping[str, str]) -> pd.DataFrame:
         "Rank": [rank(r, int(t)) for r, t in zip(rows["rank"], rows["ties"], strict=True)],
         "Goal": _intervals(rows, "goal"), "Quality": _intervals(rows, "quality"),
         "Cost": [percent(value) for value in rows["share"]],
-        "Sampling": ["–" if pd.isna(value) else f"{number(value)}×" for value in rows["sampling_cost"]],
+        "Sampling": [times(value) for value in rows["sampling_cost"]],
         "Standing": ["✓ verified" if name == "ranked" else name for name in rows["standing"].astype(str)],
         "Missing": rows["problems"].tolist(),
     })  # fmt: skip

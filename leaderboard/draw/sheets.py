@@ -89,11 +89,6 @@ def size(file: Path) -> tuple[int, int] | None:
     return (width, height) if max(width, height) <= WIDEST else None
 
 
-def whole(of: Records, row: Mapping[str, Any]) -> str:
-    """The address of a run's contact sheet; empty where it has none."""
-    return address(row) if size(of.sheet(row)) else ""
-
-
 def sheet(of: Records, row: Mapping[str, Any]) -> Sheet | None:
     """A run's contact sheet; None where there is no picture, or nobody says how it is laid out."""
     file = of.sheet(row)
@@ -133,8 +128,7 @@ def html(of: Records, row: Mapping[str, Any]) -> str:
     """Before and after, from the same latents, with the judge's verdict on each; empty where there is no picture."""
     found = sheet(of, row)
     if found is None:
-        file = whole(of, row)
-        return f'<div class="rt"><img class="whole" src="{file}" alt="base and edited"></div>' if file else ""
+        return ""
     cells = []
     for r, name in enumerate(found.rows):
         cells += [f'<span class="row">{esc(name)}</span>', *(found.figure(r, c) for c in range(found.columns))]

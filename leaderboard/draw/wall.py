@@ -47,8 +47,7 @@ def order(view: View, track: str, instance: str, runs: pd.DataFrame, only: Seque
     here = view.scores[(view.scores["track"] == track) & (view.scores["task"] == instance.split("/")[0])]
     here = here[here["family"] == frame.family(track, instance)].astype({name: str for name in scores.ROW})
     here = here.assign(_place=here["place"].fillna(np.inf), _loss=-here["score"].fillna(-1))
-    here = here.assign(_standing=here["standing"].astype(str).map(scores.STANDINGS.index))
-    here = here.sort_values(["_standing", "_place", "_loss", *scores.ROW])
+    here = here.sort_values(["standing", "_place", "_loss", *scores.ROW])
     ranked = list(here[[*scores.ROW]].itertuples(index=False, name=None))
     leads = [
         row for row, lead in zip(ranked, here["lead"], strict=True) if lead and row[0] not in view.records.controls

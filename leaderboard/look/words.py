@@ -32,7 +32,6 @@ OWNED = {  # `rank.choose.HAVE` in words
     "retraining": "time to train from scratch",
 }
 STATUS = {
-    "ok": "ok",
     "samples_only": "samples only",
     "below_floor": "below the quality floor",
     "over_budget": "over budget",
@@ -42,9 +41,6 @@ STATUS = {
     "borrowed": "the control’s weights",
     "replaced": "no edit of the base",
     "imperceptible_change": "a change that nobody sees",
-    "failed": "failed",
-    "missing": "missing",
-    "stale": "stale",
 }
 STANDINGS = {
     "claimed": "Claimed by their authors and not verified yet: no rank",

@@ -24,6 +24,7 @@ ROW = ["submission", "point"]
 AXES = ("goal", "quality", "score")
 COUNTED = ("ok", "samples_only")
 STANDINGS = ("ranked", "claimed", "disputed", "incomplete", "control")  # in the order of a table
+STANDING = pd.CategoricalDtype(STANDINGS, ordered=True)
 FEW = 30  # rows from which the smallest difference is pooled; more add time and no information
 Cells = list[tuple[str, int]]  # (instance, seed)
 
@@ -50,7 +51,7 @@ def table(runs: pd.DataFrame, controls: set[str], old: pd.DataFrame | None = Non
                      "problems", "control", "digest"]
         )  # fmt: skip
     rows = pd.concat(parts, ignore_index=True)
-    return rows.astype({name: "category" for name in (*COHORT, *ROW, "edition", "standing", "binds")})
+    return rows.astype({name: "category" for name in (*COHORT, *ROW, "edition", "binds")} | {"standing": STANDING})
 
 
 def _digest(group: pd.DataFrame, controls: set[str]) -> str:
@@ -111,11 +112,12 @@ def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], diges
     return _ranked(table, values["score"], shape)
 
 
-def _standing(table: pd.DataFrame) -> np.ndarray:
+def _standing(table: pd.DataFrame) -> pd.Categorical:
     """What each row is, as one of STANDINGS."""
     lacks = (table["runs"] < table["expected"]) | (table["expected"] == 0)
-    return np.select([table["control"], lacks, table["disputed"], table["verified"]],
-                     ["control", "incomplete", "disputed", "ranked"], "claimed")  # fmt: skip
+    names = np.select([table["control"], lacks, table["disputed"], table["verified"]],
+                      ["control", "incomplete", "disputed", "ranked"], "claimed")  # fmt: skip
+    return pd.Categorical(names, dtype=STANDING)
 
 
 def _ranked(table: pd.DataFrame, values: np.ndarray, shape: tuple[int, int]) -> pd.DataFrame:
@@ -138,8 +140,8 @@ def _resolves(rows: dict[str, np.ndarray]) -> float:
 
 def _leads(table: pd.DataFrame) -> "pd.Series[bool]":
     """Whether a row is its submission's best: by standing, then by score."""
-    order = table.assign(_standing=table["standing"].map(STANDINGS.index), _loss=-table["score"].fillna(-1))
-    best = order.sort_values(["_standing", "_loss"], kind="stable").drop_duplicates("submission").index
+    order = table.assign(_loss=-table["score"].fillna(-1)).sort_values(["standing", "_loss"], kind="stable")
+    best = order.drop_duplicates("submission").index
     return pd.Series(table.index.isin(best), table.index)
 
 

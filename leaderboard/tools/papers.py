@@ -6,7 +6,7 @@ import pandas as pd
 
 from retouch.leaderboard.draw import papers
 from retouch.leaderboard.look import sentences
-from retouch.leaderboard.rank import board, paired, tables
+from retouch.leaderboard.rank import board, paired
 
 
 def table(folder: Path, track: str, task: str, families: list[str], form: str) -> str:
@@ -20,7 +20,7 @@ def table(folder: Path, track: str, task: str, families: list[str], form: str) -
     _known("task", task, view.tasks(track))
     for family in families:
         _known("family", family, view.families(track, task))
-    rows = tables.add_ties(view.newest(track).scores)
+    rows = view.newest(track).ranked()
     rows = rows[(rows["track"] == track) & (rows["task"] == task)]
     return papers.table(rows[rows["family"].isin(families or view.families(track, task))], view.titles(), form)
 

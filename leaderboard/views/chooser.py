@@ -61,7 +61,7 @@ def show(view: View, left: pd.DataFrame, marks: dict[str, theme.Mark], look: the
     """What is left, as a table and as a figure."""
     beside, figure = st.columns([3, 2], gap="large")
     with beside:
-        lines = [line(view, row, marks, _times(row["sampling_cost"]))
+        lines = [line(view, row, marks, numbers.times(row["sampling_cost"]))
                  for row in left.to_dict("records")]  # fmt: skip
         st.html(markup.table([*HEAD, "sampling"], lines, numeric=(1, 3, 4, 5, 6)))
     with figure:
@@ -87,10 +87,6 @@ def line(view: View, row: dict[str, Any], marks: dict[str, theme.Mark], last: st
         numbers.percent(row["share"]),
         last,
     ]
-
-
-def _times(cost: float) -> str:
-    return markup.DASH if pd.isna(cost) else f"{numbers.number(cost)}×"
 
 
 def _beside(row: dict[str, Any]) -> str:

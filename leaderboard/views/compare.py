@@ -46,7 +46,7 @@ def choose(view: View, here: pd.DataFrame) -> list[Row]:
     pairs = here[["submission", "point"]].astype(str).drop_duplicates().itertuples(index=False, name=None)
     rows = {"/".join(row): row for row in sorted(pairs)}
     leads = here[here["lead"] & here["standing"].isin(("ranked", "claimed"))].astype({"submission": str})
-    leads = leads.sort_values(["standing", "score"], ascending=False)
+    leads = leads.sort_values(["standing", "score"], ascending=[True, False])
     first = leads["submission"].value_counts(sort=True).index[:1]
     cohorts = leads.loc[leads["submission"].isin(first), ["task", "family"]]
     shared = leads[~leads["submission"].isin(first)].merge(cohorts, on=["task", "family"])

@@ -10,9 +10,8 @@ import plotly.graph_objects as go
 
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import theme, words
-from retouch.leaderboard.rank import scores, tables
+from retouch.leaderboard.rank import tables
 from retouch.leaderboard.rank.board import View
-from retouch.leaderboard.read import frame
 from retouch.leaderboard.read.sweeps import sweeps
 from retouch.leaderboard.views import shell
 
@@ -26,10 +25,7 @@ def points(view: View, by: tables.Filter, task: str, x: str, y: str) -> pd.DataF
 
 def _points(view: View, by: tables.Filter, task: str, x: str, y: str) -> pd.DataFrame:
     rows = tables.keep(view.scores, view.records, by)
-    rows = rows[rows["task"] == task]
-    raw = [name for name in (x, y) if name not in (*NUMBERS, frame.AFTER)]
-    if raw:
-        rows = rows.merge(tables.points(view.runs, rows, raw), on=[*scores.COHORT, *scores.ROW], how="left")
+    rows = tables.with_numbers(rows[rows["task"] == task], view.runs, [x, y])
     return rows[rows[x].notna() & rows[y].notna()]
 
 
