@@ -163,11 +163,10 @@ def rescore(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--from", dest="source", metavar="ADDRESS", help="where `retouch answers push` has put answers")
 
     def verb(args: argparse.Namespace) -> int:
-        from contextlib import nullcontext
+        from retouch.benchmark.submit import check, rescore
+        from retouch.benchmark.support.variables import variables
 
-        from retouch.benchmark.submit import answers, check, rescore
-
-        with answers.at(args.source) if args.source else nullcontext():
+        with variables(**({"RETOUCH_STORE": args.source} if args.source else {})):
             return rescore.rescore_and_show(check.folders_in(args.names, submissions_folder()))
 
     parser.set_defaults(verb=verb)

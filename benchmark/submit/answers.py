@@ -6,9 +6,7 @@ of its answers' content: what is pulled and has another one is thrown away.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,19 +17,7 @@ from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.submit.rescore import DEVICES, own_answers, run_of
 from retouch.benchmark.support import store
 from retouch.benchmark.support.console import console
-
-
-@contextmanager
-def at(address: str) -> Iterator[None]:
-    """Within it, `address` is the store behind the cache."""
-    before = os.environ.get("RETOUCH_STORE")
-    os.environ["RETOUCH_STORE"] = address
-    try:
-        yield
-    finally:
-        os.environ.pop("RETOUCH_STORE")
-        if before is not None:
-            os.environ["RETOUCH_STORE"] = before
+from retouch.benchmark.support.variables import variables
 
 
 def with_answers(folders: list[Path]) -> Iterator[tuple[Record, Run]]:
@@ -47,9 +33,9 @@ def with_answers(folders: list[Path]) -> Iterator[tuple[Record, Run]]:
 def push(folders: list[Path], address: str) -> int:
     """Copy the answers of all records to `address`; the exit code, 1 if the cache lacks some."""
     sent, missing = 0, []
-    with at(""):
+    with variables(RETOUCH_STORE=""):
         known = [(record, own_answers(record, run)) for record, run in with_answers(folders)]
-    with at(address):
+    with variables(RETOUCH_STORE=address):
         for record, own in known:
             if own is None:
                 missing.append(record.label)
@@ -64,10 +50,10 @@ def pull(folders: list[Path], address: str) -> int:
     """Copy into the cache the answers of all records that it lacks; the exit code, 1 if `address` lacks some."""
     got, missing = 0, []
     for record, run in with_answers(folders):
-        with at(""):
+        with variables(RETOUCH_STORE=""):
             if own_answers(record, run):
                 continue
-        with at(address):
+        with variables(RETOUCH_STORE=address):
             if own_answers(record, run):
                 got += 1
                 continue

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from retouch.benchmark.submit import claims
 from retouch.benchmark.submit.compare_runs import Comparison, costs, digits, distributions, repeatable, unequal
 from retouch.benchmark.support.console import console
 from retouch.benchmark.support.files import read_bytes
+from retouch.benchmark.support.variables import variables
 from retouch.benchmark.worker import fork
 
 DRAWS = 5  # fresh draws of a cell; twice as many before it counts as different
@@ -124,15 +124,11 @@ def _copy(run: Run, sandboxed: bool) -> Iterator[Run]:
 @contextmanager
 def own_cache() -> Iterator[None]:
     """An empty cache, no store behind it: a method that ran without a sandbox may have written into the user's."""
-    names = ("RETOUCH_CACHE", "RETOUCH_STORE")
-    before = {name: os.environ.pop(name) for name in names if name in os.environ}
-    with tempfile.TemporaryDirectory(prefix="retouch-cache-") as folder:
-        os.environ["RETOUCH_CACHE"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["RETOUCH_CACHE"]
-            os.environ.update(before)
+    with (
+        tempfile.TemporaryDirectory(prefix="retouch-cache-") as folder,
+        variables(RETOUCH_CACHE=folder, RETOUCH_STORE=None),
+    ):
+        yield
 
 
 def _redrawn(run: Run, rng: np.random.Generator) -> Run:

@@ -1,14 +1,12 @@
 """What makes distribution guidance that method and no other, on tiny generators."""
 
 import math
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
-import toy_bars
 from toy import budget, reveal, rng
 from toy_bars import EVEN, images
 
@@ -24,16 +22,6 @@ from retouch.methods.guidance import Sampling
 from retouch.methods.h_space import Predictor
 
 SUBMISSION = Path(__file__).parents[2] / "submissions" / "distribution_guidance"
-
-
-@pytest.fixture(scope="module")
-def base():
-    return toy_bars.model()
-
-
-@pytest.fixture
-def task(tmp_path):
-    return partial(toy_bars.task, tmp_path)
 
 
 def guided(base, *, classes=2, scale=1.0, temperature=8.0, loss="chi_square", p=None, steps=4, eta=1.0, batch=100):

@@ -1,11 +1,9 @@
 """The h-space of a diffusion model: what is collected of it, and the predictors of attributes from it."""
 
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
 import torch
-import toy_bars
 from toy import budget, rng
 from toy_bars import EVEN, images
 
@@ -14,16 +12,6 @@ from retouch.methods import h_space
 from retouch.methods.distribution_guidance import edit
 from retouch.methods.guidance import Sampling
 from retouch.methods.h_space import collect, draw, fit
-
-
-@pytest.fixture(scope="module")
-def base():
-    return toy_bars.model()
-
-
-@pytest.fixture
-def task(tmp_path):
-    return partial(toy_bars.task, tmp_path)
 
 
 def test_inversion_is_the_sampler_backwards(base):

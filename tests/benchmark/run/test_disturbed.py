@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing import forkserver
@@ -136,6 +137,18 @@ def undisturbed(tmp_path_factory):
     return first, time.monotonic() - began
 
 
+@contextmanager
+def mounted(place, options):
+    """The folder of the records as a disk in memory, mounted with these options."""
+    folder = place / "submissions/m/records"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
 def forget(place, cached):
     shutil.rmtree(place / "submissions/m/records")
     shutil.rmtree(place / cached)
@@ -193,15 +206,10 @@ def test_a_clock_set_back_changes_no_record(place, undisturbed):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root mounts a folder read-only")
 def test_a_folder_that_takes_no_file_is_said_so(place, undisturbed):
-    folder = place / "submissions/m/records"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "none", folder], check=True)
-    try:
+    with mounted(place, "ro"):
         grid = Started(place)
         said = grid.said()
         assert grid.code and "Read-only file system" in said and "Traceback" not in said
-    finally:
-        subprocess.run(["umount", folder], check=True)
     assert Started(place).wait() == 0 and outcome(place) == undisturbed[0]
 
 
@@ -213,16 +221,11 @@ def test_two_grids_at_once_leave_each_record_once(place, undisturbed):
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root mounts a small disk")
 def test_a_full_disk_costs_the_run_and_no_record(place, undisturbed):
-    folder = place / "submissions/m/records"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "none", folder], check=True)
-    try:
+    with mounted(place, "size=8k") as folder:
         grid = Started(place)
         said = grid.said()
         assert grid.code and "No space left" in said and "Traceback" not in said
         assert all(file.suffix != ".json" or records.read(file) for file in folder.rglob("*") if file.is_file())
-    finally:
-        subprocess.run(["umount", folder], check=True)
     assert Started(place).wait() == 0 and outcome(place) == undisturbed[0]
 
 
