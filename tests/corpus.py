@@ -15,15 +15,13 @@ WORDS = {NO: "refused", YES: "**possible**", OPEN: "as the machine says"}
 
 def tables() -> str:
     """The corpus as Markdown: hostile submissions with their outcomes, forgeries with their finder."""
-    tries = sum(map(len, ATTEMPTS.values()))
     out = [
-        f"### Hostile submissions: {tries + len(RUNS)}",
+        f"### Hostile submissions: {len(ATTEMPTS) + len(RUNS)}",
         "",
         "| attempt | with bubblewrap | without |",
         "| --- | --- | --- |",
     ]
-    for group in ATTEMPTS.values():
-        out += [f"| {name} | {WORDS[inside]} | {WORDS[outside]} |" for name, (_, inside, outside) in group.items()]
+    out += [f"| {name} | {WORDS[inside]} | {WORDS[outside]} |" for name, (_, inside, outside) in ATTEMPTS.items()]
     out += ["", "| run | status, with bubblewrap as without |", "| --- | --- |"]
     out += [f"| {name} | `{status}` |" for name, (_, status, *_) in RUNS.items()]
     rows = [(assumption, name, "`retouch check`") for assumption, group in ONE_FIELD.items() for name in group]

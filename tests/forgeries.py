@@ -7,13 +7,9 @@ they break, by which docs/isolation.md counts them.
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
-from toy_runs import record_file
-
-from retouch.benchmark.records import harmonic
+import pytest
 
 Forgeries = dict[str, tuple[dict[str, Any], str]]
 NOBODY = "0" * 64
@@ -209,13 +205,6 @@ BY_NOBODY = {  # name -> (changes that neither check nor verify names, why it do
 ELSEWHERE = "images that were made elsewhere, invented whole"  # no code to run: they stay claimed and unranked
 
 
-def with_score(table: dict[str, Any]) -> dict[str, Any]:
-    """The change that makes a record's score agree with its goal and quality, as a careful forger makes it."""
-    return {"score": harmonic(table["goal"]["value"], table["quality"]["value"])}
-
-
-def say_twice(folder: Path, key: str, value: Any, seed: int = 0) -> None:
-    """Give a record's text a key twice, the false value last, which most readers take."""
-    file = record_file(folder, seed)
-    text = file.read_text().rstrip()
-    file.write_text(f"{text[:-1]}, {json.dumps(key)}: {json.dumps(value)}}}")
+def cases(groups: dict[str, Forgeries]) -> list[Any]:
+    """The parameters of a test: changes and words of the finding, by the forgery's name."""
+    return [pytest.param(*forgery, id=name) for group in groups.values() for name, forgery in group.items()]

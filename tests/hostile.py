@@ -8,8 +8,7 @@ The hostile methods bound themselves, so that a defence that fails does no harm.
 from __future__ import annotations
 
 HEAD = """
-import ctypes, json, os, pathlib, resource, signal, socket, stat, subprocess, sys, time
-import importlib
+import ctypes, importlib, os, pathlib, resource, signal, socket, stat
 
 X86 = os.uname().machine == "x86_64"
 C = ctypes.CDLL(None, use_errno=True)
@@ -69,7 +68,6 @@ def written(path, megabytes):
 
 
 COORDINATOR = PID
-ATTEMPTS = {}
 """
 NO, YES, OPEN = "no", "yes", "as the machine says"
 Attempts = dict[str, tuple[str, str, str]]  # name -> (expression, outcome in the sandbox, outcome without)
@@ -124,8 +122,8 @@ FILES: Attempts = {
     "the cache": ("opened('CACHE')", NO, YES),
     "the repository's history": ("opened('REPOSITORY/.git')", NO, OPEN),
     "the manifest beside its code": ("opened('MANIFEST')", NO, YES),
-    "a manifest where its code lies": ("opened(pathlib.Path(HERE).parent / 'submission.toml')", NO, NO),
-    "records where its code lies": ("listed(pathlib.Path(HERE).parent / 'records')", NO, NO),
+    "a manifest where its code lies": ("opened(pathlib.Path(__file__).parent / 'submission.toml')", NO, NO),
+    "records where its code lies": ("listed(pathlib.Path(__file__).parent / 'records')", NO, NO),
     "the judge's weights": ("opened('JUDGE')", NO, YES),
     "the scale": ("opened('SCALE')", NO, YES),
     "the tasks' modules": ("importlib.import_module('retouch.benchmark.tasks.category_redaction')", NO, YES),
@@ -148,15 +146,13 @@ NETWORK: Attempts = {
     "packets of its own": ("socket.socket(socket.AF_INET, socket.SOCK_RAW, 1) is not None", NO, OPEN),
     "a name server": ("(LOCKED or absent()) and socket.getaddrinfo('example.org', 80)", NO, OPEN),
 }
-ATTEMPTS: dict[str, Attempts] = {
-    "kernel": KERNEL, "processes": PROCESSES, "files": FILES, "network": NETWORK,
-}  # fmt: skip
+ATTEMPTS: Attempts = KERNEL | PROCESSES | FILES | NETWORK
 
 
 def method() -> str:
     """The method that evaluates all attempts and raises what came of each; words in capitals are to be replaced."""
-    cases = [f"    {name!r}: lambda: {code},\n" for group in ATTEMPTS.values() for name, (code, *_) in group.items()]
-    return HEAD.replace("ATTEMPTS = {}\n", "ATTEMPTS = {\n" + "".join(cases) + "}\n") + EDIT
+    cases = [f"    {name!r}: lambda: {code},\n" for name, (code, *_) in ATTEMPTS.items()]
+    return "".join([HEAD, "ATTEMPTS = {\n", *cases, "}\n", EDIT])
 
 
 EDIT = """
@@ -169,8 +165,6 @@ def tried(attempt):
 
 
 def edit(generator, task, budget):
-    global HERE
-    HERE = __file__
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     raise RuntimeError("OUTCOMES" + "".join(map(tried, ATTEMPTS.values())) + "OUTCOMES")
 """

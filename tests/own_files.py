@@ -5,14 +5,18 @@ The truth is known: the brighter half of an image is its side, a stripe's height
 
 import csv
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
 from PIL import Image
 from safetensors.torch import save_file
 
+from retouch.benchmark import tracks
 from retouch.benchmark.support import plugins
 
 PAGE = Path(__file__).parents[1] / "docs/own.md"
@@ -73,6 +77,17 @@ def make(root: Path, n: int = 360) -> Path:
     write_gan(root / "my-gan")
     write_ddpm(root / "my-ddpm")
     return root / "own"
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[None]:
+    """In this folder, with no other track on the path; what was read of its own is forgotten afterwards."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RETOUCH_PATH", "")
+        patch.chdir(root)
+        yield
+    tracks.load.cache_clear()
+    tracks.scale.cache_clear()
 
 
 def written() -> dict[str, str]:

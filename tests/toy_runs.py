@@ -22,6 +22,8 @@ try:
 except ValueError as error:
     UNUSABLE = str(error)
 needs_sandbox = pytest.mark.skipif(bool(UNUSABLE), reason=UNUSABLE)
+locked = pytest.param(True, id="bubblewrap", marks=needs_sandbox)
+both = pytest.mark.parametrize("sandboxed", [locked, pytest.param(False, id="unsandboxed")])
 undisturbed = pytest.mark.xdist_group("undisturbed")  # one after the other: they measure time, memory or processes
 REPOSITORY = Path(__file__).parents[1]
 INSTANCE = "category_redaction/digits-gan"
@@ -119,6 +121,11 @@ def ran(folder: Path, seed: int = 0) -> Path:
 def record_file(folder: Path, seed: int = 0, instance: str = INSTANCE) -> Path:
     """Where the record of a submission's run lies."""
     return folder / f"records/tiny/{instance}/default.{seed}.json"
+
+
+def frozen(record: Record) -> dict[str, Any]:
+    """What two equal runs share: all but the time and what it took."""
+    return json.loads(record.model_dump_json(by_alias=True, exclude={"cost": True, "provenance": {"time"}}))
 
 
 def forge(file: Path, **changes: Any) -> dict[str, Any]:

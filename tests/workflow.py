@@ -24,7 +24,14 @@ SHIMS = {
     "sudo": "#!/bin/sh\nexit 0\n",
     "pip": "#!/bin/sh\nexit 0\n",
 }
-ORDER = {"always()": "True", "&&": " and ", "||": " or ", "!=": " != ", "!": " not "}
+ORDER = {r"always\(\)": "True", "&&": " and ", r"\|\|": " or ", "!(?!=)": " not "}  # patterns of theirs, and ours
+RUN = 1  # the number of the workflow's run
+
+
+def git(where: Path, *arguments: str) -> str:
+    """What git says in a folder; an error where it fails."""
+    done = subprocess.run(["git", *arguments], cwd=where, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 class Play:
@@ -37,9 +44,9 @@ class Play:
         results: job -> success | failure | skipped; calls: what `gh` was called with; comment: the file it was given.
     """
 
-    def __init__(self, file: Path, origin: Path, place: Path, event: dict[str, Any], run: int = 1) -> None:
+    def __init__(self, file: Path, origin: Path, place: Path, event: dict[str, Any]) -> None:
         self.flow, self.origin, self.place, self.event = yaml.safe_load(file.read_text()), origin, place, event
-        self.run, self.results, self.log = run, dict[str, str](), ""
+        self.results, self.log = dict[str, str](), ""
         for name, text in SHIMS.items():
             shim = place / "bin" / name
             shim.parent.mkdir(parents=True, exist_ok=True)
@@ -76,8 +83,8 @@ class Play:
         result = "success"
         for step in job["steps"]:
             if result == "success" or step.get("if") == "always()":
-                result = self._step(step, name, folder) if result == "success" else result * bool(
-                    self._step(step, name, folder))  # fmt: skip
+                outcome = self._step(step, name, folder)
+                result = outcome if result == "success" else result
         return result
 
     def _step(self, step: dict[str, Any], job: str, folder: Path) -> str:
@@ -87,7 +94,7 @@ class Play:
             return getattr(self, f"_{action}")(folder, given) or "success"
         words = self.flow.get("env", {}) | step.get("env", {})
         own = {name: self._filled(value, job) for name, value in words.items()}
-        runner = {"RUNNER_TEMP": folder / "temp", "GITHUB_SERVER_URL": "https://example.org", "GITHUB_RUN_ID": self.run,
+        runner = {"RUNNER_TEMP": folder / "temp", "GITHUB_SERVER_URL": "https://example.org", "GITHUB_RUN_ID": RUN,
                   "GITHUB_REPOSITORY": "o/r", "GH_CALLS": self.place / "calls"}  # fmt: skip
         (folder / "temp").mkdir(exist_ok=True)
         path = os.pathsep.join([str(self.place / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -102,9 +109,8 @@ class Play:
 
     def _value(self, expression: str, job: str) -> Any:
         """The value of an expression; of GitHub's functions it knows `always` and `startsWith`."""
-        names = {"github.job": job, "github.token": "t", "github.run_id": self.run, "runner.temp": "RUNNER",
-                 "github.repository": "o/r"}  # fmt: skip
-        names["runner.temp"] = str(self.place / job / "temp")
+        names = {"github.job": job, "github.token": "t", "github.run_id": RUN, "github.repository": "o/r",
+                 "runner.temp": str(self.place / job / "temp")}  # fmt: skip
 
         def look_up(match: re.Match[str]) -> str:
             path = match[0]
@@ -119,14 +125,14 @@ class Play:
             return repr(value)
 
         for theirs, ours in ORDER.items():
-            expression = re.sub(r"!(?!=)", " not ", expression) if theirs == "!" else expression.replace(theirs, ours)
+            expression = re.sub(theirs, ours, expression)
         filled = re.sub(r"\b(github|needs|runner)(\.\w+)+", look_up, expression)
         return eval(filled, {"startsWith": lambda text, head: str(text).startswith(head)})
 
     def _checkout(self, folder: Path, given: dict[str, str]) -> None:
         target = folder / "checkout" / given.get("path", "")
-        subprocess.run(["git", "clone", "-q", str(self.origin), str(target)], check=True)
-        subprocess.run(["git", "switch", "-q", "--detach", given.get("ref", "HEAD")], cwd=target, check=True)
+        git(self.place, "clone", "-q", str(self.origin), str(target))
+        git(target, "switch", "-q", "--detach", given.get("ref", "HEAD"))
 
     def _setup_python(self, folder: Path, given: dict[str, str]) -> None:
         pass

@@ -1,6 +1,5 @@
 """Grids on a cluster of several nodes on this machine: the records of the local engine, whatever is lost on the way."""
 
-import json
 import os
 import re
 import shutil
@@ -14,7 +13,7 @@ from operator import attrgetter
 
 import pytest
 import yaml
-from toy_runs import INSTANCE, KEEPS, REPOSITORY, TRAINS, planned, write
+from toy_runs import INSTANCE, KEEPS, REPOSITORY, TRAINS, frozen, planned, write
 
 from retouch.benchmark import records
 from retouch.benchmark.cli.main import _parser, main
@@ -38,14 +37,6 @@ def nodes(shared_cache):
     yield nodes
     ray.shutdown()
     nodes.shutdown()
-
-
-def frozen(record):
-    """What two equal runs share: all but the time and what it took."""
-    table = json.loads(record.model_dump_json(by_alias=True))
-    table["provenance"].pop("time")
-    table.pop("cost")
-    return table
 
 
 def test_a_cluster_gives_the_records_of_one_machine(nodes, submissions, capsys):

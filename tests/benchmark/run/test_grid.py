@@ -15,7 +15,7 @@ from threading import Event
 
 import psutil
 import pytest
-from toy_runs import FEW, INSTANCE, KEEPS, TRAINS, own_cache, planned, record_file, run, write
+from toy_runs import FEW, INSTANCE, KEEPS, TRAINS, frozen, own_cache, planned, record_file, run, write
 
 from retouch.benchmark import records, tracks, weights
 from retouch.benchmark.cli.main import main
@@ -25,14 +25,6 @@ from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.worker.process import Stopped
 
 RETOUCH = [sys.executable, "-m", "retouch.benchmark.cli.main"]
-
-
-def frozen(record):
-    """What two equal runs share: all but the time and what it took."""
-    found = record.model_dump(mode="json", by_alias=True)
-    found["provenance"].pop("time")
-    found.pop("cost")
-    return json.dumps(found)
 
 
 def test_controls_cost_nothing_and_one_training(submissions):
@@ -47,9 +39,9 @@ def test_equal_runs_are_identical_and_the_seed_matters(submissions, shared_cache
     """On one worker or several."""
     write(submissions, "m", TRAINS)
     runs = plan.plan([submissions / "m"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0, 1])
-    apart = [frozen(record) for record in sorted(grid.grid(runs), key=lambda r: r.seed)]
+    apart = [json.dumps(frozen(record)) for record in sorted(grid.grid(runs), key=lambda r: r.seed)]
     monkeypatch.setenv("RETOUCH_CACHE", own_cache(submissions.parent / "other", shared_cache))
-    together = [frozen(record) for record in sorted(grid.grid(runs, grid.local(2)), key=lambda r: r.seed)]
+    together = [json.dumps(frozen(record)) for record in sorted(grid.grid(runs, grid.local(2)), key=lambda r: r.seed)]
     assert apart == together and json.loads(apart[0])["metrics"] != json.loads(apart[1])["metrics"]
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from toy_runs import INSTANCE, KEEPS, REJECTS, TRAINS, planned, write
+from toy_runs import INSTANCE, KEEPS, REJECTS, TRAINS, both, planned, write
 
 import retouch
 from retouch.benchmark import weights
@@ -75,7 +75,7 @@ def test_what_cannot_be_kept_says_why(submissions, monkeypatch, payload, reason)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sandboxed", [False, True])
+@both
 def test_runs_keep_their_generators(submissions, sandboxed):
     said = []
     for name, body in {"trains": TRAINS, "rejects": REJECTS}.items():

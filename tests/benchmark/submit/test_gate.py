@@ -150,4 +150,4 @@ def test_the_document_lists_the_whole_corpus():
 def test_the_corpus_is_as_large_as_promised():
     kinds = [*forgeries.ONE_FIELD.values(), *forgeries.SECOND_RUN.values()]
     assert sum(map(len, kinds)) + len(forgeries.GATE) >= 100
-    assert sum(map(len, hostile.ATTEMPTS.values())) + len(hostile.RUNS) >= 50
+    assert len(hostile.ATTEMPTS) + len(hostile.RUNS) >= 50

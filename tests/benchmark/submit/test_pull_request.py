@@ -2,26 +2,19 @@
 
 import os
 import shutil
-import subprocess
 
 import pytest
 from toy_runs import write
+from workflow import git
 
 from retouch.benchmark.cli.main import main
 
 GH = "#!/bin/sh\nprintf '%s\\n' \"$@\" > calls\necho https://example.org/pull/1\n"
 
 
-def git(where, *arguments):
-    return subprocess.run(["git", *arguments], cwd=where, check=True, capture_output=True, text=True).stdout.strip()
-
-
 @pytest.fixture
-def checkout(tmp_path, monkeypatch):
+def checkout(tmp_path, monkeypatch, committer):
     """A checkout with a remote of its own and one submission that is not committed; no `gh` on the path."""
-    for name, value in {"AUTHOR": "me", "COMMITTER": "me"}.items():
-        monkeypatch.setenv(f"GIT_{name}_NAME", value)
-        monkeypatch.setenv(f"GIT_{name}_EMAIL", "me@example.org")
     git(tmp_path, "init", "-q", "--bare", "remote.git")
     git(tmp_path, "clone", "-q", "remote.git", "checkout")
     where = tmp_path / "checkout"

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import toy_runs
-from forgeries import BETTER, SECOND_RUN, WITHOUT
+from forgeries import BETTER, MACHINE, SECOND_RUN, WITHOUT, cases
 from toy_runs import INSTANCE, KEEPS, REJECTS, copy, forge, needs_sandbox, own_cache, ran, record_file, write
 
 from retouch.benchmark import records, tracks
@@ -109,10 +109,15 @@ def verify(name, *arguments, draws=1):
     return main(["verify", name, "--seed", "1", "--draws", str(draws), "--no-sandbox", *arguments])
 
 
+def cells(*folders):
+    """The cells of submissions on the digits' GAN."""
+    return verify_module.cells(plan.plan(list(folders), tracks.load("tiny"), instances=[INSTANCE]))
+
+
 @pytest.fixture(scope="module")
 def second_runs(finished):
     """The honest cell and what this host finds of it, run once for all forgeries: they are compared with it."""
-    [cell] = verify_module.cells(plan.plan([finished / "honest"], tracks.load("tiny"), instances=[INSTANCE]))
+    [cell] = cells(finished / "honest")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RETOUCH_CACHE", str(finished.parent / "cache"))
         return verify_module.verify(cell, np.random.default_rng(1), draws=DRAWS)
@@ -122,7 +127,7 @@ def test_an_honest_record_is_verified_and_keeps_both_values(finished, here, seco
     assert second_runs.verified and second_runs.exact, verify_module.differences(second_runs)
     folder = copy(finished / "honest", here)
     before = records.read(record_file(folder))
-    [cell] = verify_module.cells(plan.plan([folder], tracks.load("tiny"), instances=[INSTANCE]))
+    [cell] = cells(folder)
     claims.write_outcome(cell, [before], second_runs.draws, second_runs.host, "me", "")
     after = records.read(record_file(folder))
     assert after.claim.status == "verified" and after.claim.by == "me" and after.goal == before.goal
@@ -189,13 +194,7 @@ def better(finished):
     return {key: raw[key] for key in ("goal", "quality", "score", "metrics", "details")}
 
 
-SLOWER = {"provenance__packages__processor": "another"}
-
-
-CASES = [(name, *forgery) for group in SECOND_RUN.values() for name, forgery in group.items()]
-
-
-@pytest.mark.parametrize(("changes", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(("changes", "words"), cases(SECOND_RUN))
 def test_what_no_check_can_see_a_second_run_shows(finished, second_runs, changes, words, tmp_path):
     folder = copy(finished / "honest", tmp_path)
     file = record_file(folder)
@@ -219,7 +218,7 @@ def test_an_idle_methods_invented_goal_is_found(more, here, capsys):
     anchors = tracks.scale("tiny")[INSTANCE]
     low, high = (anchors[name]["invalidity"]["value"] for name in ("unchanged", "retrained"))
     value = low + 0.4 * (high - low)
-    forge(record_file(folder), metrics__invalidity={"value": value, "low": 0.0, "high": 0.5, "n": 2000}, **SLOWER)
+    forge(record_file(folder), metrics__invalidity={"value": value, "low": 0.0, "high": 0.5, "n": 2000}, **MACHINE)
     assert main(["verify", "idle", "--seed", "1", "--no-sandbox"]) == 1
     assert "differs, fresh seeds, invalidity" in capsys.readouterr().out
 
@@ -293,9 +292,7 @@ def test_images_from_elsewhere_are_never_verified(submissions, capsys):
 
 
 def test_the_choice_is_repeatable_and_random(finished):
-    folders = [finished / name for name in ("filter", "honest", "lucky")]
-    runs = plan.plan(folders, tracks.load("tiny"), instances=[INSTANCE])
-    groups = verify_module.cells(runs)
+    groups = cells(*(finished / name for name in ("filter", "honest", "lucky")))
     assert [cell[0].name for cell in groups] == ["filter", "honest", "lucky"]
     picked = [
         tuple(cell[0].name for cell in verify_module.choose(groups, 2, np.random.default_rng(seed % 12)))
@@ -306,8 +303,7 @@ def test_the_choice_is_repeatable_and_random(finished):
 
 def test_a_sample_that_agrees_speaks_for_the_rest(finished, here):
     folder = copy(finished / "honest", here)
-    cells = verify_module.cells(plan.plan([folder], tracks.load("tiny"), instances=[INSTANCE]))
-    claims.write_by_sample(cells, 24, 75, "me")
+    claims.write_by_sample(cells(folder), 24, 75, "me")
     claim = records.read(record_file(folder)).claim
     assert claim.status == "verified" and claim.note.startswith("by sample: 24 of 75 cells")
     assert not [f for f in check.check(folder).findings if f.level == "error"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from toy_runs import KEEPS, REJECTS, REPOSITORY, TRAINS, copy, forge, needs_sandbox, write
-from workflow import Play
+from workflow import Play, git
 
 from retouch.benchmark import records
 
@@ -99,22 +99,14 @@ def test_a_linter_of_images_finds_nothing():
 
 
 @pytest.fixture
-def origin(tmp_path, monkeypatch):
+def origin(tmp_path, monkeypatch, committer):
     """The repository: one submission on main, and a function that proposes files in a pull request."""
-    for role in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{role}_NAME", "me")
-        monkeypatch.setenv(f"GIT_{role}_EMAIL", "me@example.org")
     monkeypatch.setenv("RETOUCH_CACHE", str(tmp_path / "cache"))
     git(tmp_path, "init", "-q", "-b", "main", "main")
     write(tmp_path / "main/submissions", "known", KEEPS)
     commit(tmp_path / "main", "main")
     git(tmp_path, "clone", "-q", "--bare", "main", "origin")
     return tmp_path / "origin"
-
-
-def git(where, *arguments):
-    done = subprocess.run(["git", *arguments], cwd=where, check=True, capture_output=True, text=True)
-    return done.stdout.strip()
 
 
 def commit(where, what):

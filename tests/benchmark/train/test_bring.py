@@ -22,17 +22,13 @@ from retouch.benchmark.tasks import look_up
 def own(tmp_path_factory):
     """The user's folders with bases and judges brought in, from the command line."""
     root = tmp_path_factory.mktemp("own")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETOUCH_PATH", "")
-        patch.chdir(root)
+    with own_files.alone(root):
         track = own_files.make(root)
         for command in own_files.commands():
             assert main(shlex.split(command.removeprefix("retouch "))) == 0, command
         tracks.load.cache_clear()
         tracks.scale.cache_clear()
         yield track
-    tracks.load.cache_clear()
-    tracks.scale.cache_clear()
 
 
 def test_a_table_of_images_becomes_splits_of_labelled_images(own):

@@ -143,9 +143,7 @@ target = { attribute = "side", shares = [0.5, 0.5] }
 def track(tmp_path_factory):
     """The folder of a track with three bases of the user's own, measured."""
     root = tmp_path_factory.mktemp("foreign")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETOUCH_PATH", "")
-        patch.chdir(root)
+    with own_files.alone(root):
         own = own_files.make(root)
         for name in ("judge", "encoder"):  # of the smaller images
             text = (own / f"judges/own-{name}/judge.toml").read_text().replace('"big"', '"small"')
@@ -165,8 +163,6 @@ def track(tmp_path_factory):
                       ["scale", "./own"]):  # fmt: skip
             assert main([*words, "--into", "own"] if words[0] == "base" else words) == 0, words
         yield own
-    tracks.load.cache_clear()
-    tracks.scale.cache_clear()
 
 
 def write_bases(root):

@@ -169,15 +169,11 @@ run finetune_retain --track ./own --task identity_removal
 def own(tmp_path_factory):
     """The track's folder, after all commands."""
     root = tmp_path_factory.mktemp("real")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RETOUCH_PATH", "")
-        patch.chdir(root)
+    with own_files.alone(root):
         write(root)
         for command in COMMANDS.strip().splitlines():
             assert main(shlex.split(command)) == 0, command
         yield root / "own"
-    tracks.load.cache_clear()
-    tracks.scale.cache_clear()
 
 
 def write(root):

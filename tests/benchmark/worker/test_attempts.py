@@ -12,16 +12,14 @@ import psutil
 import pytest
 import toy_runs
 from hostile import ATTEMPTS, DAEMON, OPEN, RUNS, SHARED_MEMORY, method
-from toy_runs import FEW, REPOSITORY, run
+from toy_runs import FEW, REPOSITORY, both, run
 
 from retouch.benchmark import tracks, weights
 from retouch.benchmark.run import edit
 from retouch.benchmark.worker import limits
 
 pytestmark = toy_runs.undisturbed
-locked = pytest.param(True, id="bubblewrap", marks=toy_runs.needs_sandbox)
-both = pytest.mark.parametrize("sandboxed", [locked, pytest.param(False, id="unsandboxed")])
-CASES = {name: outcomes for group in ATTEMPTS.values() for name, (_, *outcomes) in group.items()}
+CASES = {name: outcomes for name, (_, *outcomes) in ATTEMPTS.items()}
 
 
 @pytest.fixture(scope="module")

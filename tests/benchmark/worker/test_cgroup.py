@@ -7,14 +7,11 @@ import psutil
 import pytest
 import toy_runs
 from toy_attacks import HUNGRY
-from toy_runs import run
+from toy_runs import both, run
 
 from retouch.benchmark.worker import cgroup, limits, process
 
 pytestmark = toy_runs.undisturbed
-both = pytest.mark.parametrize(
-    "sandboxed", [pytest.param(True, id="bubblewrap", marks=toy_runs.needs_sandbox), False], ids=str
-)
 
 
 def bare():

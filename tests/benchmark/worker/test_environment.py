@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-import json
 import os
 import socket
 import threading
@@ -12,7 +11,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
-from toy_runs import needs_sandbox, run, write
+from toy_runs import both, run, write
 
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.worker import environment
@@ -71,7 +70,7 @@ def index(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sandboxed", [False, pytest.param(True, marks=needs_sandbox)])
+@both
 def test_a_worker_imports_the_submissions_own_packages_first(submissions, index, sandboxed, monkeypatch):
     folder = write(submissions, "own", SHOWS)
     (folder / "requirements.txt").write_text("# written by a tool\n" + " \\\n    ".join(index[0].split(" ")) + "\n")
@@ -85,17 +84,17 @@ def test_a_worker_imports_the_submissions_own_packages_first(submissions, index,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sandboxed", [False, pytest.param(True, marks=needs_sandbox)])
+@both
 def test_another_hash_or_a_missing_wheel_fails_the_run(submissions, index, sandboxed):
     folder = write(submissions, "own", SHOWS)
     name, _, digest = index[0].partition(" --hash=sha256:")
     for line, reason in {
-        f"{name} --hash=sha256:{digest[::-1]}": "pip: THESE PACKAGES DO NOT MATCH THE HASHES",
-        f"absent==1.0 --hash=sha256:{digest}": "pip: Could not find a version",
+        f"{name} --hash=sha256:{digest[::-1]}": "THESE PACKAGES DO NOT MATCH THE HASHES",
+        f"absent==1.0 --hash=sha256:{digest}": "Could not find a version",
     }.items():
         (folder / "requirements.txt").write_text(line)
         record = run(folder, sandboxed=sandboxed)
-        assert record.status == "failed" and reason.split(": ")[-1] in record.reason, record.reason
+        assert record.status == "failed" and reason in record.reason, record.reason
         assert "requirements.txt: pip: " in record.reason
 
 
@@ -140,4 +139,4 @@ def test_the_gate_lets_through_to_the_index_alone(index, tmp_path):
             assert asked(tmp_path / "gate", request).startswith(b"HTTP/1.1 403")
         assert asked(tmp_path / "gate", b"nonsense\r\n\r\n") == b""
     assert environment._hosts(environment.PYPI) == {("pypi.org", 443), ("files.pythonhosted.org", 443)}
-    assert json.dumps(sorted(environment._hosts("http://mirror/simple"))) == '[["mirror", 80]]'
+    assert environment._hosts("http://mirror/simple") == {("mirror", 80)}

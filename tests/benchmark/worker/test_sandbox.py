@@ -14,7 +14,7 @@ import psutil
 import pytest
 import toy_runs
 from toy_attacks import BOMB, FILLER, FORGERIES, HONEST, HUNGRY, LIAR, PEEK
-from toy_runs import FEW, INSTANCE, planned, run
+from toy_runs import FEW, INSTANCE, both, locked, planned, run
 
 from retouch.benchmark import records, tracks, weights
 from retouch.benchmark.cli.main import main
@@ -23,9 +23,7 @@ from retouch.benchmark.run.resolve import current_record, resolve
 from retouch.benchmark.worker import limits, sandbox
 
 pytestmark = toy_runs.undisturbed
-locked = pytest.param(True, id="bubblewrap", marks=toy_runs.needs_sandbox)
 SLEEP = f"98765.{secrets.randbelow(10**9):09}"  # seconds: by this number the process is found, and nobody else's
-both = pytest.mark.parametrize("sandboxed", [locked, pytest.param(False, id="unsandboxed")])
 
 
 @pytest.fixture(scope="module")
