@@ -15,7 +15,7 @@ from retouch.benchmark.records import Record
 from retouch.benchmark.run.plan import Run
 from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.submit.rescore import DEVICES, own_answers, run_of
-from retouch.benchmark.support import store
+from retouch.benchmark.support import cache, store
 from retouch.benchmark.support.console import console
 from retouch.benchmark.support.variables import variables
 
@@ -53,12 +53,15 @@ def pull(folders: list[Path], address: str) -> int:
         with variables(RETOUCH_STORE=""):
             if own_answers(record, run):
                 continue
+        files = [resolve(replace(run, device=device)).answers_file for device in DEVICES]
         with variables(RETOUCH_STORE=address):
+            fetched = [file for file in files if cache.fetch(file)]
+        with variables(RETOUCH_STORE=""):
             if own_answers(record, run):
                 got += 1
                 continue
-        for device in DEVICES:  # other answers than the record's
-            resolve(replace(run, device=device)).answers_file.unlink(missing_ok=True)
+        for file in fetched:  # other answers than the record's
+            file.unlink(missing_ok=True)
         missing.append(record.label)
     return _report("fetched", got, missing, f"{address} has no answers that this record rests on")
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-from retouch.benchmark import setup, tracks
+from retouch.benchmark import setup
 from retouch.benchmark.records import Record
 from retouch.benchmark.submit.audit import AddFinding
 from retouch.benchmark.support import machine
 from retouch.benchmark.tasks import look_up
+from retouch.benchmark.tracks import Instance, Track
 
 REMEDY = "records are written by `retouch run` alone"
 HASHES = {*setup.WEIGHTS, "scale", "instance", "method", "data", "answers", "picture"}
@@ -43,13 +44,12 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d{1,9}", version)[:3]))
 
 
-def check_data(record: Record, error: AddFinding) -> None:
+def check_data(record: Record, track: Track, instance: Instance, error: AddFinding) -> None:
     """Report the hash of other training data than the instance's, where those are at hand."""
     if "data" not in record.provenance.sha256:
         return  # a run without scores names none
-    track = tracks.load(record.track)
     try:
-        here = look_up(track, track.instance(record.instance)).data_sha256()
+        here = look_up(track, instance).data_sha256()
     except (ValueError, OSError, ImportError):
         return  # a track whose data everybody brings
     if record.provenance.sha256["data"] != here:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from retouch.benchmark import records
-from retouch.benchmark.records import Claim, Record
+from retouch.benchmark.records import Claim
 from retouch.benchmark.run.plan import Run
-from retouch.benchmark.run.resolve import current_record
+from retouch.benchmark.submit.compare_runs import Outcome
 
 
 def now() -> str:
@@ -17,16 +17,14 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def write_outcome(
-    cell: list[Run], claimed: list[Record], draws: list[Record], host: Record | None, by: str, differences: str
-) -> None:
+def write_outcome(cell: list[Run], outcome: Outcome, by: str) -> None:
     """Mark a cell's records as verified, each with the values of a fresh draw, or as disputed, with what differs."""
-    for i, (run, record) in enumerate(zip(cell, claimed, strict=True)):
-        if differences or not draws:
-            entry = Claim(status="disputed", by=by, when=now(), note=differences)
+    for i, (run, record) in enumerate(zip(cell, outcome.records, strict=True)):
+        if outcome.differences or not outcome.draws:
+            entry = Claim(status="disputed", by=by, when=now(), note=outcome.differences)
         else:
-            fresh = draws[i % len(draws)]
-            cost = host.cost if host else None
+            fresh = outcome.draws[i % len(outcome.draws)]
+            cost = outcome.host.cost if outcome.host else None
             entry = Claim(status="verified", by=by, when=now(), goal=fresh.goal, quality=fresh.quality, cost=cost)
         records.write(run.folder, record.model_copy(update={"claim": entry}))
 
@@ -35,9 +33,8 @@ def write_by_sample(cells: list[list[Run]], drawn: int, count: int, by: str) -> 
     """Mark the cells that were not drawn: all that were drawn agreed."""
     note = f"by sample: {drawn} of {count} cells, drawn at random, were run again and agreed; this one was not drawn"
     for run in (run for cell in cells for run in cell):
-        if record := current_record(run):
-            entry = Claim(status="verified", by=by, when=now(), note=note)
-            records.write(run.folder, record.model_copy(update={"claim": entry}))
+        entry = Claim(status="verified", by=by, when=now(), note=note)
+        records.write(run.folder, records.read(run.record_path).model_copy(update={"claim": entry}))
 
 
 def mark(folder: Path, table: dict[str, Any], instances: list[str] | None = None) -> int:

@@ -40,6 +40,37 @@ class Comparison:
         return math.isclose(self.claimed, self.repeat, rel_tol=0, abs_tol=self.tolerance)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What verifying a cell gave.
+
+    Attributes:
+        records: of the cell; repeated: comparisons under the public seeds; fresh: of means under seeds drawn now.
+        exact: whether this host had to repeat the record to the last digit; draws: the fresh runs; host: the repeat.
+        trouble: why a run of the host has no scores, else empty.
+    """
+
+    records: list[Record]
+    repeated: list[Comparison]
+    fresh: list[Comparison]
+    exact: bool
+    draws: list[Record]
+    host: Record | None = None
+    trouble: str = ""
+
+    @property
+    def verified(self) -> bool:
+        """Whether all runs have scores and every number agrees."""
+        return not self.trouble and all(number.agrees for number in self.repeated + self.fresh)
+
+    @property
+    def differences(self) -> str:
+        """What does not agree, in words; empty for a verified cell."""
+        numbers = [number for number in self.repeated + self.fresh if not number.agrees]
+        lines = [f"{n.name}: claimed {n.claimed:.6g}, here {n.repeat:.6g}" for n in numbers]
+        return "; ".join([*filter(None, [self.trouble]), *lines])[:1000]
+
+
 def repeatable(record: Record, repeat: Record) -> bool:
     """Whether the host must repeat a record's digits: the same packages, processor and device, and no clock cut it.
 

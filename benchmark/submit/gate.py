@@ -18,7 +18,6 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,9 @@ from retouch.benchmark import records, submission, tracks
 from retouch.benchmark.records import Claim, Record
 from retouch.benchmark.run import grid, plan
 from retouch.benchmark.run.plan import Run
-from retouch.benchmark.submit import claims, verify
+from retouch.benchmark.submit import claims, report, verify
+from retouch.benchmark.submit.audit import printable
+from retouch.benchmark.submit.compare_runs import Outcome
 from retouch.benchmark.support.files import write_atomically
 from retouch.benchmark.worker import sandbox
 
@@ -123,8 +124,7 @@ def _redraw(runs: list[Run]) -> int:
     """Whether a sample of a submission's cells differs under fresh seeds; 0 where no cell has a goal."""
     if not verify.cells(runs):
         return 0
-    plain = [replace(run, sandboxed=False) for run in runs]
-    return verify.verify_and_show(plain, SAMPLE, secrets.randbits(30), sandboxed=True, draws=3)
+    return verify.verify_and_show(runs, SAMPLE, secrets.randbits(30), sandboxed=True, draws=3)
 
 
 def again(count: int, by: str, seed: int) -> int:
@@ -136,13 +136,17 @@ def again(count: int, by: str, seed: int) -> int:
     with verify.own_cache():
         for cell in verify.choose(ranked, count, rng):
             outcome = verify.verify(cell, rng, cell[0].foreign, verify.DRAWS)
-            found = verify.differences(outcome)
-            claims.write_outcome(cell, outcome.records, outcome.draws, outcome.host, by, found)
-            verdict = "agrees" if outcome.verified else f"disputed: {found}"
-            row = f"| {claims.now()[:10]} | {cell[0].name} | {cell[0].instance.name} | {cell[0].point} | {verdict} |\n"
+            claims.write_outcome(cell, outcome, by)
+            row = logged(cell[0], outcome)
             write_atomically(LOG, (LOG.read_text() + row).encode())
             print(row, end="")
     return 0
+
+
+def logged(run: Run, outcome: Outcome) -> str:
+    """The line of the public log; what a stranger's code said stands in it as inline code."""
+    verdict = "agrees" if outcome.verified else f"disputed: {report.code(printable(outcome.differences))}"
+    return f"| {claims.now()[:10]} | {run.name} | {run.instance.name} | {run.point} | {verdict} |\n"
 
 
 def moved(before: Path, listed: list[str]) -> list[str]:

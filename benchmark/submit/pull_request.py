@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from retouch.benchmark.submit import report
 from retouch.benchmark.submit.check import check
 from retouch.benchmark.support.console import console
 
@@ -25,22 +26,22 @@ def submit(folder: Path, dry: bool = False) -> int:
         ValueError: no checkout, or a command that fails, with what it said.
     """
     errors = [finding for finding in check(folder).findings if finding.level == "error"]
-    for finding in errors:
-        console.print(f"error: {finding.where}: {finding.what}. {finding.remedy}", markup=False, soft_wrap=True)
     if errors:
+        report.show_findings(errors)
         return 1
     root = Path(_run(["git", "rev-parse", "--show-toplevel"], folder).strip())
-    local, remote = commands(folder, root)
-    remote = remote if shutil.which("gh") else remote[:1]
-    for command in [] if dry else local + remote * bool(shutil.which("gh")):
+    hub, (local, remote) = shutil.which("gh"), commands(folder, root)
+    run, left = (local + remote, []) if hub else (local, remote[:1])
+    if dry:
+        run, left = [], run + left
+    for command in run:
         said = _run(command, root).strip()
         console.print(said or shlex.join(command), markup=False, soft_wrap=True)
-    left = local + remote if dry else [] if shutil.which("gh") else remote
     if left:
-        console.print("Left to do:" if not dry else "It would run:")
+        console.print("It would run:" if dry else "Left to do:")
         for command in left:
             console.print(f"    {shlex.join(command)}", markup=False, soft_wrap=True)
-    if not shutil.which("gh"):
+    if not hub:
         console.print("then open the pull request on the site; with `gh` installed this command does both")
     return 0
 

@@ -19,14 +19,13 @@ from typing import Any
 
 import numpy as np
 
-from retouch.benchmark import weights
+from retouch.benchmark import tracks, weights
 from retouch.benchmark.data.faces import Design
 from retouch.benchmark.support.files import write_atomically, write_json
 from retouch.benchmark.tracks import Instance, Track
 
 MIXES = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # shares of an attribute's value that may be asked for
 SEEDS = 3
-OWN_SEEDS = 2**16  # seeds below this may be a public track's own
 
 
 def draw(track: Track, secret: str, version: str) -> Track:
@@ -34,7 +33,7 @@ def draw(track: Track, secret: str, version: str) -> Track:
     taken = [_wish(instance.target) for instance in track.instances]
     ranked = [instance for instance in track.instances if instance.core and not instance.tuning]
     private = [_redrawn(instance, _rng(secret, version, instance.name), taken) for instance in ranked]
-    seeds = _rng(secret, version, "seeds").integers(OWN_SEEDS, 2**30, SEEDS).tolist()
+    seeds = _rng(secret, version, "seeds").integers(tracks.OWN_SEEDS, 2**30, SEEDS).tolist()
     named = {"name": f"{track.name}-private-{version}", "summary": f"private instances of {track.name}, {version}"}
     return track.model_copy(update={**named, "seeds": seeds, "instances": private})
 

@@ -23,10 +23,15 @@ Cells = dict[tuple[str, int], Record]  # (instance, seed) -> the record of one m
 def show(audits: list[Audit]) -> None:
     """Print every finding with its remedy, then the summary."""
     for audit in audits:
-        for finding in audit.findings:
-            line = f"{finding.level}: {finding.where}: {finding.what}. {finding.remedy}"
-            console.print(line, markup=False, soft_wrap=True)
+        show_findings(audit.findings)
     console.print(summary(audits), markup=False)
+
+
+def show_findings(findings: list[Finding]) -> None:
+    """Print findings with their remedies, a line each."""
+    for finding in findings:
+        line = f"{finding.level}: {finding.where}: {finding.what}. {finding.remedy}"
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def summary(audits: list[Audit]) -> str:

@@ -14,50 +14,26 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from retouch.benchmark import records, tracks
 from retouch.benchmark.records import Record
 from retouch.benchmark.run import grid
 from retouch.benchmark.run.plan import Run, families
 from retouch.benchmark.run.resolve import current_record
 from retouch.benchmark.submit import claims
-from retouch.benchmark.submit.compare_runs import Comparison, costs, digits, distributions, repeatable, unequal
+from retouch.benchmark.submit.compare_runs import Outcome, costs, digits, distributions, repeatable, unequal
 from retouch.benchmark.support.console import console
 from retouch.benchmark.support.files import read_bytes
 from retouch.benchmark.support.variables import variables
 from retouch.benchmark.worker import fork
 
 DRAWS = 5  # fresh draws of a cell; twice as many before it counts as different
-OWN_SEEDS = 2**16  # seeds below this may be a track's own
 Cell = list[Run]  # the seeds of one instance at one operating point, each with a current record that has a goal
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What verifying a cell gave.
-
-    Attributes:
-        records: of the cell; repeated: comparisons under the public seeds; fresh: of means under seeds drawn now.
-        exact: whether this host had to repeat the record to the last digit; draws: the fresh runs; host: the repeat.
-        trouble: why a run of the host has no scores, else empty.
-    """
-
-    records: list[Record]
-    repeated: list[Comparison]
-    fresh: list[Comparison]
-    exact: bool
-    draws: list[Record]
-    host: Record | None = None
-    trouble: str = ""
-
-    @property
-    def verified(self) -> bool:
-        """Whether all runs have scores and every number agrees."""
-        return not self.trouble and all(number.agrees for number in self.repeated + self.fresh)
 
 
 def cells(runs: list[Run]) -> list[Cell]:
@@ -82,7 +58,7 @@ def verify(cell: Cell, rng: np.random.Generator, sandboxed: bool = False, draws:
     Args:
         rng: draws the record to repeat, and edit and evaluation seeds; sandboxed: run inside bubblewrap.
     """
-    claimed = [record for run in cell if (record := current_record(run))]
+    claimed = [records.read(run.record_path) for run in cell]
     chosen = int(rng.integers(len(cell)))
     with _copy(cell[chosen], sandboxed) as copy:
         repeat = grid.execute(copy, again=True)
@@ -132,7 +108,7 @@ def own_cache() -> Iterator[None]:
 
 
 def _redrawn(run: Run, rng: np.random.Generator) -> Run:
-    seed, evaluation = (int(rng.integers(OWN_SEEDS, 2**30)) for _ in range(2))
+    seed, evaluation = (int(rng.integers(tracks.OWN_SEEDS, 2**30)) for _ in range(2))
     return replace(run, seed=seed, evaluation=evaluation)
 
 
@@ -178,19 +154,12 @@ def verify_and_show(
             outcomes.append(outcome := verify(cell, rng, sandboxed, draws))
             _show(outcome)
             if by:
-                claims.write_outcome(cell, outcome.records, outcome.draws, outcome.host, by, differences(outcome))
+                claims.write_outcome(cell, outcome, by)
     good = sum(outcome.verified for outcome in outcomes)
     if by and good == len(chosen) < len(groups):
         claims.write_by_sample([cell for cell in groups if cell not in chosen], len(chosen), len(groups), by)
     console.print(f"{good} of {len(chosen)} cells verified; --seed {seed} repeats this choice")
     return int(good < len(chosen) or bool(elsewhere))
-
-
-def differences(outcome: Outcome) -> str:
-    """What does not agree, in words; empty for a verified cell."""
-    numbers = [number for number in outcome.repeated + outcome.fresh if not number.agrees]
-    lines = [f"{n.name}: claimed {n.claimed:.6g}, here {n.repeat:.6g}" for n in numbers]
-    return "; ".join([*filter(None, [outcome.trouble]), *lines])[:1000]
 
 
 def _show(outcome: Outcome) -> None:

@@ -26,6 +26,7 @@ from retouch.benchmark.submission import Family, Task
 from retouch.benchmark.support import plugins
 
 FOLDER = Path(__file__).parent
+OWN_SEEDS = 2**16  # seeds below this may be a track's own; the host draws its seeds above
 ATTACKS = "attack.json"  # in a track's folder
 
 

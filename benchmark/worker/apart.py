@@ -22,7 +22,7 @@ def worker(end: socket.socket, log: Connection, place: Place) -> SandboxProcess:
     """Start it; `place.packages` come first in its search path."""
     command = [sys.executable, "-P", "-s", "-m", __name__, str(end.fileno()), json.dumps(asdict(place))]
     return SandboxProcess(command, pass_fds=(end.fileno(),), stdin=subprocess.DEVNULL, stdout=log.fileno(),
-                          stderr=log.fileno(), cwd="/", env=limits.environment("/nonexistent") |
+                          stderr=log.fileno(), cwd="/", start_new_session=True, env=limits.environment("/nonexistent") |
                           {"PYTHONPATH": place.packages})  # fmt: skip
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -71,7 +70,11 @@ def build(submission: Path, sandboxed: bool) -> Path | None:
             packages.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=packages.parent) as draft:
                 _install(lines, Path(draft), sandboxed, submission / FILE)
-                (Path(draft) / PACKAGES).rename(packages)
+                try:
+                    (Path(draft) / PACKAGES).rename(packages)
+                except OSError:
+                    if not packages.is_dir():  # else another process was faster
+                        raise
     return packages
 
 
@@ -93,7 +96,6 @@ def _install(lines: list[str], draft: Path, sandboxed: bool, named: Path) -> Non
         outcome = subprocess.run(pip, capture_output=True, text=True, timeout=SECONDS, stdin=subprocess.DEVNULL)
     if outcome.returncode:
         errors = [line for line in outcome.stderr.splitlines() if line.startswith("ERROR")] or [outcome.stderr[-300:]]
-        shutil.rmtree(target, ignore_errors=True)
         raise ValueError(f"{named}: pip: {errors[0].removeprefix('ERROR: ')}; mend that line (RETOUCH_INDEX: {index})")
 
 

@@ -70,7 +70,8 @@ def worker(end: socket.socket, log: Connection, place: Place) -> Any:
 
 def keep(end: socket.socket, log: Any, place: Place) -> None:
     """Be the keeper: start the worker, wait for its end, and end all that it has started."""
-    os.setsid()
+    if os.getsid(0) != os.getpid():  # `apart` starts its own as the leader of a session
+        os.setsid()
     if place.group:
         cgroup.enter(place.group)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,6 +35,7 @@ class Gate:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for a caller
         self._server.close()
         self.place.unlink(missing_ok=True)
 
@@ -70,7 +72,7 @@ def _head(client: socket.socket) -> tuple[bytes, bytes]:
     return head, rest
 
 
-def _serve(server: socket.socket, answer: object) -> None:
+def _serve(server: socket.socket, answer: Callable[[socket.socket], None]) -> None:
     """Answer each connection in a thread of its own, until the server is closed."""
     with contextlib.suppress(OSError):
         while True:
@@ -78,9 +80,9 @@ def _serve(server: socket.socket, answer: object) -> None:
             threading.Thread(target=_guarded, args=(answer, client), daemon=True).start()
 
 
-def _guarded(answer: object, client: socket.socket) -> None:
+def _guarded(answer: Callable[[socket.socket], None], client: socket.socket) -> None:
     with contextlib.suppress(OSError, ValueError), client:
-        answer(client)  # type: ignore[operator]
+        answer(client)
 
 
 def _join(one: socket.socket, other: socket.socket) -> None:

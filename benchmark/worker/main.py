@@ -27,7 +27,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from retouch.benchmark.budget import Budget, yardstick
+from retouch.benchmark.budget import Budget, Yardstick, yardstick
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.operations import Operations, operations_of
 from retouch.benchmark.question import answer
@@ -109,8 +109,7 @@ def _work(place: Place, channel: Channel) -> None:
     task = Task(Path(place.task))
     table = task.table
     base = task.base()
-    price = _determinism(base, table["batch"])
-    unit, (seconds, images, per_image) = yardstick(base, table["batch"]), _speed(base)
+    (unit, price), (seconds, images, per_image) = _determined(base, table["batch"]), _speed(base)
     channel.send(ready=True, yardstick=unit.seconds, busy=unit.processor_seconds, step_operations=unit.operations,
                  base=seconds, images=images, image_operations=per_image, determinism=price)  # fmt: skip
     order, checkpoint = channel.wait()
@@ -136,17 +135,18 @@ def _work(place: Place, channel: Channel) -> None:
     channel.send(memory=_memory(task.device))
 
 
-def _determinism(base: Generator, batch: int) -> float:
-    """Ask for deterministic kernels from now on; returns how many times as long a training step then takes.
+def _determined(base: Generator, batch: int) -> tuple[Yardstick, float]:
+    """Ask for deterministic kernels from now on; a training step with them, and how many times as long it then takes.
 
     1 on a processor, where one thread is all that it takes. Kernels that have no deterministic form warn in the log.
     """
+    unit = yardstick(base, batch)
     if base.device.type == "cpu":
-        return 1.0
-    before = yardstick(base, batch).seconds
+        return unit, 1.0
     torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(True, warn_only=True)
-    return yardstick(base, batch).seconds / before
+    before, unit = unit, yardstick(base, batch)
+    return unit, unit.seconds / before.seconds
 
 
 def _reports(channel: Channel) -> tuple[Any, Any]:

@@ -57,7 +57,6 @@ class Session:
         self._on_accelerator = device.startswith("cuda")
         memory = 0 if self._on_accelerator else memory_mb  # CUDA reserves far more than it uses
         self._group = cgroup.make(memory, limits.PROCESSES + 5) if memory else None
-        self._memory_mb = memory_mb
         place = Place(
             str(folder / "reveal"), str(submission.resolve()), str(folder / "work"), memory, path=plugins.path(),
             packages=str(packages or ""), watchers=(os.getpid(),), group=str(self._group or ""),
@@ -162,7 +161,9 @@ class Session:
     def _dead(self) -> RunFailed:
         self._process.join(2)
         if self._group and cgroup.out_of_memory(self._group):
-            return RunFailed(f"the worker used more than the {self._memory_mb} MB that the track allows", "over_budget")
+            return RunFailed(
+                f"the worker used more than the {self.watch.memory_mb} MB that the track allows", "over_budget"
+            )
         code = self._process.exitcode
         if code is None:
             return RunFailed("the worker does not listen any more; a method must leave its channel alone")

@@ -65,20 +65,7 @@ def name() -> str:
             "--sandbox needs bubblewrap (`apt install bubblewrap`, `dnf install bubblewrap`), on Linux; nothing was "
             "run. Without --sandbox the records say `unsandboxed`"
         ) from None
-    command = [
-        *_walls(),
-        "--remount-ro",
-        "/",
-        "--",
-        sys.executable,
-        "-P",
-        "-s",
-        "-c",
-        DROP_ROOT + "import retouch.benchmark",
-    ]
-    trial = subprocess.run(
-        command, env=limits.environment("/tmp"), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
-    )
+    trial = _finished([], ["-c", DROP_ROOT + "import retouch.benchmark"], 60)
     if trial.returncode:
         cause = (trial.stderr.strip() or f"exit code {trial.returncode}").splitlines()[-1]
         raise ValueError(
@@ -122,28 +109,20 @@ def run_with_index(
     draft: Path, inside: Path, gate: Path, pip: list[str], seconds: int
 ) -> subprocess.CompletedProcess:  # fmt: skip
     """Run pip in the sandbox, where it can write into DRAFT alone, shown as INSIDE, and use the network of its gate."""
-    command = [*_walls(), "--bind", str(draft), str(inside), "--ro-bind", str(gate), "/tmp/index", "--remount-ro", "/"]
-    command += ["--chdir", "/tmp", "--", sys.executable, "-P", "-s", "-m", "retouch.benchmark.worker.index"]
-    return subprocess.run([*command, "/tmp/index", *pip], env=limits.environment("/tmp"), capture_output=True,
-                          text=True, timeout=seconds, stdin=subprocess.DEVNULL)  # fmt: skip
+    binds = ["--bind", str(draft), str(inside), "--ro-bind", str(gate), "/tmp/index"]
+    return _finished(binds, ["-m", "retouch.benchmark.worker.index", "/tmp/index", *pip], seconds)
 
 
 def run_with_output(source: Path, out: Path, module: str, seconds: int) -> subprocess.CompletedProcess:
     """Run `module.main("/source", "/out")` in the sandbox, as nobody, who sees SOURCE and writes into OUT alone."""
     code = f"from {module} import main; main('/source', '/out')"
-    command = [
-        *_walls(),
-        "--ro-bind",
-        str(source),
-        "/source",
-        "--bind",
-        str(out),
-        "/out",
-        "--remount-ro",
-        "/",
-        "--chdir",
-    ]
-    command += ["/tmp", "--", sys.executable, "-P", "-s", "-c", DROP_ROOT + code]
+    binds = ["--ro-bind", str(source), "/source", "--bind", str(out), "/out"]
+    return _finished(binds, ["-c", DROP_ROOT + code], seconds)
+
+
+def _finished(binds: list[str], python: list[str], seconds: int) -> subprocess.CompletedProcess:
+    """Run a Python with these arguments in the sandbox to its end; `binds` are what it sees beside the walls."""
+    command = [*_walls(), *binds, "--remount-ro", "/", "--chdir", "/tmp", "--", sys.executable, "-P", "-s", *python]
     return subprocess.run(command, env=limits.environment("/tmp"), capture_output=True, text=True, timeout=seconds,
                           stdin=subprocess.DEVNULL)  # fmt: skip
 
@@ -188,17 +167,17 @@ def _python() -> list[str]:
 def _masks(beside: Path) -> list[str]:
     """bubblewrap's arguments that hide what the package and its data hold for scoring alone."""
     own = places.BENCHMARK
-    command = [part for name in HIDDEN for part in _hide(own / name, beside, own / name)]
+    command = [part for name in HIDDEN for part in _hide(own / name, beside)]
     command += ["--ro-bind", str(beside / "weights"), str(own / "weights")]
     sklearn = importlib.util.find_spec("sklearn")  # its digits hold the held-out ones
     if sklearn and sklearn.origin:
         digits = Path(sklearn.origin).parent / "datasets/data"
-        command += _hide(digits, beside, digits)
+        command += _hide(digits, beside)
     return command
 
 
-def _hide(path: Path, beside: Path, where: Path) -> list[str]:
-    return ["--ro-bind", str(beside / "empty"), str(where)] if path.is_dir() else []
+def _hide(path: Path, beside: Path) -> list[str]:
+    return ["--ro-bind", str(beside / "empty"), str(path)] if path.is_dir() else []
 
 
 def _accelerator() -> list[str]:

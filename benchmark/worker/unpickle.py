@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,7 +74,3 @@ def main(source: str, target: str) -> None:
             place = Path(target) / file.relative_to(source).parent / f"{name}.safetensors"
             place.parent.mkdir(parents=True, exist_ok=True)
             save_file(state, place)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

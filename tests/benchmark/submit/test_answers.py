@@ -1,10 +1,12 @@
 """Answers beside a release: pushed from one machine, pulled and scored again on another, without a run."""
 
+import numpy as np
 import pytest
 from toy_runs import copy, record_file
 
 from retouch.benchmark import records, setup
 from retouch.benchmark.cli.main import main
+from retouch.benchmark.support.cache import keep
 from retouch.benchmark.worker.process import Session
 
 
@@ -48,3 +50,10 @@ def test_other_answers_than_the_records_are_thrown_away(released, tmp_path, cach
     assert main(["answers", "pull", str(tmp_path / "release"), "mine"]) == 1
     assert "1 missing" in capsys.readouterr().out
     assert not (cache / "answers" / first.name).exists() and (cache / "answers" / second.name).exists()
+
+
+def test_other_answers_made_here_make_way_for_the_records(released, tmp_path, cache, capsys):
+    for file in (tmp_path / "release/answers").iterdir():
+        keep(cache / "answers" / file.name, {"samples": np.zeros(3)})
+    assert main(["answers", "pull", str(tmp_path / "release"), "mine"]) == 0
+    assert "answers of 2 records fetched, 0 missing" in capsys.readouterr().out

@@ -4,17 +4,19 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import corpus
 import forgeries
 import hostile
 import pytest
-from toy_runs import REPOSITORY, copy, forge, record_file
+from toy_runs import INSTANCE, REPOSITORY, copy, forge, record_file
 
 from retouch.benchmark import records
 from retouch.benchmark.run.plan import Run
 from retouch.benchmark.submit import gate as gate_module
 from retouch.benchmark.submit import verify
+from retouch.benchmark.submit.compare_runs import Outcome
 from retouch.benchmark.worker import sandbox
 
 SIGNED = {"by": "a maintainer", "when": "2026-01-01T00:00:00+00:00"}
@@ -138,6 +140,13 @@ def test_the_draw_writes_its_log(honest, here, monkeypatch, capsys):
     assert gate("again", "--by", "the draw", "--seed", "1", "--cells", "1") == 0
     assert "| mine | category_redaction/digits-gan | default | agrees |" in Path("docs/reverified.md").read_text()
     assert records.read(record_file(folder)).claim.by == "the draw"
+
+
+def test_what_a_stranger_says_breaks_no_log():
+    run = SimpleNamespace(name="mine", instance=SimpleNamespace(name=INSTANCE), point="default")
+    outcome = Outcome([], [], [], False, [], trouble="failed: `a` | b\n[link](https://example.org) @somebody")
+    row = gate_module.logged(run, outcome)
+    assert row.count("\n") == 1 and row.count("|") == 6 and row.count("`") == 2
 
 
 def test_the_document_lists_the_whole_corpus():

@@ -124,11 +124,11 @@ def second_runs(finished):
 
 
 def test_an_honest_record_is_verified_and_keeps_both_values(finished, here, second_runs, capsys):
-    assert second_runs.verified and second_runs.exact, verify_module.differences(second_runs)
+    assert second_runs.verified and second_runs.exact, second_runs.differences
     folder = copy(finished / "honest", here)
     before = records.read(record_file(folder))
     [cell] = cells(folder)
-    claims.write_outcome(cell, [before], second_runs.draws, second_runs.host, "me", "")
+    claims.write_outcome(cell, replace(second_runs, records=[before]), "me")
     after = records.read(record_file(folder))
     assert after.claim.status == "verified" and after.claim.by == "me" and after.goal == before.goal
     assert (after.claim.goal, after.claim.quality) != (before.goal, before.quality)  # other seeds, other samples

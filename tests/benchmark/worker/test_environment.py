@@ -117,6 +117,17 @@ def test_a_submission_without_requirements_has_none(tmp_path, capsys):
     assert "packages of its own; install them" in capsys.readouterr().err
 
 
+def test_another_process_may_install_them_first(tmp_path, cache, monkeypatch):
+    def install(lines, draft, *_):
+        for packages in (draft / environment.PACKAGES, draft.parent / environment.PACKAGES):
+            packages.mkdir()
+            (packages / "a.py").touch()
+
+    monkeypatch.setattr(environment, "_install", install)
+    (tmp_path / environment.FILE).write_text("a==1 --hash=sha256:" + "0" * 64)
+    assert (environment.build(tmp_path, False) / "a.py").is_file()
+
+
 def asked(place, request):
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(place))
