@@ -84,6 +84,8 @@ def load(name: str, folder: Path, config: dict[str, Any]) -> nn.Module:
     if reference := plugins.installed("features").get(name):
         return plugins.named(reference, folder)().eval()
     path = _weights(name, folder, config)
+    if name == "inception-clean" and path.name not in FILES[name]:  # clean-fid opens the file of its own name
+        raise ValueError(f"features:{name} reads {FILES[name][0]} alone; give {path} that name")
     check(path, config.get("sha256", ""))
     try:
         space = _clean(path) if name == "inception-clean" else _fidelity(name, path)

@@ -24,7 +24,7 @@ from retouch.benchmark.operations import Operations
 from retouch.benchmark.question import answer
 from retouch.benchmark.run import reveal, score
 from retouch.benchmark.run.base_answers import base_answers
-from retouch.benchmark.run.keep import FOLDER
+from retouch.benchmark.run.keep import FOLDER, place
 from retouch.benchmark.run.plan import Run
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.submission import Need, Point, Submission
@@ -100,12 +100,12 @@ def load_edited(
     Raises:
         ValueError: it was not kept, with the command that keeps it; WeightsError: the weights are damaged.
     """
-    place = Path(folder) / submission / instance / f"{point}.{seed}"
-    if not (place / "card.json").is_file():
+    kept = place(submission, instance, point, seed, Path(folder))
+    if not (kept / "card.json").is_file():
         track, _, rest = instance.partition("/")
-        raise ValueError(f"{place} does not exist; `retouch run {submission} --track {track} --instance {rest} "
+        raise ValueError(f"{kept} does not exist; `retouch run {submission} --track {track} --instance {rest} "
                          f"--point {point} --seed {seed} --keep` makes it")  # fmt: skip
-    return weights.load(place, device)
+    return weights.load(kept, device)
 
 
 def load(name: str, *, seed: int = 0, device: str = "cpu") -> Workbench:

@@ -68,6 +68,11 @@ class Setup:
         return self.base.config["channels"], self.base.config["size"], self.base.config["size"]
 
     @property
+    def where(self) -> list[str]:
+        """What a cached file's name says of the device: nothing on a processor, whose digits all share."""
+        return [] if self.device == "cpu" else [self.device]
+
+    @property
     def data(self) -> dict[str, Any]:
         """The data that the base was trained on, as its recipe names them."""
         return dict(self.base.recipe["data"])

@@ -17,8 +17,6 @@ from retouch.metrics.engine.pairs import Cross, Own, Side, cross_pass, own_pass
 from retouch.metrics.engine.reference import Reference
 from retouch.metrics.estimate import Estimate, around, wilson
 
-ROWS = 500  # of a block of distances
-
 
 def prdc(
     generated: np.ndarray,
@@ -41,13 +39,12 @@ def prdc(
 
 def precise(generated: np.ndarray, reference: np.ndarray | Reference, k: int = 5) -> np.ndarray:
     """Which of (n, d) lie as near to one of (m, d) as its k-th nearest other does: what precision counts, bool (n,)."""
-    from scipy.spatial.distance import cdist
-
     generated, reference = as_features(generated, "generated"), Reference.of(reference)
     same_width(generated, reference.features)
-    radii = np.sqrt(reference.own(k, reference.side()).radii2[:, 0])
-    chunks = np.array_split(generated, -(-len(generated) // ROWS))
-    return np.concatenate([(cdist(chunk, reference.features) <= radii).any(1) for chunk in chunks])
+    side = reference.side()
+    own = np.zeros((len(generated), 2))  # balls of the generated, which precision does not ask for
+    cross = cross_pass(generated, side, reference.centre, own, reference.own(k, side).radii2)
+    return cross.forth.count > 0
 
 
 def from_passes(

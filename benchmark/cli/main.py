@@ -133,10 +133,12 @@ def _run_missing(args: argparse.Namespace) -> int:
         return 2
     if args.keep and args.engine == "ray":
         raise ValueError("--keep leaves generators on this machine: run them here, without --engine ray")
-    runs = [replace(run, sandboxed=submitting.sandboxed(run, args.sandbox, "run"), keep=args.keep) for run in runs]
+    locked = submitting.sandboxed(runs, args.sandbox, "run")
+    runs = [replace(run, sandboxed=lock, keep=args.keep) for run, lock in zip(runs, locked, strict=True)]
     left = runs if args.again else missing(runs)
     if args.keep:
-        left += [run for run in runs if run not in left and not keep.kept(run)]
+        labels = {run.label for run in left}
+        left += [run for run in runs if run.label not in labels and not keep.kept(run)]
     if args.plan:
         failed = show.show_plan(runs, left, args.price)
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,29 +20,26 @@ def add_sandbox(parser: argparse.ArgumentParser) -> None:
                         "default: whatever is not the package's own method (docs/isolation.md)")  # fmt: skip
 
 
-def sandboxed(run: Run, wish: bool | None, verb: str) -> bool:
-    """Whether a run goes into the sandbox; a line on stderr where it should and cannot.
+def sandboxed(runs: list[Run], wish: bool | None, verb: str) -> list[bool]:
+    """Whether each run goes into the sandbox; a line on stderr where some should and cannot.
 
     Raises:
         ValueError: there is none here, and --sandbox asks for it, or a stranger's code would be verified.
     """
     from retouch.benchmark.worker import sandbox
 
-    if wish is False or (wish is None and not run.foreign):
-        return False
+    locked = [run.foreign if wish is None else wish for run in runs]
+    if not any(locked):
+        return locked
     try:
         sandbox.name()
     except ValueError as missing:
         if wish or verb == "verify":
             raise ValueError(f"{missing} (--no-sandbox, where you have read the code)") from None
-        _warn_once(f"no sandbox here, so that {run.name} runs with your rights: docs/isolation.md")
-        return False
-    return True
-
-
-@cache
-def _warn_once(line: str) -> None:
-    print(f"retouch: {line}", file=sys.stderr)
+        names = ", ".join(sorted({run.name for run, lock in zip(runs, locked, strict=True) if lock}))
+        print(f"retouch: no sandbox here: {names} will run with your rights: docs/isolation.md", file=sys.stderr)
+        return [False] * len(runs)
+    return locked
 
 
 def new(verbs: argparse._SubParsersAction) -> None:
@@ -119,7 +115,7 @@ def verify(verbs: argparse._SubParsersAction) -> None:
         device = machine.usable(args.device)
         runs = plan.plan(folders, tracks.load(args.track), instances=args.instance, device=device)
         seed = secrets.randbits(30) if args.seed is None else args.seed
-        locked = any(sandboxed(run, args.sandbox, "verify") for run in runs)
+        locked = any(sandboxed(runs, args.sandbox, "verify"))
         sample = args.sample
         if sample is None:
             sample = verify.sample_size(len(verify.cells(runs))) if args.claim else 0

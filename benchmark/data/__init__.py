@@ -26,11 +26,7 @@ def load(spec: dict[str, Any], split: str) -> Images:
     arguments = dict(spec)
     name = arguments.pop("name")
     read: Callable[..., Images]
-    if name in outside.entries():
-        return outside.load(name, split, **arguments)
-    if name in plugins.installed("data"):
-        read = plugins.named(plugins.installed("data")[name], Path())
-    elif name == "digits":
+    if name == "digits":
         from retouch.benchmark.data.digits import digits
 
         read = digits
@@ -52,6 +48,10 @@ def load(spec: dict[str, Any], split: str) -> Images:
         from retouch.benchmark.data.cifar10 import cifar10
 
         read = cifar10
+    elif name in outside.entries():
+        return outside.load(name, split, **arguments)
+    elif name in plugins.installed("data"):
+        read = plugins.named(plugins.installed("data")[name], Path())
     else:
         known = ", ".join(("digits", "faces", *FROM_FILES, *outside.entries(), *plugins.installed("data")))
         raise ValueError(f"there is no data set {name!r}; there are {known}; data.toml of a track adds others")

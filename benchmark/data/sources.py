@@ -116,8 +116,13 @@ def table(file: Path) -> dict[str, list[Any]]:
             raise ValueError(f"{file} is no table that can be read: {error}; mend that line") from None
     if not rows:
         raise ValueError(f"{file} has no rows")
-    if ragged := next((i for i, row in enumerate(rows) if row.keys() != rows[0].keys() or None in row.values()), None):
-        raise ValueError(f"{file}: line {ragged + 2} has not as many values as the head has names; mend it")
+    ragged = [
+        i
+        for i, row in enumerate(rows)
+        if not isinstance(row, dict) or row.keys() != rows[0].keys() or None in (*row, *row.values())
+    ]  # csv's None: a name without a value, or a value without a name
+    if ragged:
+        raise ValueError(f"{file}: row {ragged[0] + 1} has not a value for each name of the first; mend it")
     return {name: [row[name] for row in rows] for name in rows[0]}
 
 

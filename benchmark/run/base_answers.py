@@ -33,8 +33,7 @@ def control_answers(setup: Setup, questions: Iterable[Question]) -> dict[str, np
 def _answers(setup: Setup, network: Weights, questions: list[Question]) -> dict[str, np.ndarray]:
     """What weights answer to questions on the worker's device, by name; from the cache if they have answered before."""
     about = [array for question in questions for array in question.arrays.values()]
-    there = [setup.device] if setup.device != "cpu" else []
-    material = json_key([network.sha256, [question.message() for question in questions], *there])
+    material = json_key([network.sha256, [question.message() for question in questions], *setup.where])
     file = cache_folder() / "base" / f"{content_key(material, *about)}.npz"
     with _one_at_a_time:
         return remembered(file, lambda: _ask(network.load(setup.device), questions))

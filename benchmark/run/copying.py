@@ -45,8 +45,8 @@ def _distances(setup: Setup, look: str, images: np.ndarray, keep: bool = True) -
     """Distances (n,) of images to the nearest training image; those to be kept are read from the cache again."""
     if not keep:
         return _measure(setup, look, images)
-    name = f"{look} {setup.encoder.sha256} {setup.data_sha256()} {TRAINING} {code_key(copies, disguises)}"
-    file = cache_folder() / "copies" / f"{content_key(name, images)}.npz"
+    parts = [look, setup.encoder.sha256, setup.data_sha256(), str(TRAINING), code_key(copies, disguises), *setup.where]
+    file = cache_folder() / "copies" / f"{content_key(' '.join(parts), images)}.npz"
     return remembered(file, lambda: {"distances": _measure(setup, look, images)})["distances"]
 
 

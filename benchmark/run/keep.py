@@ -24,15 +24,20 @@ CLOSE = 1.0  # levels by which the images of what is kept may differ in the mean
 NO_WEIGHTS = "a filter, or a sampler with guidance, has no weights of its own"
 
 
-def place(run: Run, root: Path = FOLDER) -> Path:
+def place(submission: str, instance: str, point: str, seed: int, root: Path = FOLDER) -> Path:
+    """Where an edited generator is kept; instance: track/task/base."""
+    return root / submission / instance / f"{point}.{seed}"
+
+
+def place_of(run: Run) -> Path:
     """Where a run's edited generator is kept."""
-    return root / run.name / run.track.name / run.instance.name / f"{run.point}.{run.seed}"
+    return place(run.name, f"{run.track.name}/{run.instance.name}", run.point, run.seed)
 
 
 def kept(run: Run) -> bool:
     """Whether the generator is kept that the run would give."""
     try:
-        return weights.card(place(run))["edited"]["answers"] == resolve(run).key
+        return weights.card(place_of(run))["edited"]["answers"] == resolve(run).key
     except (OSError, ValueError):
         return False
 
@@ -46,7 +51,7 @@ def keep(resolved: Resolved, answers: Answers, questions: list[Question]) -> Pat
         ValueError: weights of another form than the base's, or others than the images come from.
     """
     run, base = resolved.run, resolved.setup.base
-    target = place(run)
+    target = place_of(run)
     draft = target.with_name(f".{target.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
     try:

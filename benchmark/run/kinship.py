@@ -41,7 +41,7 @@ def kinship(setup: Setup, paired: Question, arrays: dict[str, np.ndarray]) -> di
     ours, base = arrays["weights"], arrays["base_weights"]
     if "control_weights" in arrays:
         numbers["weights_from_control"] = _sorted_ratio(setup, ours, base, arrays["control_weights"])
-    closer = relation(arrays["paired"], arrays["base_paired"])["related"] - numbers["related"]
+    closer = relation(arrays["paired"], arrays["base_paired"])["related"] - numbers["related"] if noise else 0.0
     if closer < OTHERWISE and np.median(_gap(setup, paired, ours, arrays["paired"])) < SAME:
         numbers["weights_moved"] = float(np.linalg.norm(ours - base) / np.linalg.norm(base))
     return numbers
@@ -86,7 +86,7 @@ def _sorted_ratio(setup: Setup, ours: np.ndarray, base: np.ndarray, control: np.
 
 def _gap(setup: Setup, question: Question, weights: np.ndarray, images: np.ndarray) -> np.ndarray:
     """Distance (n,), in levels, of images to those that a base with these weights answers."""
-    twin = setup.base.load()
+    twin = setup.base.load(setup.device)
     with_floats(twin.module, torch.from_numpy(weights))
     twin.module.eval()
     made = answer(twin, question.message(), {})

@@ -182,15 +182,14 @@ def quality_metrics(space: Space, keep: np.ndarray | Groups, rows: np.ndarray) -
     """
     groups = keep[rows] if isinstance(keep, Groups) else None
     if not groups and len(rows) > RESERVOIR:
-        estimates = metrics.suite(_stream(space.features, rows), space.reference)
-        return {name: estimate for name, estimate in estimates.items() if not name.startswith("vendi")}
+        return metrics.suite(_stream(space.features, rows), space.reference, orders=())
     features, weight = space.features[rows], groups.weights if groups else np.ones(len(rows))
     if not len(rows) or metrics.effective_sample_size(weight) < 2 * features.shape[1]:
         return {}
-    estimates = metrics.suite(features, space.reference, weights=weight / weight.sum())
+    estimates = metrics.suite(features, space.reference, weights=weight / weight.sum(), orders=())
     if groups:
         estimates["fd"] = _grouped_fd(features, groups, space.reference)
-    return {name: estimate for name, estimate in estimates.items() if not name.startswith("vendi")}
+    return estimates
 
 
 def _stream(features: np.ndarray, rows: np.ndarray) -> metrics.Stream:

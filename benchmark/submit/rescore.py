@@ -15,6 +15,7 @@ from retouch.benchmark.run.record import scored
 from retouch.benchmark.run.resolve import Resolved, resolve
 from retouch.benchmark.run.reveal import questions
 from retouch.benchmark.submission import Submission
+from retouch.benchmark.support import machine
 from retouch.benchmark.support.console import console
 
 DEVICES = ("cpu", "cuda")  # on which the answers may have been made
@@ -59,6 +60,11 @@ def rescore(record: Record, run: Run | None) -> Record | None:
     if run is None or (own := own_answers(record, run)) is None:
         return None
     resolved, answers = own
+    try:
+        machine.usable(resolved.run.device)
+    except ValueError:  # answers of an accelerator that this machine lacks
+        on_cpu = {"device": "cpu"}
+        resolved = replace(resolved, run=replace(run, **on_cpu), setup=replace(resolved.setup, **on_cpu))
     result = scored(resolved, answers, questions(resolved), began)
     origin = {name: getattr(record.provenance, name) for name in ("packages", "sandbox", "host")}
     provenance = result.provenance.model_copy(update=origin)

@@ -105,7 +105,7 @@ def _measured(setup: Setup, images: np.ndarray, entry: dict[str, Any]) -> Estima
 def _sampled(setup: Setup, network: Weights, seed: int) -> np.ndarray:
     """As many images as the instance asks for, uint8 (N, C, H, W), through the cache."""
     n = setup.instance.samples
-    file = cache_folder() / "base" / f"{json_key([network.sha256, n, seed])}.npz"
+    file = cache_folder() / "base" / f"{json_key([network.sha256, n, seed, *setup.where])}.npz"
     rng = torch.Generator().manual_seed(seed)
     return remembered(file, lambda: {"samples": network.load(setup.device).sample(n, rng).numpy()})["samples"]
 

@@ -1,5 +1,6 @@
 """Published feature spaces: their files are checked before they are opened. The networks are small ones made here."""
 
+import shutil
 import sys
 from types import ModuleType
 
@@ -121,6 +122,9 @@ def test_clean_inception_resizes_and_normalises(tmp_path):
     found = made.features(np.full((2, 3, 16, 16), 192, np.uint8))
     assert found.shape == (2, 2048)
     np.testing.assert_allclose(found, (192 - 128) / 128, atol=1e-5)
+    shutil.copy(tmp_path / "inception-2015-12-05.pt", tmp_path / "mine.pt")
+    with pytest.raises(ValueError, match=r"reads inception-2015-12-05\.pt alone; give .*mine\.pt that name"):
+        network(tmp_path, {"network": "features:inception-clean", "file": "mine.pt", "sha256": digest})
     (tmp_path / "inception-2015-12-05.pt").write_bytes(b"another")
     with pytest.raises(weights.WeightsError, match="have sha256"):  # the card covers it, too
         Encoder.read(tmp_path)

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from retouch.benchmark import data
-from retouch.benchmark.data import outside
+from retouch.benchmark.data import outside, sources
 from retouch.benchmark.support import plugins
 
 ENTRY = 'source = "npz"\npath = "a.npz"\nsize = 8\nlicence = "CC0"\n'
@@ -206,11 +206,20 @@ def test_an_imagefolder_of_hugging_face_finds_its_metadata(track):
     entry = 'source = "folder"\npath = "hf"\nsize = 8\nlicence = "CC0"\n'
     table(track, "splits = { train = 1.0 }", entry)
     assert load("train").labels["side"].tolist() == sides.tolist()
-    (folder / "metadata.jsonl").write_text('{"file_name": "0.png", "side": 1}\n{"file_name": "1.png"}\n')
-    outside._everything.cache_clear()
-    with pytest.raises(ValueError, match=r"metadata\.jsonl: line 3 has not as many values"):
-        load("train")
+    for rows, number in {'{"a": 1, "b": 2}\n{"a": 1}': 2, '{"a": null}\n{"a": 1}': 1, "[1]\n[2]": 1}.items():
+        (folder / "metadata.jsonl").write_text(rows)
+        with pytest.raises(ValueError, match=rf"metadata\.jsonl: row {number} has not a value for each name"):
+            sources.table(folder / "metadata.jsonl")
+    (folder.parent / "more.csv").write_text("a,b\n1,2,3\n1,2,3\n")
+    with pytest.raises(ValueError, match=r"more\.csv: row 1 has not a value"):
+        sources.table(folder.parent / "more.csv")
     (folder / "metadata.jsonl").write_text("{broken\n")
     outside._everything.cache_clear()
     with pytest.raises(ValueError, match=r"metadata\.jsonl is no table that can be read"):
         load("train")
+
+
+def test_no_plugin_takes_a_shipped_name(monkeypatch):
+    before = data.load({"name": "digits"}, "heldout").images
+    monkeypatch.setattr(plugins, "installed", lambda kind: {"digits": "nowhere:images"} if kind == "data" else {})
+    assert (data.load({"name": "digits"}, "heldout").images == before).all()

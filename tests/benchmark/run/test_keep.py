@@ -13,7 +13,7 @@ from retouch.benchmark import weights
 from retouch.benchmark.question import answer
 from retouch.benchmark.run import grid, reveal
 from retouch.benchmark.run.answers import Answers
-from retouch.benchmark.run.keep import keep, kept, place
+from retouch.benchmark.run.keep import keep, kept, place_of
 from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.worker.main import _zipped
 
@@ -44,7 +44,7 @@ def test_what_was_scored_is_what_is_loaded(submissions, monkeypatch):
     answers.weights = _zipped(generator)
     assert not kept(resolved.run)
     folder = keep(resolved, answers, questions)
-    assert folder == place(resolved.run) and kept(resolved.run)
+    assert folder == place_of(resolved.run) and kept(resolved.run)
     loaded = retouch.load_edited("m", TINY)
     for own, theirs in zip(generator.module.state_dict().values(), loaded.module.state_dict().values(), strict=True):
         assert torch.equal(own, theirs)

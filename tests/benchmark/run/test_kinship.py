@@ -1,5 +1,7 @@
 """Where a result came from, by its images and by its weights: filters, edits, strangers, borrowed weights."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -73,3 +75,11 @@ def test_weights_that_did_not_make_the_images_are_not_believed(family):
     model = family[0].base.load()
     model.sample = lambda n, rng: torch.zeros(n, *model.shape, dtype=torch.uint8)
     assert "weights_moved" not in of(family, model)
+
+
+def test_a_base_without_latents_is_told_by_its_weights(family):
+    setup, questions, arrays = family
+    card = {**setup.base.card, "capabilities": ["prompts"]}
+    seedless = replace(setup, base=replace(setup.base, card=card)), questions, arrays
+    numbers = of(seedless, setup.base.load())
+    assert numbers["weights_moved"] == 0 and "related" not in numbers

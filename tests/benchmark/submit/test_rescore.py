@@ -1,12 +1,16 @@
 """`retouch rescore`: scores again from cached answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from toy_runs import ran, record_file, write
 
 from retouch.benchmark import records, setup, versions
 from retouch.benchmark.cli.main import main
+from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.submit import rescore
+from retouch.benchmark.support import cache as answers
 
 
 def test_rescore_starts_no_worker_and_lists_what_it_cannot(submissions, cache, capsys, monkeypatch):
@@ -28,3 +32,14 @@ def test_rescore_starts_no_worker_and_lists_what_it_cannot(submissions, cache, c
     file.unlink()
     assert main(["rescore", "mine"]) == 1
     assert records.read(record_file(folder)) == again
+
+
+def test_an_accelerators_answers_are_scored_without_it(submissions, cache, monkeypatch):
+    folder = write(submissions, "mine")
+    first = records.read(ran(folder))
+    monkeypatch.setattr(setup, "METRICS", "next")
+    [(record, run)] = rescore.stale(folder)
+    on_cpu, elsewhere = (resolve(replace(run, device=device)).answers_file for device in rescore.DEVICES)
+    answers.keep(elsewhere, answers.kept(on_cpu))
+    on_cpu.unlink()
+    assert rescore.rescore(record, run).metrics == first.metrics
