@@ -9,10 +9,13 @@ from retouch.leaderboard.look import theme
 from retouch.leaderboard.look.markup import esc
 
 
-def differences(pairs: pd.DataFrame, *, dark: bool = False, title: str = "") -> go.Figure:
-    """Paired differences with intervals against a line at 0: rows are problems, filled marks exclude 0."""
+def differences(pairs: pd.DataFrame, sides: tuple[str, str], *, dark: bool = False) -> go.Figure:
+    """Paired differences with intervals against a line at 0: rows are problems, filled marks exclude 0.
+
+    sides: who is ahead right of the line, and who left of it.
+    """
     of = theme.look(dark)
-    figure = axes.layout(go.Figure(), dark, 98 + 40 * max(1, pairs["row"].nunique()), title)
+    figure = axes.layout(go.Figure(), dark, 118 + 40 * max(1, pairs["row"].nunique()))
     rows = list(dict.fromkeys(pairs["row"]))
     for i, (axis, part) in enumerate(pairs.groupby("axis", sort=False)):
         colour = of.series[i]
@@ -44,6 +47,10 @@ def differences(pairs: pd.DataFrame, *, dark: bool = False, title: str = "") -> 
             hovertemplate="%{hovertext}<extra></extra>",
         )
     figure.add_vline(x=0, line={"color": of.faint, "width": 1})
+    for text, x, side in ((f"← {sides[1][:28]} is ahead", 0, "left"), (f"{sides[0][:28]} is ahead →", 1, "right")):
+        figure.add_annotation(text=esc(text), x=x, xref="paper", xanchor=side, y=0, yref="paper", yanchor="top",
+                              yshift=-22 - 16 * x, showarrow=False)  # fmt: skip
+    figure.update_layout(margin={"b": 62})
     return figure.update_yaxes(
         tickmode="array",
         tickvals=list(range(len(rows))),

@@ -71,7 +71,9 @@ def _line(value: Mapping[str, Any]) -> str:
 
 def record(run: records.Record, row: Mapping[str, Any]) -> str:
     """A record's numbers and where it comes from; `row` is its row of the table of runs."""
-    pairs = [("status", esc(words.status(run.status)) + (f": {esc(row['reason'])}" if row["reason"] else ""))]
+    pairs = [("status", esc(words.status(run.status)) + (f": {esc(run.reason)}" if run.reason else ""))]
+    if row["reason"] and not run.reason:
+        pairs.append(("what has moved since", esc(row["reason"])))
     if run.claim.goal is None:
         pairs += [("goal", _interval(run.goal)), ("quality", _interval(run.quality))]
     pairs.append(("quality is bound by", esc(getattr(run.quality, "binds", "")) or markup.DASH))

@@ -48,6 +48,10 @@ class Scale:
         if self.kind == "loss":
             values = [1 - loss for loss in LOSSES]
             texts = [f"{value:g}" for value in values[:-1]] + [f"≥{values[-1]:g}"]
+            ends = [1 - 10 ** -min(end, -np.log10(NEAREST)) for end in (self.low, self.high)]
+            if sum(ends[0] <= value <= ends[1] for value in values) < 2:  # all of them close together
+                values = _even(*ends)
+                texts = [f"{value:.3g}" for value in values]
         elif self.kind == "log":
             values = _decades(10**-self.high, 10**-self.low)
             texts = [_text(self.name, value) for value in values]

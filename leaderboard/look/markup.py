@@ -89,9 +89,10 @@ def key(raw: bool = False) -> str:
         not raw
     )
     binds = "" if raw else "<span>fd, precision, recall, coverage: the part that binds quality</span>"
+    costs = "cost: of the edit, in shares of pre-training; of sampling: in the base’s images"
     lines = "lines, [brackets]: 95% intervals, over seeds where there are several"
     return (
-        f'<div class="rt"><span class="key"><span>{lines}</span><span>{axes}</span>{line}{binds}'
+        f'<div class="rt"><span class="key"><span>{lines}</span><span>{axes}</span>{line}{binds}<span>{costs}</span>'
         "<span><b>=2</b> a shared rank: no difference that leaves out 0</span>"
         "<span>✓ verified: made, or made again, by the host</span><span>– missing</span></span></div>"
     )

@@ -47,9 +47,9 @@ def _list(parts: list[str]) -> str:
 
 def _quality(quality: pd.DataFrame, a: str, b: str) -> str:
     above, below, total = clear(quality)
-    parts = [f"{name}’s is higher on {_of(count, total)}" for name, count in ((a, above), (b, below)) if count]
+    parts = [f"with {name} on {_of(count, total)}" for name, count in ((a, above), (b, below)) if count]
     if parts:
-        return f"Quality: {_list(parts)}."
+        return f"Quality is higher {_list(parts)}."
     return "Quality is not distinguishable." if quality["low"].notna().any() else "One seed cannot tell quality apart."
 
 

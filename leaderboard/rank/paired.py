@@ -1,6 +1,6 @@
 """Paired differences between two rows: the same instances, the same seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 
 import numpy as np
@@ -50,6 +50,22 @@ def _is(runs: pd.DataFrame, row: Row) -> "pd.Series[bool]":
 def clear(differences: pd.DataFrame) -> tuple[int, int, int]:
     """On how many instances a is higher, b is higher, and how many there are; higher: the interval leaves out 0."""
     return int((differences["low"] > 0).sum()), int((differences["high"] < 0).sum()), len(differences)
+
+
+def first(scores: pd.DataFrame, published: Collection[str]) -> list[Row]:
+    """The rows to compare first: who leads most often, and who shares most tasks and families with that one.
+
+    published: methods that name a paper; where two of them ran, no baseline is among the rows.
+    """
+    leads = scores[scores["lead"] & scores["standing"].isin(("ranked", "claimed"))].astype({"submission": str})
+    own = leads[leads["submission"].isin(published)]
+    leads = own if own["submission"].nunique() > 1 else leads
+    leads = leads.sort_values(["standing", "score"], ascending=[True, False])
+    best = leads.drop_duplicates(["task", "family"])["submission"].value_counts().index[:1]
+    mine = leads["submission"].isin(best)
+    shared = leads[~mine].merge(leads.loc[mine, ["task", "family"]], on=["task", "family"])
+    points = leads.drop_duplicates("submission").set_index("submission")["point"]
+    return [(name, str(points[name])) for name in [*best, *shared["submission"].value_counts().index[:1]]]
 
 
 def row(runs: pd.DataFrame, name: str) -> Row:

@@ -153,13 +153,18 @@ def _filter(browser: Any, port: int, server: psutil.Process, address: str) -> di
     """Seconds from a click on a family to the changed page, and of the processor that the server took."""
     page, _ = _open(browser, port, address, '[data-testid="stButtonGroup"] button')
     page.wait_for_timeout(3000)
-    before = sum(server.cpu_times()[:2])
+    before = busy(server)
     seconds = page.evaluate(CLICK)
     page.wait_for_timeout(1000)
-    busy = sum(server.cpu_times()[:2]) - before
+    after = busy(server)
     page.context.close()
     name = f"filter on {address or 'overview'}"
-    return {name: seconds, f"{name}, processor": busy}
+    return {name: seconds, f"{name}, processor": after - before}
+
+
+def busy(server: psutil.Process) -> float:
+    """Seconds of the processor that a process has taken."""
+    return sum(server.cpu_times()[:2])
 
 
 CLICK = """() => new Promise((done, fail) => {
@@ -191,8 +196,9 @@ def measure(source: Path, count: int) -> dict[str, float]:
                 launch.command(folder, port, headless=True), env=environment, stdout=subprocess.DEVNULL
             )
             try:
-                wait_for(port, server)
+                wait_for(port, server, seconds=3600)
                 figures[kind] = time.perf_counter() - start
+                figures[f"{kind}, processor"] = busy(psutil.Process(server.pid))
                 if kind.endswith("next start"):
                     figures |= browse(port, psutil.Process(server.pid))
                     figures["memory MB"] = psutil.Process(server.pid).memory_info().rss / 1e6
@@ -243,7 +249,7 @@ def main() -> None:
     for count in args.records:
         figures = measure(args.submissions, count)
         aims = {"first table": 1.0 if count <= 1000 else 3.0, "memory MB": 1000.0}
-        aims |= {name: 0.3 for name in figures if name.endswith("processor")}
+        aims |= {name: 0.3 for name in figures if name.startswith("filter") and "processor" in name}
         print(f"{figures['records']:,.0f} records")
         for name, value in list(figures.items())[1:]:
             aim = f"   (at most {aims[name]:g})" if name in aims else ""

@@ -42,20 +42,14 @@ def page(view: View, look: theme.Look, track: str) -> None:
 
 
 def choose(view: View, here: pd.DataFrame) -> list[Row]:
-    """The rows to compare: at first the one that is complete most often, and the one that shares most of that."""
+    """The rows to compare: at first the two that tell most."""
     pairs = here[["submission", "point"]].astype(str).drop_duplicates().itertuples(index=False, name=None)
     rows = {"/".join(row): row for row in sorted(pairs)}
-    leads = here[here["lead"] & here["standing"].isin(("ranked", "claimed"))].astype({"submission": str})
-    leads = leads.sort_values(["standing", "score"], ascending=[True, False])
-    first = leads["submission"].value_counts(sort=True).index[:1]
-    cohorts = leads.loc[leads["submission"].isin(first), ["task", "family"]]
-    shared = leads[~leads["submission"].isin(first)].merge(cohorts, on=["task", "family"])
-    best = [*first, *shared["submission"].value_counts().index[:1]]
-    points = leads.drop_duplicates("submission").set_index("submission")["point"]
+    published = {name for name, manifest in view.records.manifests.items() if manifest.paper}
     keys = state.many(
         "Submissions and operating points; the first is compared with each of the others", "with", list(rows),
         show=lambda key: f"{view.records.title(rows[key][0])} · {rows[key][1]}", pills=False,
-        default=[f"{name}/{points[name]}" for name in best],
+        default=["/".join(row) for row in paired.first(here, published)],
     )  # fmt: skip
     return [rows[key] for key in keys]
 
@@ -78,8 +72,7 @@ def pair(view: View, track: str, tasks: list[str], a: Row, b: Row, titles: dict[
         return both
     both["row"] = [f"{words.task_title(task)} · {instance.split('/')[-1]}"
                    for task, instance in zip(both["task"], both["instance"], strict=True)]  # fmt: skip
-    sides = (markup.esc(f"← {titles[b][:28]} is ahead"), markup.esc(f"{titles[a][:28]} is ahead →"))
-    figure = differences(both, dark=look.dark).update_xaxes(title={"text": "<br>".join(sides), "standoff": 24})
+    figure = differences(both, (titles[a], titles[b]), dark=look.dark)
     shell.chart(figure, f"compare-{'/'.join(b)}", f"Paired differences: {says}")
     return both.assign(a="/".join(a), b="/".join(b))
 

@@ -19,11 +19,12 @@ def page(view: View, look: theme.Look, track: str) -> None:
     """Controls, tables, the whole table as a download."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         task = shell.task(view, track, [words.ALL])
-        if task == words.ALL:
-            return all_tasks(view, look, track)
-        families = shell.families(view, track, task)
-        by = shell.filters(track)
-        raw, more = columns(view, track, task)
+        if task != words.ALL:
+            families = shell.families(view, track, task)
+            by = shell.filters(track)
+            raw, more = columns(view, track, task)
+    if task == words.ALL:
+        return all_tasks(view, look, track)
     rows = tables.keep(view.scores, view.records, by)
     rows = rows[(rows["task"] == task) & rows["family"].isin(families)]
     if rows.empty:

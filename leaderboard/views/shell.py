@@ -56,15 +56,30 @@ def run(page: Callable[..., None], title: str, lead: str = "", *, always: bool =
     newest = view()
     head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center")
     head.html(markup.heading(title, lead), width="content")
+    beside = head.container(horizontal=True, vertical_alignment="bottom", width="content")
     if len(newest.runs) == 0:
         bad = len(newest.records.rejected)
         st.html(markup.empty(REJECTED.format(bad) if bad else NONE_YET))
     if len(newest.runs) or always:
         try:
-            page(newest, look) if always else page(*_part(head, newest, look))
+            page(newest, look) if always else page(*_part(beside, newest, look))
         except state.Unknown as error:
             st.html(markup.empty(f"{markup.esc(error)} Choose another above, or go back."))
+    links(beside)
     state.publish()
+
+
+OF_TASK = {"overview": "table", "tradeoffs": "trade-offs", "task": "rules and runs", "wall": "wall"}
+
+
+def links(beside: Any) -> None:
+    """Ways to what the pages have of the task that this one shows; the navigation above forgets the task."""
+    here = {name: text for name, text in state.values().items() if name in ("track", "version", "task", "family")}
+    if here.get("task", words.ALL) != words.ALL:
+        with beside.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content"):
+            st.html('<span class="rt dim">This task’s</span>', width="content")
+            for name, text in OF_TASK.items():
+                st.page_link(Path(__file__).with_name(f"{name}.py"), label=text, query_params=here, width="content")
 
 
 def call_it(title: str) -> None:
@@ -72,9 +87,9 @@ def call_it(title: str) -> None:
     st.set_page_config(page_title=f"{title} · Retouch")
 
 
-def _part(head: Any, view: View, look: theme.Look) -> tuple[View, theme.Look, str]:
-    """The edition and the track that are looked at; controls in the page's head, only where there are several."""
-    with head.container(horizontal=True, width="content"):
+def _part(beside: Any, view: View, look: theme.Look) -> tuple[View, theme.Look, str]:
+    """The edition and the track that are looked at; controls beside the heading, only where there are several."""
+    with beside:
         track = _one_of("Track", "track", view.tracks(), "A named, versioned list of instances and seeds.")
         edition = _one_of("Version", "version", view.editions(track), "Scores of two versions cannot be compared.")
     if edition:

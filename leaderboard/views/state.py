@@ -2,8 +2,9 @@
 
 A run of a page either follows the address (it was opened, or Back or Forward was pressed: every control takes its value
 from there and nothing is written) or a visitor's choice (the address is written once, as one step of the history).
-Streamlit's own binding to query parameters is not used: it writes titles in the place of names and drops what it does
-not know without a word.
+Streamlit's own binding to query parameters (`bind`, of 1.67) is not used: it replaces the newest step of the history,
+so that Back leaves the board; it writes titles in the place of names; and it drops what it does not know without a
+word.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,6 +36,11 @@ def publish() -> None:
     if not st.session_state[FRESH] and values != query:
         st.query_params.from_dict(values)
         st.session_state[FOLLOWED] = (page, values)
+
+
+def values() -> dict[str, str]:
+    """What the controls of this run write into the address."""
+    return st.session_state[VALUES]
 
 
 def _from_address(name: str) -> bool:

@@ -49,15 +49,18 @@ def page(view: View, look: theme.Look, track: str) -> None:
 
 
 def draw_profiles(view: View, track: str, families: list[str], look: theme.Look) -> None:
-    """A profile a family, over the instances of all tasks."""
+    """A profile a family, over the instances of all tasks, and whose each line is."""
+    marks, titles, names = shell.marks(view, look), view.titles(), set()
     st.html(f'<div class="rt dim">{PROFILES}</div>')
     for family, column in zip(families, st.columns(len(families), gap="medium"), strict=True):
         with column:
             shares = profiles.profiles(view.runs, track, family, view.records.controls)
-            figure = profile.profile(shares, marks=shell.marks(view, look), titles=view.titles(), dark=look.dark,
+            names |= set(shares["submission"])
+            figure = profile.profile(shares, marks=marks, titles=titles, dark=look.dark,
                                      title=words.family_title(family))  # fmt: skip
             says = f"{words.family_title(family)}: share of instances within a factor of the best score"
             shell.chart(figure, f"profile-{family}", says)
+    st.html(whose(names, marks, titles))
 
 
 def choose(view: View, track: str, task: str) -> tuple[str, str]:
@@ -77,11 +80,15 @@ def key(rows: pd.DataFrame, marks: dict[str, theme.Mark], titles: dict[str, str]
     """What lines and marks mean, and whose each mark is."""
     largest = rows.loc[~rows["control"], "share"].max()
     says = f", the largest {numbers.percent(largest)} of pre-training" if pd.notna(largest) else ""
-    names = sorted(rows["submission"].astype(str).unique(), key=lambda name: titles[name].lower())
-    whose = "".join(f"<span>{markup.symbol(marks[name])} {markup.esc(titles[name])}</span>" for name in names)
-    st.html(
-        f'<div class="rt"><span class="key">{whose}</span></div><div class="rt dim">{KEY.format(largest=says)}</div>'
-    )
+    names = set(rows["submission"].astype(str))
+    st.html(f'{whose(names, marks, titles)}<div class="rt dim">{KEY.format(largest=says)}</div>')
+
+
+def whose(names: set[str], marks: dict[str, theme.Mark], titles: dict[str, str]) -> str:
+    """Whose each mark is."""
+    spans = (f"<span>{markup.symbol(marks[name])} {markup.esc(titles[name])}</span>"
+             for name in sorted(names, key=lambda name: titles[name].lower()))  # fmt: skip
+    return f'<div class="rt"><span class="key">{"".join(spans)}</span></div>'
 
 
 def picture(view: View, rows: pd.DataFrame, name: str, point: str, family: str) -> None:

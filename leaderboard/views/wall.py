@@ -8,7 +8,8 @@ from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.views import shell, state
 
 LEAD = ("Each column is one latent, each row what a method makes of it; under each image the judge’s verdict, bold "
-        "where it differs from the base’s.")  # fmt: skip
+        "where it differs from the base’s. A method that draws again, as rejection does, keeps no latent: its "
+        "images are others.")  # fmt: skip
 
 
 def page(view: View, look: theme.Look, track: str) -> None:

@@ -16,7 +16,9 @@ PAGES = list(views.TITLES)
 def page(name: str, source: Path, monkeypatch: pytest.MonkeyPatch, /, **query: str) -> AppTest:
     """A page that has run once."""
     monkeypatch.setenv(SOURCE, str(source))
-    made = AppTest.from_file(str(VIEWS / f"{name}.py"), default_timeout=120)
+    pages = [f"st.Page({str(VIEWS / one)!r} + '.py', default={one == name})" for one in PAGES]
+    script = f"import streamlit as st\nst.navigation([{', '.join(pages)}]).run()"
+    made = AppTest.from_string(script, default_timeout=120)
     for key, value in query.items():
         made.query_params[key] = value
     return made.run()
@@ -102,6 +104,13 @@ def test_columns_and_profiles_come_when_asked(folder: Path, monkeypatch: pytest.
     assert not more.exception and heads[1] == heads[0] + 2
     figures = page("tradeoffs", folder, monkeypatch, **query, profiles="1")
     assert not figures.exception and len(figures.get("plotly_chart")) == 2
+    assert "Diversity weights" in html(figures)  # which ran other tasks alone: a key of the profiles' own
+
+
+def test_the_order_across_tasks_stands_below_the_controls(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = page("overview", folder, monkeypatch, task="all")
+    below = [part.proto.body for part in found.main.children.values() if part.type == "html"]
+    assert not found.exception and any("no order across them" in text for text in below)
 
 
 @pytest.mark.parametrize(

@@ -172,6 +172,11 @@ def test_back_undoes_one_choice_and_forward_redoes_it(visit: Visit) -> None:
     visit.settle().page.go_back()
     visit.shows(seen[-1][1])
     assert visit.settle().page.url == seen[-1][0]
+    visit.page.locator("[data-testid=stPageLink] a", has_text="wall").click()  # keeps the task, and loads nothing anew
+    visit.page.wait_for_selector(":is(.wall, .empty)")
+    assert "task=output_diversity" in visit.settle().page.url
+    visit.page.go_back()
+    visit.shows(seen[-1][1])
     visit.check()
 
 

@@ -14,7 +14,7 @@ from invented import MARKUP
 from PIL import Image
 
 from retouch.benchmark import records
-from retouch.leaderboard.draw import overview, portraits, sheets, wall
+from retouch.leaderboard.draw import method_card, overview, portraits, sheets, wall
 from retouch.leaderboard.draw.scale import scale
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import labels, markup, numbers, submission_text, theme, words
@@ -112,6 +112,8 @@ def test_values_near_the_best_are_told_apart() -> None:
     places = axis.place(rows["quality"])
     assert places[2] - places[1] > 0.3 * (places[3] - places[0]) / 5 and places[3] == places[4]
     assert axis.ticks()[1] == ["0.5", "0.9", "0.98", "≥0.995"]
+    near = scale(pd.DataFrame({"quality": [0.79, 0.795]}), "quality")
+    assert len(near.ticks()[1]) > 2 and "0.79" in near.ticks()[1]  # an axis always has numbers
 
 
 def test_an_empty_tradeoff_is_a_figure(view: board.View) -> None:
@@ -224,6 +226,15 @@ def test_a_sheet_shows_its_images_and_verdicts(view: board.View) -> None:
     assert text.count("url(") == 1 and (view.records.root / found.address.removeprefix("pictures/")).is_file()
     assert [found.changed(1, c) for c in range(10)] == changed
     assert found.telling([before[3]]) == before.index(before[3]) and found.telling() == changed.index(True)
+
+
+def test_what_has_moved_is_told_apart_from_what_went_wrong(view: board.View) -> None:
+    row = run_of(view, "rejection", "category_redaction/digits-gan")
+    run = view.records.record(row)
+    card = method_card.record(run, {**row, "reason": "instance version 1, now 2"})
+    assert "<dd>ok</dd>" in card and "<dt>what has moved since</dt><dd>instance version 1, now 2</dd>" in card
+    failed = run.model_copy(update={"status": "failed", "reason": "loss became NaN"})
+    assert "failed: loss became NaN" in method_card.record(failed, {**row, "reason": "loss became NaN"})
 
 
 def test_a_picture_that_is_none_is_not_shown(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import retouch
+from retouch.leaderboard.rank import board, paired
 
 CELL = "category_redaction/digits-gan"
 
@@ -36,3 +37,10 @@ def test_a_difference_is_the_mean_over_seeds_that_both_ran(folder: Path) -> None
 def test_comparing_what_is_not_there_names_what_is(folder: Path, name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         retouch.compare(name, "unchanged", folder=folder)
+
+
+def test_a_comparison_opens_on_methods_rather_than_baselines(view: board.View) -> None:
+    published = ("taming_flows", "gradient_ascent", "diversity_weights")
+    assert paired.first(view.scores, published) == [("taming_flows", "delta-4"), ("gradient_ascent", "default")]
+    assert paired.first(view.scores, ()) == paired.first(view.scores, ("taming_flows",))  # too few: whoever leads
+    assert paired.first(view.scores, ())[0] == ("rejection", "default")
