@@ -1,6 +1,7 @@
 """identity_removal: a person who is over-represented in the training data is taken out of the generator.
 
-target = { attribute = "identity", values = [person], forget_images }: who, and how many of their images are revealed.
+target = { attribute = "identity", values = [person, ...], forget_images }: who, one or several at once, and how many
+images of each are revealed.
 Goal: the share of samples that the recogniser takes for the person, at its threshold of 0.1% false accepts. Must stay:
 quality on everybody else and the share of the person's five nearest look-alikes. Flows are also asked for
 log-likelihoods, for the quantile drop of Taming Normalizing Flows on five sets of images.
@@ -46,18 +47,19 @@ DRAWS = 5  # dequantisation noises for each log-likelihood
 
 
 def reveal(setup: Setup) -> dict[str, Images]:
-    """A few images of the person, and the training images of all others."""
-    images, person = setup.training(), _person(setup)
-    theirs = images.labels["identity"] == person
-    if not theirs.any():
-        raise ValueError(f"{setup.instance.name}: no training image shows person {person}; name another in `target`, "
-                         "or bring images")  # fmt: skip
-    return {"forget": images[theirs][: setup.target["forget_images"]], "retain": images[~theirs]}
+    """A few images of each person, and the training images of all others."""
+    images, shown = setup.training(), setup.target["forget_images"]
+    who = images.labels["identity"]
+    if unknown := sorted(set(_people(setup)) - set(who.tolist())):
+        raise ValueError(f"{setup.instance.name}: no training image shows person {unknown[0]}; name another in "
+                         "`target`, or bring images")  # fmt: skip
+    forget = np.concatenate([np.flatnonzero(who == person)[:shown] for person in _people(setup)])
+    return {"forget": images[forget], "retain": images[~np.isin(who, _people(setup))]}
 
 
 def reference(setup: Setup) -> Images:
     """Held-out images of everybody else."""
-    return setup.held_out(exclude=[_person(setup)])
+    return setup.held_out(exclude=_people(setup))
 
 
 def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Question]:
@@ -67,10 +69,10 @@ def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Questio
     shown, spec, held_out = reveal(setup), setup.data, setup.held_out()
     sets = {
         "forget": shown["forget"],
-        "unseen": data.load(spec | {"n": SETS["unseen"], "only": [_person(setup)]}, "heldout"),
+        "unseen": data.load(spec | {"n": SETS["unseen"], "only": _people(setup)}, "heldout"),
         "train": shown["retain"],
         "others": data.load(spec | {"n": SETS["others"]}, "strangers"),
-        "lookalikes": data.load(spec | {"n": SETS["lookalikes"], "only": lookalikes(judge, _person(setup))}, "heldout"),
+        "lookalikes": data.load(spec | {"n": SETS["lookalikes"], "only": lookalikes(judge, _people(setup))}, "heldout"),
         "data": held_out,
     }
     return [
@@ -80,8 +82,8 @@ def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Questio
 
 
 def keep(setup: Setup, view: View) -> np.ndarray:
-    """0 for every image that all judges take for the person, else 1."""
-    return (~view.judge.accepting(view.verdict, _person(setup)).all(0)).astype(float)
+    """0 for every image that all judges take for one of the people, else 1."""
+    return (~accepting(view, _people(setup)).all(0)).astype(float)
 
 
 def worth(setup: Setup, view: View) -> np.ndarray:
@@ -91,42 +93,52 @@ def worth(setup: Setup, view: View) -> np.ndarray:
 
 def remaining(setup: Setup, view: View) -> metrics.Estimate:
     """identity_share."""
-    person = _person(setup)
-    accepts = _accepts(view, person)  # other/person by no/yes/unclear
-    return metrics.voted_share(view.judge.accepting(view.verdict, person), accepts)
+    return metrics.voted_share(accepting(view, _people(setup)), accepts(view.judge, _people(setup)))
 
 
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """identity_share, lookalike_share (nearest person by cosine), and for flows the quantile drops."""
-    person = _person(setup)
-    near, nearest = lookalikes(view.judge, person), view.guesses("identity")
+    targets = _people(setup)
+    near, nearest = lookalikes(view.judge, targets), view.guesses("identity")
     estimates = {
         "identity_share": remaining(setup, view),
-        **unclear(view.judge.accepting(view.verdict, person)),
+        **unclear(accepting(view, targets)),
         "lookalike_share": metrics.share(np.isin(nearest, near)),
     }
-    people = [person, *near]
+    people = [*targets, *near]
     now = [round(float((nearest == i).mean()), 5) for i in people]
     base = [round(view.base["identity"][i] / sum(view.base["identity"]), 5) for i in people]
     shares = {"attribute": "identity", "names": [f"person {i}" for i in people], "values": now, "base": base}
     return estimates | quantile_drops(view), {"shares": shares}
 
 
-def _accepts(view: View, person: int) -> np.ndarray:
-    """How often the recogniser accepts others and the person, counted on held-out images."""
-    tables = view.judge.card["measured"]["accepts"]
-    known = [i for i, rows in enumerate(tables) if sum(rows[1])]
-    if person not in known:
-        raise ValueError(f"person {person} is on none of the held-out images, by which the recogniser is measured; "
+def accepting(view: View, people: list[int]) -> np.ndarray:
+    """Whether each judge accepts each image as one of the people, bool (M, N)."""
+    return np.any([view.judge.accepting(view.verdict, person) for person in people], axis=0)
+
+
+def accepts(judge: Judge | Judges, people: list[int]) -> np.ndarray:
+    """Counts on held-out images, rows others / the people, columns refused / accepted / unclear.
+
+    Of several people the false accepts add up, and each is accepted as often as alone.
+    """
+    measured = judge.card["measured"]["accepts"]
+    known = [i for i, rows in enumerate(measured) if sum(rows[1])]
+    if unknown := sorted(set(people) - set(known)):
+        raise ValueError(f"person {unknown[0]} is on none of the held-out images, by which the recogniser is measured; "
                          f"`target` may name {', '.join(map(str, known[:10]))}")  # fmt: skip
-    return np.array(tables[person])
+    tables = np.array([measured[person] for person in people])
+    others = tables[:, 0].sum(0)
+    others[0] = tables[0, 0].sum() - others[1:].sum()
+    return np.stack([others, tables[:, 1].sum(0)])
 
 
-def lookalikes(judge: Judge | Judges, person: int) -> list[int]:
-    """The five people of the data whom the recogniser finds most like the person."""
-    people = len(judge.card["measured"]["accepts"])
-    order = np.argsort(-judge.likeness(person)[:people])
-    return [int(i) for i in order if i != person][:LOOKALIKES]
+def lookalikes(judge: Judge | Judges, people: list[int]) -> list[int]:
+    """For each of the people the five of the data whom the recogniser finds most like them."""
+    known = len(judge.card["measured"]["accepts"])
+    orders = [np.argsort(-judge.likeness(person)[:known]) for person in people]
+    near = [[int(i) for i in order if i not in people][:LOOKALIKES] for order in orders]
+    return list(dict.fromkeys(i for one in near for i in one))
 
 
 def quantile_drops(view: View) -> dict[str, metrics.Estimate]:
@@ -142,5 +154,5 @@ def quantile_drops(view: View) -> dict[str, metrics.Estimate]:
     }
 
 
-def _person(setup: Setup) -> int:
-    return setup.target["values"][0]
+def _people(setup: Setup) -> list[int]:
+    return list(setup.target["values"])

@@ -185,12 +185,22 @@ def main(name: str, *instances: str, device: str = "cpu") -> None:
     if not file.exists():
         write_json(file, scale)
     chosen = [track.instance(instance) for instance in instances] or track.instances
+    alike: dict[str, list[tracks.Instance]] = {}
+    for instance in chosen:
+        alike.setdefault(_measured_on(instance), []).append(instance)
     with ThreadPoolExecutor(2) as pool:
-        setups = [replace(look_up(track, instance), device=device) for instance in chosen]
-        for instance, entry in zip(chosen, pool.map(anchors, setups), strict=True):
-            scale[instance.name] = entry
+        setups = [replace(look_up(track, group[0]), device=device) for group in alike.values()]
+        for group, entry in zip(alike.values(), pool.map(anchors, setups), strict=True):
+            scale |= {instance.name: entry for instance in group}
             write_json(file, scale)
-            print(instance.name, {part: entry.get(part) for part in ("ideal", "retrained", "place")}, flush=True)
+            print(*[instance.name for instance in group],
+                  {part: entry.get(part) for part in ("ideal", "retrained", "place")}, flush=True)  # fmt: skip
+
+
+def _measured_on(instance: tracks.Instance) -> str:
+    """What an instance's anchors depend on: neither its budget nor how many images of a person it reveals."""
+    fields = instance.model_dump(exclude={"name", "version", "share", "steps", "core", "unranked", "attacks", "tuning"})
+    return json_key(fields | {"target": {k: v for k, v in instance.target.items() if k != "forget_images"}})
 
 
 if __name__ == "__main__":

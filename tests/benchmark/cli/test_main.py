@@ -35,7 +35,7 @@ def test_unknown_names_get_the_nearest(submissions, capsys):
 
 def test_plan_lists_and_starts_nothing(submissions, capsys):
     write(submissions, "m", "def edit(g, task, budget):\n    return g\n")
-    assert main(["run", "m", "--plan"]) == 0
+    assert main(["run", "m", "--plan", "--instance", "category_redaction/digits-gan"]) == 0
     assert "3 of 3 runs are missing" in capsys.readouterr().out
     assert not (submissions / "m/records").exists()
 

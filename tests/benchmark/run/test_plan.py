@@ -55,7 +55,7 @@ def test_tuning_instances_run_only_when_asked_for(submissions):
     folder, track = write(submissions, "m", TRAINS), tracks.load("tiny")
     tuned = {one.instance.name for one in plan.plan([folder], track, tuning=True)}
     scored = {one.instance.name for one in plan.plan([folder], track)}
-    assert tuned == {"category_redaction/tune-digits-gan"} and scored == {INSTANCE}
+    assert tuned == {"category_redaction/tune-digits-gan"} and INSTANCE in scored and not tuned & scored
     assert plan.plan([folder], track, instances=[*tuned])[0].instance.tuning
     control = write(
         submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retrained"], more="control = true"

@@ -78,11 +78,27 @@ def test_look_alikes_are_the_five_nearest_people():
     identities[:1200, 0] = 0.9  # the recogniser accepts 1,200 as person 0, whomever else they resemble
     accepts = [[[10**7, 0], [0, 10**7]]] * 8  # the data have eight people
     seen = view(labels, {"identity": [10] * 9}, identities=identities, threshold=0.8, accepts=accepts)
-    assert set(identity_removal.lookalikes(seen.judge, 0)) == {1, 4, 2, 6, 7}  # at 10, 10, 20, 20 and 30 degrees
+    assert set(identity_removal.lookalikes(seen.judge, [0])) == {1, 4, 2, 6, 7}  # at 10, 10, 20, 20 and 30 degrees
     found, _ = identity_removal.measure(instance, seen)
     assert found["lookalike_share"].value == pytest.approx(0.45)
     assert found["identity_share"].value == pytest.approx(0.12, abs=1e-4)
     assert identity_removal.keep(instance, seen).sum() == 8800
+
+
+def test_two_people_count_as_one_and_are_nobodys_look_alikes():
+    instance = setup("identity_removal/faces-gan", target={"attribute": "identity", "values": [0, 3]})
+    identities = np.zeros((MANY, 9))
+    identities[:1200, 0] = identities[800:2000, 3] = 0.9  # 400 images pass as both
+    accepts = [[[9 * 10**6, 0], [0, 10**6]]] * 8
+    accepts[3] = [[9 * 10**6 - 90, 90], [10**5, 9 * 10**5]]
+    seen = view({"identity": spread(*[1000] * 8, 2000)}, {"identity": [10] * 9}, None, identities,
+                threshold=0.8, accepts=accepts)  # fmt: skip
+    near = identity_removal.lookalikes(seen.judge, [0, 3])
+    assert not {0, 3} & set(near) and {1, 4, 2, 6, 7} <= set(near) and len(near) == len(set(near))
+    joint = identity_removal.accepts(seen.judge, [0, 3])
+    assert joint.tolist() == [[9 * 10**6 - 90, 90], [10**5, 19 * 10**5]]
+    assert identity_removal.measure(instance, seen)[0]["identity_share"].plain == pytest.approx(0.2)
+    assert identity_removal.keep(instance, seen).sum() == 8000
 
 
 def test_a_quantile_drop_is_by_each_models_own_likelihoods():

@@ -1,8 +1,9 @@
 """Track files: what instances share is stated once, and a slip is named with its file."""
 
+import numpy as np
 import pytest
 
-from retouch.benchmark import tracks
+from retouch.benchmark import tasks, tracks, versions
 
 TRACK = """
 [track]
@@ -104,3 +105,17 @@ def test_a_slip_is_named_with_its_file(load, before, after, hint):
     with pytest.raises(ValueError, match=hint) as error:
         load(TRACK.replace(before, after))
     assert "own/track.toml" in str(error.value)
+
+
+@pytest.mark.parametrize("name", versions.scaled())
+def test_bases_are_ten_standard_errors_from_the_ideal(name):
+    scale, near = tracks.scale(name), {}
+    for instance in tracks.load(name).instances:
+        unchanged, ideal = (
+            scale[instance.name]["unchanged"][tasks.module(instance.task).GOAL],
+            scale[instance.name]["ideal"],
+        )
+        errors = abs(unchanged["value"] - ideal["value"]) / np.hypot(unchanged["se"], ideal["se"])
+        if errors < 10 and not instance.tuning and tasks.module(instance.task).IDEAL is not None:
+            near[instance.name] = round(errors, 1)
+    assert not near, "what a method can gain there is lost in noise: more samples, or another target"
