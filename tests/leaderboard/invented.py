@@ -190,6 +190,11 @@ def hostile(root: Path) -> None:
         (folder / name).write_text(text)
 
 
+def core(task: str, family: str) -> list[str]:
+    """The ranked instances of a task and family."""
+    return [i.name for i in tracks.load("tiny").instances if (i.task, i.family, i.rank) == (task, family, "core")]
+
+
 def pick(view: Any, **keys: str) -> Any:
     """Rows of the scores."""
     found = view.scores

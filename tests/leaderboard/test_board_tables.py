@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from invented import pick
+from invented import core, pick
 
 from retouch import metrics
 from retouch.benchmark.submission import Submission
@@ -29,7 +29,8 @@ def test_missing_is_missing_never_zero(view: board.View) -> None:
     (row,) = pick(view, submission="diversity_weights", family="flow").to_dict("records")
     assert row["runs"] == 2 and row["problems"] == "1 missing" and np.isnan(row["rank"]) and np.isnan(row["goal.low"])
     (row,) = pick(view, submission="gradient_ascent", family="gan", task="identity_removal").to_dict("records")
-    assert np.isnan(row["goal"]) and row["problems"] == "2 below floor, 1 failed"
+    n = 9  # instances of people on the GAN, tuning apart: of three seeds one has failed on each
+    assert np.isnan(row["goal"]) and row["problems"] == f"{2 * n} below floor, {n} failed"
 
 
 def test_ranks_equal_paired_differences_one_by_one() -> None:
@@ -59,9 +60,9 @@ def test_means_are_aggregates_one_by_one() -> None:
 def test_mean_and_interval_are_those_of_metrics(view: board.View) -> None:
     (row,) = pick(view, submission="rejection", task="category_redaction", family="gan").to_dict("records")
     runs = view.runs[
-        (view.runs["submission"] == "rejection") & (view.runs["instance"] == "category_redaction/digits-gan")
+        (view.runs["submission"] == "rejection") & view.runs["instance"].isin(core("category_redaction", "gan"))
     ]
-    found = metrics.aggregate(runs.sort_values("seed")["goal"].to_numpy()[None]).mean
+    found = metrics.aggregate(runs.pivot(index="instance", columns="seed", values="goal").to_numpy()).mean
     assert np.allclose(
         [row["goal"], row["goal.low"], row["goal.high"]],
         [found.value, found.low, found.high],  # unclipped
@@ -195,24 +196,26 @@ def test_csv_has_no_formulas() -> None:
 def test_raw_numbers_of_one_run_keep_its_interval(view: board.View) -> None:
     keys = pick(view, submission="rejection", task="category_redaction", family="gan")
     one = view.runs[view.runs["seed"] == 0]
+    one = one[(one["instance"] == "category_redaction/digits-gan")]
     (row,) = tables.points(one, keys, ["fd"]).to_dict("records")
-    run = one[(one["submission"] == "rejection") & (one["instance"] == "category_redaction/digits-gan")].iloc[0]
+    run = one[one["submission"] == "rejection"].iloc[0]
     assert (row["fd"], row["fd.low"], row["fd.high"]) == (run["m:fd"], run["m:fd.low"], run["m:fd.high"])
 
 
 def test_comparison_says_who_is_ahead(view: board.View) -> None:
     a, b = ("rejection", "default"), ("finetune_retain", "steps-200")
     goal = paired.pairs(view.runs, "tiny", a, b, "goal", ["category_redaction"])
-    assert len(goal) == 3 and (goal["low"] > 0).all()
+    n = sum(len(core("category_redaction", family)) for family in ("flow", "gan", "diffusion"))
+    assert len(goal) == n and (goal["low"] > 0).all()
     back = paired.pairs(view.runs, "tiny", b, a, "goal", ["category_redaction"])
     assert np.allclose(back["value"], -goal["value"])
     same = paired.pairs(view.runs, "tiny", a, a, "quality", ["category_redaction"])
     assert (same["value"] == 0).all()
     assert (
         sentences.comparison(goal, same, "A", "B")
-        == "A redacts more on 3 of 3 instances than B. Quality is not distinguishable."
+        == f"A redacts more on {n} of {n} instances than B. Quality is not distinguishable."
     )
-    assert sentences.comparison(back, same, "B", "A").startswith("A redacts more on 3 of 3 instances than B.")
+    assert sentences.comparison(back, same, "B", "A").startswith(f"A redacts more on {n} of {n} instances than B.")
     assert "nothing can be compared" in sentences.comparison(goal.head(0), same.head(0), "A", "B")
 
 
@@ -228,7 +231,7 @@ def test_missing_seeds_leave_those_that_both_have(view: board.View, track: str) 
     assert len(scores.table(ragged, set()))
     alone = [paired.pairs(runs[runs["seed"] == 0], track, a, b, name, ["category_redaction"])
              for name in ("goal", "quality")]  # fmt: skip
-    assert len(alone[0]) == 3 and alone[0]["low"].isna().all()
+    assert len(alone[0]) >= 3 and alone[0]["low"].isna().all()
     assert sentences.comparison(*alone, "A", "B") == (
         "In category redaction they have one seed in common, too few to tell. One seed cannot tell quality apart."
     )
@@ -252,7 +255,8 @@ def test_raw_numbers_of_incomplete_rows_are_marked(view: board.View) -> None:
     assert flat["fd"].notna().all() and flat[["fd.low", "fd.high"]].isna().all(axis=None)
     marks = theme.marks(["rejection"], set(), theme.look())
     page = overview.sections(board.View(view.records, made), made, "category_redaction", ["flow", "gan"], marks, ["fd"])
-    assert page.count("2 of 3 runs; 1 missing") == 2
+    n = len(core("category_redaction", "gan"))
+    assert page.count(f"{2 * n} of {3 * n} runs; {n} missing") == 2
 
 
 def reasons(out: pd.DataFrame) -> dict[str, str]:

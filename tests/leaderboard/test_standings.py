@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from invented import pick
+from invented import core, pick
 
 from retouch import metrics
-from retouch.benchmark import tracks
 from retouch.leaderboard.draw import overview
 from retouch.leaderboard.rank import across, board, history, scores
 from retouch.leaderboard.read import frame
@@ -19,10 +18,10 @@ def matrix(view: board.View, task: str, family: str, axis: str) -> dict[tuple[st
     """The complete, verified rows of a cohort as (instances, seeds)."""
     runs = view.runs[(view.runs["task"] == task) & (view.runs["family"] == family) & ~view.runs["tuning"]]
     runs = runs[(runs["status"] == "ok") & (runs["claim"] == "verified")]
-    core = [i.name for i in tracks.load("tiny").instances if (i.task, i.family, i.rank) == (task, family, "core")]
-    wide = runs[runs["instance"].isin(core)].astype({"submission": str, "point": str}).pivot_table(
+    names = core(task, family)
+    wide = runs[runs["instance"].isin(names)].astype({"submission": str, "point": str}).pivot_table(
         axis, ["submission", "point"], ["instance", "seed"], observed=True).dropna()  # fmt: skip
-    return {key: row.to_numpy().reshape(len(core), -1) for key, row in wide.iterrows()}
+    return {key: row.to_numpy().reshape(len(names), -1) for key, row in wide.iterrows()}
 
 
 def test_ranks_are_those_of_metrics(view: board.View) -> None:
@@ -104,9 +103,10 @@ def test_only_verified_rows_have_ranks(view: board.View) -> None:
 def test_the_smallest_difference_is_that_of_the_complete_rows(view: board.View) -> None:
     rows = pick(view, task="category_redaction", family="flow")
     known = {"/".join(key): value for key, value in matrix(view, "category_redaction", "flow", "goal").items()}
-    runs = view.runs[(view.runs["instance"] == "category_redaction/digits-flow") & (view.runs["claim"] == "claimed")]
+    ranked = view.runs["instance"].isin(core("category_redaction", "flow"))
+    runs = view.runs[ranked & (view.runs["claim"] == "claimed")]
     for key, part in runs[runs["status"] == "ok"].groupby(["submission", "point"], observed=True):
-        known["/".join(key)] = part.sort_values("seed")["goal"].to_numpy()[None]
+        known["/".join(key)] = part.pivot(index="instance", columns="seed", values="goal").to_numpy()
     methods = {key: value for key, value in known.items() if key.split("/")[0] not in view.records.controls}
     assert rows["resolves.goal"].unique() == pytest.approx([metrics.smallest_difference(methods)])
     assert f"{rows['resolves.goal'].iloc[0]:.2f} in goal" in overview.resolution(rows)
