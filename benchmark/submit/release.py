@@ -51,7 +51,8 @@ def _redrawn(instance: Instance, rng: np.random.Generator, taken: list[dict[str,
     """
     targets = [target for target in _targets(instance) if _wish(target) not in taken]
     target = targets[int(rng.integers(len(targets)))] if targets else instance.target
-    return instance.model_copy(update={"target": target, "retrained": None, "version": f"{instance.version}-private"})
+    return instance.model_copy(update={"target": target, "retrained": None, "retrained_again": [],
+                                       "version": f"{instance.version}-private"})  # fmt: skip
 
 
 def _wish(target: dict[str, Any]) -> dict[str, Any]:
