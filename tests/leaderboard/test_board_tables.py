@@ -62,6 +62,7 @@ def test_mean_and_interval_are_those_of_metrics(view: board.View) -> None:
     runs = view.runs[
         (view.runs["submission"] == "rejection") & view.runs["instance"].isin(core("category_redaction", "gan"))
     ]
+    runs = runs.astype({"instance": str})
     found = metrics.aggregate(runs.pivot(index="instance", columns="seed", values="goal").to_numpy()).mean
     assert np.allclose(
         [row["goal"], row["goal.low"], row["goal.high"]],
