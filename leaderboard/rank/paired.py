@@ -9,7 +9,6 @@ import pandas as pd
 from retouch import metrics
 from retouch.benchmark import tasks
 from retouch.leaderboard.rank import tables
-from retouch.leaderboard.read import frame
 
 Row = tuple[str, str]  # submission, operating point
 PROBLEM = ["task", "family", "instance"]
@@ -22,10 +21,8 @@ def pairs(runs: pd.DataFrame, track: str, a: Row, b: Row, axis: str, tasks: Sequ
     Columns: task, family, instance, axis, value, low, high, seeds.
     """
     runs = runs[["track", *PROBLEM, "seed", "submission", "point", "status", "claim", "stale", "tuning", axis]]
-    core = [name for name in runs["instance"].unique() if frame.core(track, str(name))]
     mask = (runs["track"] == track) & runs["task"].isin(list(tasks)) & (_is(runs, a) | _is(runs, b))
-    mask &= runs["instance"].isin(core)
-    here = tables.counted(runs[mask & runs[axis].notna()]).astype({name: str for name in PROBLEM})
+    here = tables.compared(runs[mask & runs[axis].notna()]).astype({name: str for name in PROBLEM})
     cells = [here.loc[_is(here, row), [*PROBLEM, "seed", axis]] for row in (a, b)]
     both = cells[0].merge(cells[1], on=[*PROBLEM, "seed"], suffixes=(".a", ".b")).sort_values([*PROBLEM, "seed"])
     rows = []

@@ -9,12 +9,12 @@ FACTORS = np.round(np.geomspace(1, 10, 41), 3)
 
 
 def profiles(runs: pd.DataFrame, track: str, family: str, controls: set[str]) -> pd.DataFrame:
-    """Columns: submission, factor (1 to 10), share (0 to 1) of the family's instances, over all tasks of the track.
+    """Columns: submission, factor (1 to 10), share (0 to 1) of the family's core instances, over all tasks.
 
     A submission's score on an instance is that of its best point, a mean over seeds; the factor is the best
     submission's score over its own. An instance without a score of the submission is one that it never comes near.
     """
-    here = tables.counted(runs[(runs["track"] == track) & (runs["family"] == family)])
+    here = tables.compared(runs[(runs["track"] == track) & (runs["family"] == family)])
     here = here[~here["submission"].isin(controls)].astype({"submission": str, "point": str, "instance": str})
     means = here.groupby(["submission", "instance", "point"])["score"].mean()
     best = means.groupby(["submission", "instance"]).max().unstack("instance")

@@ -91,8 +91,9 @@ def _cohort(keys: dict[str, str], group: pd.DataFrame, controls: set[str], diges
     names = group[ROW].drop_duplicates().sort_values(ROW).reset_index(drop=True)
     row = pd.MultiIndex.from_frame(names).get_indexer(pd.MultiIndex.from_frame(group[ROW]))
     cell = _cell(group, expected)
+    group, row, cell = group[cell >= 0], row[cell >= 0], cell[cell >= 0]  # ladders and divisions inform, elsewhere
     valid = group["status"].isin(COUNTED) & (group["claim"] != "withdrawn") & group["score"].notna()
-    counts = valid.to_numpy() & (cell >= 0)
+    counts = valid.to_numpy()
     table = names.assign(**keys, digest=digest, control=names["submission"].isin(controls), expected=len(expected))
     table["runs"] = np.bincount(row[counts], minlength=len(names))
     table["problems"] = _problems(group, row, cell, len(names), len(expected))
@@ -186,7 +187,7 @@ def _problems(group: pd.DataFrame, row: np.ndarray, cell: np.ndarray, rows: int,
     for (name, i), n in sorted(counts.items()):
         words[i].append(f"{n} {name.replace('_', ' ')}")
     have = np.zeros((rows, expected), bool)
-    have[row[cell >= 0], cell[cell >= 0]] = True
+    have[row, cell] = True
     for i in np.flatnonzero(~have.all(1)):
         words[i].append(f"{int((~have[i]).sum())} missing")
     return [", ".join(parts) for parts in words]

@@ -112,6 +112,14 @@ def counted(runs: pd.DataFrame) -> pd.DataFrame:
     return runs[there & ~runs["stale"] & ~runs["tuning"]]
 
 
+def compared(runs: pd.DataFrame) -> pd.DataFrame:
+    """Of the runs that count those on core instances; ladders repeat these with other images or budgets."""
+    runs = counted(runs)
+    groups = runs.groupby(["track", "instance"], observed=True)
+    core = np.array([frame.core(str(track), str(name)) for track, name in groups.size().index], bool)
+    return runs[core[groups.ngroup()]]
+
+
 def column(name: str) -> str:
     """A number's column in the table of runs."""
     return name if name in (*scores.AXES, frame.AFTER, *frame.COSTS) else f"m:{name}"
@@ -130,9 +138,8 @@ def points(runs: pd.DataFrame, keys: pd.DataFrame, names: Sequence[str]) -> pd.D
     All that are expected: `metrics.aggregate`; a single one: its record's own interval; else there is none.
     """
     targets = keys[[*scores.COHORT, *scores.ROW, "expected"]].drop_duplicates()
-    counts = counted(runs)
-    parts = dict(list(counts[counts["submission"].isin(targets["submission"])].groupby(
-        [*scores.COHORT, *scores.ROW], observed=True)))  # fmt: skip
+    counts = compared(runs[runs["submission"].isin(targets["submission"])])
+    parts = dict(list(counts.groupby([*scores.COHORT, *scores.ROW], observed=True)))
     rows = []
     for *key, expected in targets.itertuples(index=False):
         part = parts.get(tuple(key))

@@ -16,7 +16,7 @@ KEY = ("Thin lines: 95% intervals; band: the front of their ends. Marker area: c
        "submission’s operating points along its strength; open marks are variants. Grey: controls. Click or tap a "
        "point for its pictures.")  # fmt: skip
 
-PROFILES = ("The share of all the track’s instances on which a method’s score comes within a factor of the best one’s; "
+PROFILES = ("The share of the core instances on which a method’s score comes within a factor of the best one’s; "
             "at 1: on how many it is the best. Where it did not run, it counts as far away.")  # fmt: skip
 
 

@@ -29,8 +29,21 @@ def test_missing_is_missing_never_zero(view: board.View) -> None:
     (row,) = pick(view, submission="diversity_weights", family="flow").to_dict("records")
     assert row["runs"] == 2 and row["problems"] == "1 missing" and np.isnan(row["rank"]) and np.isnan(row["goal.low"])
     (row,) = pick(view, submission="gradient_ascent", family="gan", task="identity_removal").to_dict("records")
-    n = 9  # instances of people on the GAN, tuning apart: of three seeds one has failed on each
+    n = len(core("identity_removal", "gan"))  # ladders and divisions apart; of three seeds one has failed on each
     assert np.isnan(row["goal"]) and row["problems"] == f"{2 * n} below floor, {n} failed"
+
+
+def test_ladders_and_divisions_are_no_problems_of_their_own(view: board.View) -> None:
+    runs = view.runs[~view.runs["tuning"] & (view.runs["task"] == "identity_removal") & (view.runs["family"] == "gan")]
+    alone = runs[runs["instance"].map(lambda name: frame.core("tiny", name)).astype(bool)]
+    assert len(alone) < len(runs)
+    pd.testing.assert_frame_equal(*(
+        scores.table(part, view.records.controls).drop(columns="digest") for part in (runs, alone)
+    ))  # fmt: skip
+    keys = pick(view, submission="rejection", task="identity_removal", family="gan")
+    pd.testing.assert_frame_equal(tables.points(runs, keys, ["fd"]), tables.points(alone, keys, ["fd"]))
+    made = [profiles.profiles(part, "tiny", "gan", view.records.controls) for part in (runs, alone)]
+    pd.testing.assert_frame_equal(*made)
 
 
 def test_ranks_equal_paired_differences_one_by_one() -> None:
