@@ -90,7 +90,9 @@ def size(file: Path) -> tuple[int, int] | None:
 
 
 def sheet(of: Records, row: Mapping[str, Any]) -> Sheet | None:
-    """A run's contact sheet; None where there is no picture, or nobody says how it is laid out."""
+    """A run's contact sheet; None where there is no picture to show, or nobody says how it is laid out."""
+    if not frame.pictured(str(row["track"])):
+        return None
     file = of.sheet(row)
     try:
         stamp = file.stat().st_mtime_ns

@@ -29,7 +29,7 @@ def wall(view: View, track: str, instance: str, seed: int, only: Sequence[Row] =
     runs = runs.astype({name: str for name in (*scores.ROW, "status")})
     shown = [found for row in order(view, track, instance, runs, only, loud) if (found := _found(view, runs, row))]
     if not shown:
-        return empty(NONE)
+        return empty(NONE if frame.pictured(track) else words.ELSEWHERE)
     first = next((picture for _, _, picture in shown if picture.rows[0] == "base"), None)
     columns = max(picture.columns for *_, picture in shown)
     lines = [_line(view, row, run, picture, loud) for row, run, picture in shown]

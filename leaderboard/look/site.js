@@ -6,7 +6,10 @@ const ready = () => {
     let text = panel.dataset.figure;
     if (night) for (const [day, dark] of JSON.parse(document.body.dataset.night)) text = text.replaceAll(day, dark);
     const figure = JSON.parse(text);
-    Plotly.newPlot(panel, figure.data, figure.layout, { responsive: true, displaylogo: false });
+    Plotly.newPlot(panel, figure.data, figure.layout, { responsive: true, displaylogo: false }).then(() =>
+      panel.dataset.wall && panel.on("plotly_click", ({ points: [{ customdata }] }) => {
+        if (customdata) location.href = `${panel.dataset.wall}#${customdata[0]}.${customdata[1]}`;
+      }));
   };
   const sight = new IntersectionObserver((seen) => seen.filter((e) => e.isIntersecting).forEach((e) => {
     sight.unobserve(e.target);

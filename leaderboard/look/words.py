@@ -60,6 +60,7 @@ HISTORY = ("Each submission by its best point, on the day of its newest record. 
 NOBODY = "Nobody is ranked on all tasks of this family with at least one other, so there is no order across them."
 ACROSS = ("Points: the share of the others that a method stands above, half for those with which it shares a rank; "
           "the mean over all tasks of the family. Only methods that are ranked on every one are in it.")  # fmt: skip
+ELSEWHERE = "This track’s data do not ship: its pictures are shown only on a machine that holds them."
 ALL = "all"  # in the place of a task: all of them
 OLDER = "Records of {}. Today’s version scores otherwise: numbers of two versions cannot be compared."
 

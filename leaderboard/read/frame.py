@@ -182,6 +182,12 @@ def tuning(track_name: str, name: str) -> bool:
     return bool(known and known.tuning)
 
 
+def pictured(track_name: str) -> bool:
+    """Whether a track's pictures may be shown here: those of data that do not ship only where its scale was made."""
+    known = track(track_name)
+    return known is None or known.ships or tracks.scale_file(track_name).exists()
+
+
 def core(track_name: str, name: str) -> bool:
     """Whether an instance counts in comparisons: those of ladders repeat others with more or fewer images."""
     known = instance(track_name, name)

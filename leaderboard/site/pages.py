@@ -82,9 +82,10 @@ def _siblings(files: list[tuple[str, str]]) -> str:
     return f'<nav class="dim" aria-label="Of this task">{links}</nav>'
 
 
-def _walls(view: View, track: str, task: str) -> dict[str, str]:
-    """File -> instance, of the task's walls."""
+def _walls(view: View, track: str, task: str, family: str = "") -> dict[str, str]:
+    """File -> instance, of the task's walls, or of those of a family."""
     runs = view.runs[(view.runs["track"] == track) & (view.runs["task"] == task) & ~view.runs["tuning"]]
+    runs = runs[runs["family"] == family] if family else runs
     return {file("wall", track, name): name for name in sorted(runs["instance"].astype(str).unique())}
 
 
@@ -143,12 +144,14 @@ def _panel(view: View, over: pd.DataFrame, family: str, pair: tuple[str, str], m
     part = over[(over["family"] == family) & over[pair[0]].notna() & over[pair[1]].notna()]
     if part.empty:
         return ""
+    walls = _walls(view, *part[["track", "task"]].astype(str).iloc[0], family)
     figure = tradeoff(
         part, *pair, view.records.controls, marks=marks, titles=view.titles(), over=over, panels=3,
         sweeps=sweeps(view.records.manifests), title=words.family_title(family), height=380,
     )  # fmt: skip
     says = f"{words.family_title(family)}: {numbers.title(pair[1])} against {numbers.title(pair[0])}"
-    return f'<div class="panel" role="img" aria-label="{esc(says)}" data-figure="{esc(figure.to_json())}"></div>'
+    return (f'<div class="panel" role="img" aria-label="{esc(says)}" data-wall="{esc(next(iter(walls), ""))}" '
+            f'data-figure="{esc(figure.to_json())}"></div>')  # fmt: skip
 
 
 def _task(view: View, track: str, task: str, marks: Mapping[str, theme.Mark]) -> str:

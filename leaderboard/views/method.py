@@ -7,7 +7,7 @@ import streamlit as st
 
 from retouch.benchmark import records
 from retouch.leaderboard.draw import method_card, overview, portraits, sheets
-from retouch.leaderboard.look import markup, theme
+from retouch.leaderboard.look import markup, theme, words
 from retouch.leaderboard.rank import scores, tables
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
@@ -69,7 +69,8 @@ def one_run(view: View, row: dict[str, Any], look: theme.Look) -> None:
                 "it changed.</div>" + image)  # fmt: skip
     else:
         reason = "" if row["status"] in scores.COUNTED else f" {markup.esc(row['reason'])}"
-        st.html(markup.empty(f"This run left no picture.{reason}"))
+        says = f"This run left no picture.{reason}" if frame.pictured(str(row["track"])) else words.ELSEWHERE
+        st.html(markup.empty(says))
     if record is None:
         st.html(markup.empty("The record file itself is not at hand here: the board was opened on a table of runs."))
         return

@@ -98,9 +98,12 @@ def picture(view: View, rows: pd.DataFrame, name: str, point: str, family: str) 
                        task=keys["task"], family=family)  # fmt: skip
     runs = view.runs[(view.runs["submission"] == name) & (view.runs["point"] == point) & ~view.runs["tuning"]]
     runs = runs[(runs["track"] == keys["track"]) & (runs["task"] == keys["task"]) & (runs["family"] == family)]
-    image = sheets.html(view.records, runs.sort_values(["instance", "seed"]).iloc[0].to_dict())
+    run = runs.sort_values(["instance", "seed"]).iloc[0].to_dict()
+    image = sheets.html(view.records, run)
+    place = markup.link("wall", "its place on the wall", track=run["track"], task=keys["task"], row=f"{name}/{point}",
+                        instance=run["instance"], seed=str(run["seed"]))  # fmt: skip
     st.html(f'<div class="rt"><h2>{link} <span class="dim">{markup.esc(point)} · '
-            f"{markup.esc(words.family_title(family))}</span></h2></div>"
+            f"{markup.esc(words.family_title(family))} · {place}</span></h2></div>"
             + (image or '<p class="rt dim">This run left no picture.</p>'))  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from invented import MARKUP
 from PIL import Image
 
 from retouch.benchmark import records
+from retouch.benchmark.support import plugins
 from retouch.leaderboard.draw import method_card, overview, portraits, sheets, wall
 from retouch.leaderboard.draw.scale import scale
 from retouch.leaderboard.draw.tradeoff import tradeoff
@@ -258,6 +260,22 @@ def test_a_wall_begins_with_base_retrained_and_who_is_sought(view: board.View) -
     two = wall.wall(view, "tiny", instance, 0, only=[("rejection", "default")])
     assert two.count('<th scope="row">') == 3
     assert "No run" in wall.wall(view, "tiny", instance, 99)
+
+
+def test_pictures_of_data_that_do_not_ship_stay_where_they_are(view: board.View, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(plugins, "home", lambda: tmp_path)
+    row = {**run_of(view, "rejection", "category_redaction/digits-gan"), "track": "faces"}
+    held = replace(view.records, root=tmp_path)
+    file = held.sheet(row)
+    file.parent.mkdir(parents=True)
+    for end in (".png", ".json"):
+        mine = view.records.sheet({**row, "track": "tiny"}).with_suffix(end)
+        file.with_suffix(end).write_bytes(mine.read_bytes().replace(b'"track": "tiny"', b'"track": "faces"'))
+    assert sheets.sheet(held, row) is None
+    assert "do not ship" in wall.wall(view, "faces", "identity_removal/celeba64-gan-0", 0)
+    (tmp_path / "scales").mkdir()
+    (tmp_path / "scales/faces.json").write_text("{}")
+    assert sheets.sheet(held, row).columns == 10
 
 
 def test_every_number_of_the_shipped_records_is_explained() -> None:

@@ -51,5 +51,7 @@ def test_contact_sheets_alone_are_served(folder: Path, tmp_path: Path, monkeypat
     (records / "link.png").symlink_to(tmp_path / good)
     (records / "text.png").write_text("<svg>")
     outside = ("rejection/elsewhere.png", f"rejection/../{good}", "../../etc/passwd", "/etc/passwd", "none.png")
+    of_people = shutil.copytree(records / "tiny", records / "faces") / GAN / "default.0.png"
+    assert status(str(of_people.relative_to(tmp_path))) == 404
     for bad in (*outside, "rejection/records/link.png", "rejection/records/text.png", "rejection", f"{good[:-3]}json"):
         assert status(bad) == 404, bad

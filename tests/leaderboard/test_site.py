@@ -128,7 +128,10 @@ def test_the_site_works_from_a_file_on_a_phone(site: Path, page: Any) -> None:
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 1, name
     page.goto((site / "tradeoffs.tiny.category_redaction.html").as_uri())
-    page.wait_for_selector(".panel .scatterlayer")
+    page.wait_for_selector(".panel .scatterlayer .points path", state="attached")
+    page.locator(".panel .scatterlayer .points path").first.click(force=True)
+    page.wait_for_url("**/wall.tiny.category_redaction.*#*.*")  # a point leads to its place on the wall
+    page.wait_for_selector("table.wall tr:target")
     assert page.errors == []
 
 
