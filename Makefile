@@ -7,7 +7,7 @@ INSTANCES = identity_removal/faces-flow identity_removal/faces-gan category_reda
 	category_redaction/digits-diffusion attribute_rebalancing/faces-gan attribute_rebalancing/faces-diffusion \
 	output_diversity/digits-gan
 MYPY = $(abspath $(VENV))/bin/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
-PARALLEL = -n logical --maxprocesses 4 --dist loadgroup
+PARALLEL = -n auto --dist loadgroup
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
 demo: $(VENV)/demo  ## controls, baselines and the five references on every task of the tiny track, one seed, and the table

@@ -27,6 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
             item.add_marker(pytest.mark.xdist_group(trained))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one worker more than cores, as many tests wait for a browser, a process or a clock."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """One cache for the session and all its workers, empty at its start: whatever lies there is named by its content.

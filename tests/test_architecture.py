@@ -1,6 +1,7 @@
 """Imports go one way: which room may know which, held against every import statement of every module."""
 
 import ast
+import os
 import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
@@ -145,3 +146,8 @@ def test_names_of_tests_are_short():
     files = (REPOSITORY / "tests").rglob("test_*.py")
     nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text())))
     assert not [node.name for node in nodes if isinstance(node, ast.FunctionDef) and len(node.name) >= 60]
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="one process has no groups")
+def test_a_files_tests_stay_on_one_worker(request):
+    assert request.node.nodeid.endswith(f"@{request.path}")  # with pytest 9.2 groups fell apart unnoticed

@@ -96,7 +96,8 @@ def verify(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--sample", type=int, metavar="K", help="only K cells (an instance at a point, with its "
                         "seeds), at random; default: all; with --claim enough to meet one in ten in 19 of 20 "
                         "cases")  # fmt: skip
-    parser.add_argument("--draws", type=int, default=5, help="fresh draws of each cell; default: 5")
+    parser.add_argument("--draws", type=int, default=5, help="fresh draws of each cell; default: 5; with "
+                        "--claim 3 at least")  # fmt: skip
     parser.add_argument("--seed", type=int, help="of the choice and of the fresh seeds; default: drawn now")
     parser.add_argument("--track", default="tiny")
     parser.add_argument("--instance", action="append", help="only this instance (repeatable)")
@@ -113,6 +114,10 @@ def verify(verbs: argparse._SubParsersAction) -> None:
 
         folders = [submission.find(name, submissions_folder()) for name in args.names]
         device = machine.usable(args.device)
+        if args.claim and args.draws < verify.LEAST_DRAWS:
+            raise ValueError(
+                f"--claim --draws {args.draws}: too few to tell a difference; {verify.LEAST_DRAWS} at least"
+            )
         runs = plan.plan(folders, tracks.load(args.track), instances=args.instance, device=device)
         seed = secrets.randbits(30) if args.seed is None else args.seed
         locked = any(sandboxed(runs, args.sandbox, "verify"))

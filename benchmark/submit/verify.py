@@ -33,6 +33,7 @@ from retouch.benchmark.support.variables import variables
 from retouch.benchmark.worker import fork
 
 DRAWS = 5  # fresh draws of a cell; twice as many before it counts as different
+LEAST_DRAWS = 3  # for a claim: the spread of fewer is so wide that nearly everything agrees
 Cell = list[Run]  # the seeds of one instance at one operating point, each with a current record that has a goal
 
 

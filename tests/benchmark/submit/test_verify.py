@@ -141,7 +141,7 @@ def test_an_honest_record_is_verified_and_keeps_both_values(finished, here, seco
 @pytest.mark.slow
 def test_a_strangers_code_is_run_again_inside_the_sandbox(finished, here, capsys):
     folder = copy(finished / "honest", here)
-    assert main(["verify", "honest", "--seed", "1", "--draws", "1", "--claim"]) == 0
+    assert main(["verify", "honest", "--seed", "1", "--draws", "3", "--claim"]) == 0
     assert "verified, repeated to the last digit" in capsys.readouterr().out
     assert records.read(record_file(folder)).claim.status == "verified"
 
@@ -155,7 +155,7 @@ def test_without_a_sandbox_no_strangers_code_is_verified(finished, here, monkeyp
     sandbox.name.cache_clear()
 
 
-def disputed(folder, here, capsys, draws=1):
+def disputed(folder, here, capsys, draws=3):
     """What `verify --claim` says of a copy whose record says, completely and falsely, that it is verified."""
     folder = copy(folder, here)
     raw = records.read(record_file(folder)).model_dump(mode="json", by_alias=True)
@@ -283,6 +283,12 @@ def test_a_method_that_has_changed_is_not_verified(finished, here, capsys):
     (folder / "method.py").write_text(KEEPS)
     assert verify("honest") == 2  # other code than the record's: there is nothing current to verify
     assert "no current record" in capsys.readouterr().err
+
+
+def test_a_claim_takes_three_draws(finished, here, capsys):
+    copy(finished / "honest", here)
+    assert verify("honest", "--claim", draws=2) == 2
+    assert "too few to tell a difference; 3 at least" in capsys.readouterr().err
 
 
 def test_images_from_elsewhere_are_never_verified(submissions, capsys):
