@@ -53,8 +53,9 @@ class Scale:
                 values = _even(*ends)
                 texts = [f"{value:.3g}" for value in values]
         elif self.kind == "log":
-            values = _decades(10**-self.high, 10**-self.low)
-            texts = [_text(self.name, value) for value in values]
+            values = [value for value in _decades(10**-self.high, 10**-self.low) if value > 1.5 * self.floor]
+            texts = [*(_text(self.name, value) for value in values), f"≤{_text(self.name, self.floor)}"]
+            values.append(self.floor)
         else:
             values = _even(*sorted((self.low, self.high)))
             values = [-value for value in values] if self.kind == "down" else values
@@ -84,7 +85,7 @@ def scale(rows: pd.DataFrame, name: str) -> Scale:
 
 
 def _text(name: str, value: float) -> str:
-    return f"{100 * value:.2g}%" if name == "share" else f"{value:.3g}"
+    return numbers.percent(value) if name == "share" else f"{value:.3g}"
 
 
 def _decades(low: float, high: float) -> list[float]:

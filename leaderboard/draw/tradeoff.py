@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from retouch.leaderboard.draw import axes
 from retouch.leaderboard.draw.scale import Scale, scale
-from retouch.leaderboard.look import labels, numbers, theme
+from retouch.leaderboard.look import labels, numbers, theme, words
 from retouch.leaderboard.look.markup import esc
 from retouch.leaderboard.look.numbers import number, percent
 from retouch.leaderboard.rank.tables import pareto
@@ -37,8 +37,8 @@ def tradeoff(rows: pd.DataFrame, x: str, y: str, controls: Collection[str] = (),
     rows = rows[rows[x].notna() & rows[y].notna()]
     columns = ["submission", "point", "family", "problems", "share", "score", *frame.with_ends(x, y)]
     rows = rows[[name for name in dict.fromkeys(columns) if name in rows]]
-    words = [name for name in ("submission", "point", "family", "problems") if name in rows]
-    rows = rows.astype(dict.fromkeys(words, object))  # quicker to go through by far
+    texts = [name for name in ("submission", "point", "family", "problems") if name in rows]
+    rows = rows.astype(dict.fromkeys(texts, object))  # quicker to go through by far
     marks = marks or theme.marks(sorted(rows["submission"].unique()), set(controls), look)
     titles, sweeps = titles or {}, sweeps or {}
     across, up = (scale(rows if over is None else over, name) for name in (x, y))
@@ -156,6 +156,13 @@ def hover(row: Mapping[str, Any], x: str, y: str, title: str) -> str:
     if row.get("problems"):
         lines.append(esc(row["problems"]))
     return "<br>".join(lines)
+
+
+def key(rows: pd.DataFrame) -> str:
+    """What lines and marks mean, HTML; rows: all that are drawn."""
+    largest = rows.loc[~rows["control"], "share"].max()
+    says = f", the largest {percent(largest)} of pre-training" if pd.notna(largest) else ""
+    return f'<div class="rt dim">{words.LINES.format(largest=says)}</div>'
 
 
 def _sizes(cost: pd.Series, largest: float) -> np.ndarray:

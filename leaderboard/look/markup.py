@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlencode
 
 from retouch.leaderboard.look import numbers
@@ -46,6 +46,13 @@ def link(page: str, text: str, *, hint: str = "", plain_look: bool = False, **qu
 def symbol(mark: Mark) -> str:
     """A submission's marker, in its colour."""
     return f'<span style="color:{mark.colour}" aria-hidden="true">{SYMBOLS[mark.shape]}</span>'
+
+
+def whose(names: Collection[str], marks: Mapping[str, Mark], titles: Mapping[str, str]) -> str:
+    """Whose each mark is."""
+    ordered = sorted(names, key=lambda name: titles[name].lower())
+    spans = (f"<span>{symbol(marks[name])} {esc(titles[name])}</span>" for name in ordered)
+    return f'<div class="rt"><span class="key">{"".join(spans)}</span></div>'
 
 
 def _at(value: float) -> str:

@@ -60,6 +60,14 @@ HISTORY = ("Each submission by its best point, on the day of its newest record. 
 NOBODY = "Nobody is ranked on all tasks of this family with at least one other, so there is no order across them."
 ACROSS = ("Points: the share of the others that a method stands above, half for those with which it shares a rank; "
           "the mean over all tasks of the family. Only methods that are ranked on every one are in it.")  # fmt: skip
+WALL = ("Each column is one latent, each row what a method makes of it; under each image the judge’s verdict, bold "
+        "where it differs from the base’s. A method that draws again, as rejection does, keeps no latent: its "
+        "images are others.")  # fmt: skip
+TRADEOFFS = ("A change can always be had at the price of the images. Better is always up and to the right; what is "
+             "close to the best is drawn apart, by what it lacks. The bold line is the Pareto front.")  # fmt: skip
+LINES = ("Thin lines: 95% intervals; band: the front of their ends. Marker area: cost{largest}. Coloured lines join a "
+         "submission’s operating points along its strength; open marks are variants. Grey: controls. Click or tap a "
+         "point for its pictures.")  # fmt: skip
 ELSEWHERE = "This track’s data do not ship: its pictures are shown only on a machine that holds them."
 ALL = "all"  # in the place of a task: all of them
 OLDER = "Records of {}. Today’s version scores otherwise: numbers of two versions cannot be compared."

@@ -43,6 +43,10 @@ class Records:
         """What a submission needs; without a manifest that says so, it may need anything."""
         return self.manifests[name].access if name in self.manifests else get_args(submission.Need)
 
+    def published(self) -> set[str]:
+        """The submissions that name a paper; the others are baselines."""
+        return {name for name, manifest in self.manifests.items() if manifest.paper}
+
     def title(self, name: str) -> str:
         """A submission's title; its name where it has no manifest."""
         return self.manifests[name].title if name in self.manifests else name

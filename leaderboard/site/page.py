@@ -12,7 +12,8 @@ from retouch.leaderboard.site.links import localised
 
 NAVIGATION = {"index.html": "Overview", "methods.html": "Methods", "compare.html": "Compare",
               "questions.html": "Questions"}  # fmt: skip
-FIND = """<p class="find"><label>Find <input type="search" id="find" placeholder="method or need, or another"></label>
+FIND = """<p class="find">
+<label>Find <input type="search" id="find" size="28" placeholder="method or need, or another"></label>
 <label><input type="checkbox" id="verified"> verified only</label> <span id="left" role="status"></span></p>"""
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">

@@ -6,7 +6,7 @@ import pandas as pd
 
 from retouch.leaderboard.draw import answers, method_card, overview, runs_table, sheets, task_card, wall
 from retouch.leaderboard.draw.history import history as draw_history
-from retouch.leaderboard.draw.tradeoff import tradeoff
+from retouch.leaderboard.draw.tradeoff import key, tradeoff
 from retouch.leaderboard.look import markup, numbers, theme, words
 from retouch.leaderboard.look.markup import esc
 from retouch.leaderboard.rank import history, scores, tables
@@ -71,10 +71,11 @@ def _of_task(view: View, track: str, task: str, marks: Mapping[str, theme.Mark])
     for kind, body in bodies.items():
         yield Page(file(kind, track, task), titles[kind], _siblings(siblings) + note + body(view, track, task, marks),
                    tabs=_tasks(view, kind, track), find=kind != "tradeoffs")  # fmt: skip
+    lead = f"<p>{words.WALL}</p>"
     for name, instance in walls.items():
         whole = wall.wall(view, track, instance, _seed(view, track, instance), _points(view, track, instance))
-        yield Page(name, f"{words.task_title(task)}: wall of {instance.split('/')[1]}", _siblings(siblings) + whole,
-                   find=True, tabs=links)  # fmt: skip
+        yield Page(name, f"{words.task_title(task)}: wall of {instance.split('/')[1]}",
+                   _siblings(siblings) + lead + whole, find=True, tabs=links)  # fmt: skip
 
 
 def _siblings(files: list[tuple[str, str]]) -> str:
@@ -134,9 +135,9 @@ def _tradeoffs(view: View, track: str, task: str, marks: Mapping[str, theme.Mark
         rows = tables.with_numbers(here, view.runs, [x, y])
         panels = [_panel(view, rows, family, (x, y), marks) for family in view.families(track, task)]
         parts.append(f'<h2>{esc(title)}</h2><div class="panels">{"".join(panels)}</div>')
-    return "".join(parts) + _details(
-        "What these numbers mean", markup.explain(["goal", "quality", words.primary(task)])
-    )
+    whose = markup.whose(set(here["submission"]), marks, view.titles()) + key(here)
+    meaning = _details("What these numbers mean", markup.explain(["goal", "quality", words.primary(task)]))
+    return f"<p>{words.TRADEOFFS}</p>{whose}{''.join(parts)}{meaning}"
 
 
 def _panel(view: View, over: pd.DataFrame, family: str, pair: tuple[str, str], marks: Mapping[str, theme.Mark]) -> str:

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import plotly
@@ -15,6 +14,7 @@ from retouch.benchmark.support.files import write_atomically
 from retouch.leaderboard.draw import sheets
 from retouch.leaderboard.look import theme
 from retouch.leaderboard.look.markup import empty, esc
+from retouch.leaderboard.rank import paired
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.site import extras
 from retouch.leaderboard.site.page import Page, html
@@ -33,7 +33,7 @@ def write(view: View, folder: Path, url: str = "") -> Path:
     first = view.newest(view.tracks()[0]) if len(view.runs) else view
     pairs = extras.comparisons(first, view.tracks()[0]) if len(view.runs) else {}
     none = Page("index.html", "Retouch", empty("No records yet."))
-    written = [*pages(view), _compare(first, pairs)] if len(view.runs) else [none]
+    written = [*pages(view), _compare(first)] if len(view.runs) else [none]
     texts = {page.file: html(page, made, len(view.runs), url) for page in written}
     texts["index.html"] = texts[written[0].file]
     texts |= {"board.js": theme.script(), "site.js": theme.text("site.js"), ".nojekyll": ""}
@@ -59,12 +59,13 @@ def _pictures(view: View, texts: Iterable[str], folder: Path) -> None:
         shutil.copyfile(folder / unquote(names[0]), folder / "preview.png")
 
 
-def _compare(view: View, pairs: dict[str, Any]) -> Page:
-    """Any two submissions, paired; at first the two that have most instances in common."""
+def _compare(view: View) -> Page:
+    """Any two submissions, paired; at first the two that tell most."""
     rows, titles = extras.compared(view), view.titles()
-    chosen = max(pairs, key=lambda pair: len(pairs[pair]["rows"]), default="|").split("|")
+    track = next(iter(view.tracks()), "")
+    chosen = paired.first(view.scores[view.scores["track"] == track], view.records.published())
     picks = ""
-    for label, name in zip(("First", "Second"), chosen, strict=True):
+    for label, (name, _) in zip(("First", "Second"), [*chosen, ("", ""), ("", "")][:2], strict=True):
         options = [f'<option value="{esc(n)}"{" selected" * (n == name)}>{esc(titles[n])}</option>' for n, _ in rows]
         picks += f'<label>{label} <select aria-label="{label}">{"".join(options)}</select></label>'
     lead = "<p>Differences are paired: the same instances, the same seeds. A filled mark leaves out 0.</p>"

@@ -45,11 +45,10 @@ def choose(view: View, here: pd.DataFrame) -> list[Row]:
     """The rows to compare: at first the two that tell most."""
     pairs = here[["submission", "point"]].astype(str).drop_duplicates().itertuples(index=False, name=None)
     rows = {"/".join(row): row for row in sorted(pairs)}
-    published = {name for name, manifest in view.records.manifests.items() if manifest.paper}
     keys = state.many(
         "Submissions and operating points; the first is compared with each of the others", "with", list(rows),
         show=lambda key: f"{view.records.title(rows[key][0])} · {rows[key][1]}", pills=False,
-        default=["/".join(row) for row in paired.first(here, published)],
+        default=["/".join(row) for row in paired.first(here, view.records.published())],
     )  # fmt: skip
     return [rows[key] for key in keys]
 

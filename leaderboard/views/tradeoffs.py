@@ -4,17 +4,12 @@ import pandas as pd
 import streamlit as st
 
 from retouch.leaderboard.draw import profile, sheets
+from retouch.leaderboard.draw.tradeoff import key
 from retouch.leaderboard.look import markup, numbers, theme, words
 from retouch.leaderboard.rank import profiles, scores
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.read import frame
 from retouch.leaderboard.views import panels, shell, state
-
-LEAD = ("A change can always be had at the price of the images. Better is always up and to the right; what is close to "
-        "the best is drawn apart, by what it lacks. The bold line is the Pareto front.")  # fmt: skip
-KEY = ("Thin lines: 95% intervals; band: the front of their ends. Marker area: cost{largest}. Coloured lines join a "
-       "submission’s operating points along its strength; open marks are variants. Grey: controls. Click or tap a "
-       "point for its pictures.")  # fmt: skip
 
 PROFILES = ("The share of the core instances on which a method’s score comes within a factor of the best one’s; "
             "at 1: on how many it is the best. Where it did not run, it counts as far away.")  # fmt: skip
@@ -40,7 +35,7 @@ def page(view: View, look: theme.Look, track: str) -> None:
             says = f"{words.family_title(family)}: {numbers.title(y)} against {numbers.title(x)}"
             event = shell.chart(figure, f"tradeoff-{task}-{family}", says, on_select="rerun", selection_mode="points")
             point = next((p["customdata"] for p in event.selection.points if p.get("customdata")), point)
-    key(rows, shell.marks(view, look), view.titles())
+    st.html(markup.whose(set(rows["submission"]), shell.marks(view, look), view.titles()) + key(rows))
     if point is not None:
         picture(view, rows, *point)
     table(view, rows, x, y)
@@ -60,7 +55,7 @@ def draw_profiles(view: View, track: str, families: list[str], look: theme.Look)
                                      title=words.family_title(family))  # fmt: skip
             says = f"{words.family_title(family)}: share of instances within a factor of the best score"
             shell.chart(figure, f"profile-{family}", says)
-    st.html(whose(names, marks, titles))
+    st.html(markup.whose(names, marks, titles))
 
 
 def choose(view: View, track: str, task: str) -> tuple[str, str]:
@@ -74,21 +69,6 @@ def choose(view: View, track: str, task: str) -> tuple[str, str]:
         x = state.choice("Across", "x", names, default="goal", show=numbers.title, width=260)
         y = state.choice("Up", "y", names, default="quality", show=numbers.title, width=260)
     return x, y
-
-
-def key(rows: pd.DataFrame, marks: dict[str, theme.Mark], titles: dict[str, str]) -> None:
-    """What lines and marks mean, and whose each mark is."""
-    largest = rows.loc[~rows["control"], "share"].max()
-    says = f", the largest {numbers.percent(largest)} of pre-training" if pd.notna(largest) else ""
-    names = set(rows["submission"].astype(str))
-    st.html(f'{whose(names, marks, titles)}<div class="rt dim">{KEY.format(largest=says)}</div>')
-
-
-def whose(names: set[str], marks: dict[str, theme.Mark], titles: dict[str, str]) -> str:
-    """Whose each mark is."""
-    spans = (f"<span>{markup.symbol(marks[name])} {markup.esc(titles[name])}</span>"
-             for name in sorted(names, key=lambda name: titles[name].lower()))  # fmt: skip
-    return f'<div class="rt"><span class="key">{"".join(spans)}</span></div>'
 
 
 def picture(view: View, rows: pd.DataFrame, name: str, point: str, family: str) -> None:
@@ -123,4 +103,4 @@ def table(view: View, rows: pd.DataFrame, x: str, y: str) -> None:
         st.html(markup.explain([x, y, "share"]))
 
 
-shell.run(page, "Trade-offs", LEAD)
+shell.run(page, "Trade-offs", words.TRADEOFFS)

@@ -3,13 +3,9 @@
 import streamlit as st
 
 from retouch.leaderboard.draw import wall
-from retouch.leaderboard.look import theme
+from retouch.leaderboard.look import theme, words
 from retouch.leaderboard.rank.board import View
 from retouch.leaderboard.views import shell, state
-
-LEAD = ("Each column is one latent, each row what a method makes of it; under each image the judge’s verdict, bold "
-        "where it differs from the base’s. A method that draws again, as rejection does, keeps no latent: its "
-        "images are others.")  # fmt: skip
 
 
 def page(view: View, look: theme.Look, track: str) -> None:
@@ -31,4 +27,4 @@ def page(view: View, look: theme.Look, track: str) -> None:
     st.html(wall.wall(view, track, instance, int(seed), [rows[key] for key in only], [rows[key] for key in loud]))
 
 
-shell.run(page, "Wall", LEAD)
+shell.run(page, "Wall", words.WALL)

@@ -114,6 +114,8 @@ def test_values_near_the_best_are_told_apart() -> None:
     places = axis.place(rows["quality"])
     assert places[2] - places[1] > 0.3 * (places[3] - places[0]) / 5 and places[3] == places[4]
     assert axis.ticks()[1] == ["0.5", "0.9", "0.98", "≥0.995"]
+    cost = scale(pd.DataFrame({"share": [0.0, 0.02, 1.0]}), "share")
+    assert cost.ticks() == (pytest.approx([1, 0, 2]), ["10%", "100%", "≤1%"])  # what costs nothing stands at the end
     near = scale(pd.DataFrame({"quality": [0.79, 0.795]}), "quality")
     assert len(near.ticks()[1]) > 2 and "0.79" in near.ticks()[1]  # an axis always has numbers
 

@@ -129,6 +129,7 @@ def test_the_site_works_from_a_file_on_a_phone(site: Path, page: Any) -> None:
         assert wide <= 1, name
     page.goto((site / "tradeoffs.tiny.category_redaction.html").as_uri())
     page.wait_for_selector(".panel .scatterlayer .points path", state="attached")
+    assert "Taming normalizing flows" in page.locator(".key").first.inner_text()
     page.locator(".panel .scatterlayer .points path").first.click(force=True)
     page.wait_for_url("**/wall.tiny.category_redaction.*#*.*")  # a point leads to its place on the wall
     page.wait_for_selector("table.wall tr:target")
@@ -146,6 +147,9 @@ def test_the_site_finds_sorts_and_compares(site: Path, page: Any) -> None:
     assert shown.count() == 1 and page.url.endswith("#find=taming")
     page.locator(".cohort tbody:not(.hidden) a:has(.duo)").first.click()
     page.wait_for_selector("table.wall tr:target")
+    page.goto((site / "compare.html").as_uri())
+    assert page.locator(".pick select").nth(0).input_value() == "rejection"  # who leads most often
+    page.goto("about:blank")
     page.goto((site / "compare.html").as_uri() + "#taming_flows|rejection")
     says = page.locator("#pair .say").inner_text()
     assert "Taming" in says and page.locator("#pair tbody tr").count() > 2
