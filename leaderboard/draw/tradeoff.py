@@ -150,7 +150,7 @@ def hover(row: Mapping[str, Any], x: str, y: str, title: str) -> str:
         interval = f"  [{number(low)}, {number(high)}]" if np.isfinite([low, high]).all() else ""
         return f"{esc(numbers.entry(name).title)} <b>{number(row[name])}</b>{interval}"
 
-    lines = [f"<b>{esc(title)}</b> · {esc(row['point'])}", says(x), says(y)]
+    lines = [f"<b>{esc(title)}</b> · {esc(row['point'])}", *(says(name) for name in (x, y) if name != "share")]
     if np.isfinite(row.get("share", np.nan)):
         lines.append(f"cost {percent(row['share'])} of pre-training")
     if row.get("problems"):

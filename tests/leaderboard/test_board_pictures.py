@@ -124,6 +124,13 @@ def test_an_empty_tradeoff_is_a_figure(view: board.View) -> None:
     assert tradeoff(view.scores.head(0), "goal", "quality").to_json()
 
 
+def test_a_point_says_its_cost_once(view: board.View) -> None:
+    part = view.scores[(view.scores["task"] == "category_redaction") & (view.scores["family"] == "gan")]
+    for pair in (("goal", "share"), ("goal", "quality")):
+        drawn = [trace for trace in tradeoff(part, *pair).data if trace.customdata is not None]
+        assert {text.lower().count("cost") for trace in drawn for text in trace.hovertext} == {1}
+
+
 def test_labels_keep_clear_of_each_other() -> None:
     points = [(100.0, 100.0), (104.0, 101.0), (108.0, 99.0), (110.0, 96.0), (300.0, 20.0)]
     texts = ["first method", "second method", "third method", "fourth method", "far"]
