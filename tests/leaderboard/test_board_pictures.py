@@ -17,6 +17,7 @@ from PIL import Image
 from retouch.benchmark import records
 from retouch.benchmark.support import plugins
 from retouch.leaderboard.draw import method_card, overview, portraits, sheets, wall
+from retouch.leaderboard.draw.differences import differences
 from retouch.leaderboard.draw.scale import scale
 from retouch.leaderboard.draw.tradeoff import tradeoff
 from retouch.leaderboard.look import labels, markup, numbers, submission_text, theme, words
@@ -122,6 +123,15 @@ def test_values_near_the_best_are_told_apart() -> None:
 
 def test_an_empty_tradeoff_is_a_figure(view: board.View) -> None:
     assert tradeoff(view.scores.head(0), "goal", "quality").to_json()
+
+
+def test_a_difference_lies_on_the_side_of_who_is_ahead() -> None:
+    pairs = pd.DataFrame({"row": ["x · y"], "axis": ["goal"], "value": [0.3], "low": [0.1], "high": [0.5]})  # A - B
+    figure = differences(pairs, ("A", "B"))
+    assert {(note.x, note.text) for note in figure.layout.annotations} == {(1, "A is ahead →"), (0, "← B is ahead")}
+    assert list(figure.data[0].marker.symbol) == ["circle"] and figure.data[0].x[0] == 0.3
+    open_ = differences(pairs.assign(low=-0.1), ("A", "B"))
+    assert list(open_.data[0].marker.symbol) == ["circle-open"]
 
 
 def test_a_point_says_its_cost_once(view: board.View) -> None:
