@@ -43,13 +43,15 @@ def tradeoff(rows: pd.DataFrame, x: str, y: str, controls: Collection[str] = (),
     titles, sweeps = titles or {}, sweeps or {}
     across, up = (scale(rows if over is None else over, name) for name in (x, y))
     rows = _placed(rows, across, up)
+    names = [titles.get(name, name) for name in rows["submission"]]
+    rows["_says"] = [hover(row, x, y, name) for row, name in zip(rows.to_dict("records"), names, strict=True)]
     own = rows[~rows["submission"].isin(controls)]
     traces = _front(own, (across, up), look)
     largest = float(own["share"].max()) if "share" in own and len(own) else 0.0
     for (name, _), part in rows.groupby(["submission", "family"], observed=True, sort=True):
         order = sweeps.get(name, ())
         traces += _line(part, order, marks[name])
-        traces.append(_points(part, (x, y), marks[name], titles.get(name, name), order, name in controls, largest))
+        traces.append(_points(part, marks[name], titles.get(name, name), order, name in controls, largest))
     size = (WIDTHS[min(panels, 3)], height - 88.0)
     notes = _label(rows, own, (across, up), marks, titles, size, LABELS[min(panels, 3)], look)
     figure = go.Figure(
@@ -65,12 +67,18 @@ def tradeoff(rows: pd.DataFrame, x: str, y: str, controls: Collection[str] = (),
 
 
 def _placed(rows: pd.DataFrame, across: Scale, up: Scale) -> pd.DataFrame:
-    """The rows with the places of both numbers and of their intervals' ends, the worse end first: x, x0, x1, y, ..."""
+    """The rows with the places of both numbers and of their intervals' ends: x, the worse x0, the better x1, y, ...
+
+    And how far these lie from the places: x-, x+, y-, y+; 0 where there is no interval.
+    """
     places: dict[str, np.ndarray] = {}
     for letter, along in (("x", across), ("y", up)):
         value, low, high = (along.place(rows[c]) if c in rows else np.full(len(rows), np.nan)
                             for c in frame.with_ends(along.name))  # fmt: skip
-        places |= {f"_{letter}": value, f"_{letter}0": np.fmin(low, high), f"_{letter}1": np.fmax(low, high)}
+        low, high = np.fmin(low, high), np.fmax(low, high)
+        gaps = {f"_{letter}-": value - low, f"_{letter}+": high - value}
+        places |= {f"_{letter}": value, f"_{letter}0": low, f"_{letter}1": high}
+        places |= {name: np.nan_to_num(np.maximum(gap, 0)) for name, gap in gaps.items()}
     return rows.assign(**places)
 
 
@@ -116,14 +124,14 @@ def _along(part: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
     return part[part["point"].isin(places)].sort_values("point", key=lambda names: [places[str(n)] for n in names])
 
 
-def _points(part: pd.DataFrame, pair: tuple[str, str], mark: theme.Mark, title: str, order: Sequence[str],
-            control: bool, largest: float) -> Trace:  # fmt: skip
+def _points(part: pd.DataFrame, mark: theme.Mark, title: str, order: Sequence[str], control: bool,
+            largest: float) -> Trace:  # fmt: skip
     """The points of a submission; variants beside its sweep are open."""
     cost = part["share"] if "share" in part else pd.Series(0.0, index=part.index)
     variant = [len(order) > 1 and point not in order for point in part["point"]]
     edge = {"width": 2, "color": mark.colour} if control else {"width": 1, "color": "rgba(255,255,255,.55)"}
     return {
-        "x": part["_x"], "y": part["_y"], "name": esc(title), "mode": "markers",
+        "x": part["_x"].to_numpy(), "y": part["_y"].to_numpy(), "name": esc(title), "mode": "markers",
         "error_x": _whiskers(part, "_x", mark.colour), "error_y": _whiskers(part, "_y", mark.colour),
         "marker": {
             "symbol": [mark.shape + ("-open" if v and not mark.shape.endswith("-open") else "") for v in variant],
@@ -131,15 +139,15 @@ def _points(part: pd.DataFrame, pair: tuple[str, str], mark: theme.Mark, title: 
             "color": mark.colour, "opacity": 0.95, "line": edge,
         },
         "customdata": part[["submission", "point", "family"]].to_numpy(),
-        "hovertext": [hover(row, *pair, title) for row in part.to_dict("records")],
+        "hovertext": part["_says"].tolist(),
         "hovertemplate": "%{hovertext}<extra></extra>",
     }  # fmt: skip
 
 
 def _whiskers(part: pd.DataFrame, name: str, colour: str) -> dict[str, Any]:
-    up, down = (part[f"{name}1"] - part[name]).clip(0), (part[name] - part[f"{name}0"]).clip(0)
-    return {"type": "data", "symmetric": False, "array": up.fillna(0), "arrayminus": down.fillna(0), "thickness": 1,
-            "width": 0, "color": theme.fade(colour, 0.35)}  # fmt: skip
+    up, down = (part[name + side].to_numpy() for side in "+-")
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1, "width": 0,
+            "color": theme.fade(colour, 0.35)}  # fmt: skip
 
 
 def hover(row: Mapping[str, Any], x: str, y: str, title: str) -> str:

@@ -48,6 +48,9 @@ def _covered(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 def _cost(point: Point, text: str, drawn: np.ndarray, written: np.ndarray, size: Point) -> np.ndarray:
     """What a label costs at every anchor, (A,): text on text or on a line is worse than text on a mark."""
     boxes, lines = _boxes(point, text), _lines(point).reshape(-1, 4)
+    reach = np.array([LETTER * len(text), LINE]) + np.abs(TAILS).max(0)
+    apart = np.maximum(drawn[:, :2] - point, point - drawn[:, 2:])  # what is further away is never covered
+    drawn = drawn[(apart <= reach).all(1)]
     outside = (-boxes[:, :2]).clip(0).sum(1) + (boxes[:, 2:] - np.array(size)).clip(0).sum(1)
     crossed = (_covered(lines, drawn) / 4 + 8 * _covered(lines, written)).reshape(len(ANCHORS), -1).sum(1)
     return _covered(boxes, drawn) + 4 * _covered(boxes, written) + crossed + 60 * outside + PRICE
