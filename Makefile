@@ -2,15 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 DEMO = unchanged retrained rejection finetune_retain balanced_finetune inverse_frequency \
-	taming_flows data_redaction_data self_conditioned_gan distribution_guidance diversity_weights
-INSTANCES = identity_removal/faces-flow identity_removal/faces-gan category_redaction/digits-gan \
-	category_redaction/digits-diffusion attribute_rebalancing/faces-gan attribute_rebalancing/faces-diffusion \
-	output_diversity/digits-gan
+	taming_flows data_redaction_data self_conditioned_gan diversity_weights
+INSTANCES = identity_removal/rendered-flow category_redaction/digits-gan-at-10 \
+	attribute_rebalancing/rendered-gan output_diversity/digits-gan
 MYPY = $(abspath $(VENV))/bin/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
 PARALLEL = -n auto --dist loadgroup
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
-demo: $(VENV)/demo  ## controls, baselines and the five references on every task of the tiny track, one seed, and the table
+demo: $(VENV)/demo  ## controls, baselines and references on every task of the tiny track, one seed, and the table
 	@for name in $(DEMO); do mkdir -p demo/$$name && cp submissions/$$name/submission.toml demo/$$name/; done
 	$(VENV)/bin/retouch run $(DEMO:%=demo/%) --track tiny --seed 0 --point default $(INSTANCES:%=--instance %)
 

@@ -49,9 +49,10 @@ def scored(resolved: Resolved, answers: Answers, questions: list[Question], bega
     spent = _cost(resolved, cost)
     status: Status = "below_floor" if scores.goal is None else "ok" if cost else "samples_only"
     anew = "retraining" in manifest.access and (setup.instance.share or 0) >= 1
-    broken = verdict(numbers, spent, control=manifest.control, from_scratch=anew)
+    gained = {"goal": scores.goal.value} if scores.goal else {}
+    broken = verdict(numbers | gained, spent, control=manifest.control, from_scratch=anew)
     if broken and not (scores.goal is None and broken.status == "replaced"):  # what is destroyed is like nothing
-        numbers |= {"goal": scores.goal.value} if scores.goal else {}  # what it would have been
+        numbers |= gained  # what it would have been
         status, scores = broken.status, replace(scores, goal=None, reason=broken.reason)
     return _record(
         resolved.run,

@@ -19,6 +19,7 @@ RELATED = 0.6  # share of samples that must be nearest to the base's from the sa
 KEPT = 0.5  # or share that a filter must hand out of its first draw, as many images as are asked for, times its cost
 SAMPLING = 10.0  # operations of an image over those of one of the base's
 UNSEEN = 0.5  # share of the gain that lies in changes that nobody sees
+SLIGHT = 0.1  # of the goal, gained by such changes: light training moves as many images across a border
 EXPLAINED = 0.99  # or share of the samples that the edited weights make: training moves every image a little
 FACTOR, ALLOWANCE = 4.0, 5.0  # times the explained seconds of the processor, and seconds, that work may take
 
@@ -36,7 +37,7 @@ def verdict(
     """The first rule that a run breaks; None if it breaks none.
 
     Args:
-        numbers: its `evidence`; cost: None for images that were made elsewhere.
+        numbers: its `evidence`, and its "goal" if it has one; cost: None for images that were made elsewhere.
         control: it marks the scale, so the control's weights are its own; from_scratch: it says that it trains anew,
             on an instance whose budget is a whole training.
     """
@@ -114,7 +115,8 @@ def _over_sampling(cost: Cost | None) -> Verdict | None:
 
 def _imperceptible(numbers: Mapping[str, float]) -> Verdict | None:
     part = numbers.get("unseen", 0.0)
-    if part <= UNSEEN or numbers.get("explained", 0.0) >= EXPLAINED:
+    slight = part * numbers.get("goal", 1.0) <= SLIGHT
+    if part <= UNSEEN or slight or numbers.get("explained", 0.0) >= EXPLAINED:
         return None
     limit = numbers.get("limit", 0.0)
     seen = f"{part:.0%} of the gain lies in images that differ from the base's by less than {limit:.0f}"

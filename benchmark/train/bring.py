@@ -18,16 +18,14 @@ from safetensors.torch import save_file
 
 from retouch import metrics
 from retouch.benchmark import data, encoders, networks, weights
-from retouch.benchmark.budget import yardstick
 from retouch.benchmark.data import outside
 from retouch.benchmark.generators import folder as folders
 from retouch.benchmark.generators.base import Generator
-from retouch.benchmark.operations import operations_of
 from retouch.benchmark.records import Name
 from retouch.benchmark.submission import ABILITIES
 from retouch.benchmark.support import plugins
 from retouch.benchmark.support.files import write_json
-from retouch.benchmark.train.card import rounded
+from retouch.benchmark.train.card import operations, rounded
 from retouch.benchmark.worker import unpickle
 
 SAMPLES = 2000
@@ -158,10 +156,7 @@ def measured(generator: Generator, known: Facts) -> dict[str, Any]:
     samples = generator.sample(known.samples, torch.Generator().manual_seed(0)).numpy()
     found: dict[str, Any] = {"samples": known.samples, "shape": list(samples.shape[1:])}
     found["seconds_per_image"] = round((time.perf_counter() - began) / known.samples, 6)
-    few = min(generator.timed, 50)
-    count = operations_of(lambda: generator.sample(few, torch.Generator().manual_seed(0)))
-    found["image_operations"] = round(count / few)
-    found["step_operations"] = yardstick(generator, known.batch).operations
+    found |= operations(generator, known.batch)
     if known.encoder:
         found["space"], found["quality"] = known.encoder, quality(samples, known.encoder, known.data)
     return found

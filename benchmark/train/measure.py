@@ -10,6 +10,7 @@ from retouch.benchmark.ensemble import Judges
 from retouch.benchmark.judges import Judge
 from retouch.benchmark.support.files import write_json
 from retouch.benchmark.train.bring import write_judge_card
+from retouch.benchmark.train.card import operations
 from retouch.benchmark.train.measure_base import measure_base
 from retouch.benchmark.train.measure_encoder import measure_encoder
 from retouch.benchmark.train.measure_ensemble import measure_ensemble
@@ -25,7 +26,8 @@ def measure(folder: Path, device: str = "cpu") -> dict[str, Any]:
         return measure_ensemble(Judges.load(folder).to(device), plan)
     if plan["kind"] == "encoder":
         return measure_encoder(Encoder.read(folder, device), plan)
-    return measure_base(weights.load(folder, device), plan, folder)
+    generator = weights.load(folder, device)
+    return measure_base(generator, plan, folder) | operations(generator, plan["batch"])
 
 
 def remeasure(folder: Path, device: str = "cpu") -> dict[str, Any]:

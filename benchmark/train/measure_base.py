@@ -22,6 +22,7 @@ from retouch.benchmark.train.gaussians import Mixture
 from retouch.benchmark.train.memorising import memorising
 
 SAMPLES = 2000
+SURE = 0.9  # probability of its likeliest class
 SHOWN = 64  # samples on the sheet, and as many held-out images
 
 
@@ -30,7 +31,8 @@ def measure_base(generator: Generator, plan: dict[str, Any], folder: Path) -> di
 
     "quality" holds FD, precision, recall, density and coverage in the features of the recipe's `encoder` (else its
     judge's) of the samples, of training images and of a mixture of Gaussians; unevenly filled training sets are
-    compared with held-out images resampled to the same proportions. "memory": distances to the nearest training image.
+    compared with held-out images resampled to the same proportions. "confident": the share of samples, and of held-out
+    images, of which the judge is sure. "memory": distances to the nearest training image.
     """
     judge = Judge.load(weights.folder(plan["judge"]))
     held, train = held_out(plan["data"]), data.load(plan["data"], "train")
@@ -45,6 +47,10 @@ def measure_base(generator: Generator, plan: dict[str, Any], folder: Path) -> di
     sets = {"samples": samples, "training_images": train.images[:SAMPLES], "gaussians": mixture.sample(SAMPLES)}
     found["quality"] = _quality(_features(plan, judge), sets, held.images)
     heads = judge.card["measured"]["confusion"]
+    real = judge.look(held.images)
+    found["confident"] = {
+        head: {"samples": _confident(judge, head, view), "held_out": _confident(judge, head, real)} for head in heads
+    }
     found["shares"] = {head: _shares(judge, head, view, train.labels[head]) for head in heads}
     if view.identities is not None:
         found["identities"] = _identities(judge, view.identities, train.labels["identity"])
@@ -91,6 +97,13 @@ def _quality(
     seen = {name: features(images) for name, images in sets.items()}
     found = {name: {"fd": metrics.fd(rows, real)} | metrics.prdc(rows[:n], real[:n]) for name, rows in seen.items()}
     return {name: {key: rounded(one) for key, one in suite.items()} for name, suite in found.items()}
+
+
+def _confident(judge: Judge, head: str, view: Verdict) -> dict[str, float]:
+    """Share of images of which the judge is sure, with its interval."""
+    share = float((judge.probs(view, head).max(1) > SURE).mean())
+    low, high = metrics.wilson(share, len(view.features))
+    return {"value": round(share, 4), "low": round(low, 4), "high": round(high, 4)}
 
 
 def _shares(judge: Judge, head: str, view: Verdict, truth: np.ndarray) -> dict[str, list[float]]:

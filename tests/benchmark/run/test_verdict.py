@@ -51,6 +51,11 @@ def test_an_unseen_change_by_weights_is_light_training():
     assert verdict(without(unseen=0.9, explained=0.95), COST).status == "imperceptible_change"
 
 
+def test_a_slight_gain_at_the_border_of_classes_is_no_attack():
+    assert verdict(without(unseen=0.6, goal=0.16), COST) is None
+    assert verdict(without(unseen=0.7, goal=0.16), COST).status == "imperceptible_change"
+
+
 @pytest.mark.parametrize(
     ("status", "field", "at", "beyond"),
     [

@@ -40,6 +40,8 @@ def test_a_copier_is_as_good_as_its_images_and_named_a_copier(train, tmp_path):
     assert quality["gaussians"]["fd"]["value"] > quality["samples"]["fd"]["value"]
     assert found["memory"]["near"]["low"] > 0.99
     assert found["shares"]["category"]["data"] == [0.1] * 10
+    sure = found["confident"]["category"]  # training images, of which the judge has seen none
+    assert sure["samples"]["low"] < sure["held_out"]["high"] and sure["samples"]["value"] > 0.8
     assert (tmp_path / "sheet.png").stat().st_size > 1000
 
 

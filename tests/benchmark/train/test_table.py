@@ -18,6 +18,16 @@ def test_the_rows_of_the_page_are_those_of_the_cards():
         assert line == row(name, weights.card(weights.folder(name))), told
 
 
+def test_a_base_stands_beside_the_mixture_of_gaussians():
+    cells = [cell.strip() for cell in table.row("digits-flow", weights.card(weights.folder("digits-flow"))).split("|")]
+    card = weights.card(weights.folder("digits-flow"))
+    fd, mixture = (card["measured"]["quality"][who]["fd"]["value"] for who in ("samples", "gaussians"))
+    assert cells[6].startswith(f"{fd:.2f} [") and cells[6].endswith(f"] / {mixture:.2f}")
+    assert len(cells) == table.BASES.splitlines()[0].count("|") + 1 and all(cells[1:-1])
+    old = {**card, "measured": {k: v for k, v in card["measured"].items() if k not in ("step_operations", "confident")}}
+    assert table.row("digits-flow", old).count("|") == table.BASES.splitlines()[0].count("|")
+
+
 def test_writing_the_table_keeps_everything_else():
     page = "# Bases\n\n<!-- bases -->\nold\n<!-- end -->\n\nMore.\n<!-- judges -->\n<!-- end -->\n"
     new = table.written(page)
