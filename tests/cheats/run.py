@@ -21,7 +21,7 @@ from retouch.benchmark.support.files import write_json
 
 HERE = Path(__file__).parent
 NAMES = sorted(file.parent.name for file in HERE.glob("*/submission.toml"))
-ONE_EACH = ("identity_removal/faces-gan", "category_redaction/digits-gan", "attribute_rebalancing/faces-gan",
+ONE_EACH = ("identity_removal/rendered-flow", "category_redaction/digits-gan", "attribute_rebalancing/rendered-flow",
             "output_diversity/digits-gan")  # fmt: skip
 
 

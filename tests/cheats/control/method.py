@@ -38,7 +38,15 @@ def interpolated(control, base):
 
 @torch.no_grad()
 def permuted(control, base):
-    """The channels of the first layer of a GAN in another order: the same function, other weights."""
+    """The channels of hidden layers in another order: the same function, other weights."""
+    if control.family == "flow":
+        for coupling in control.module.couplings:
+            reorder(coupling.net[0], None, coupling.net[2])
+        return control
+    if hasattr(control.module.blocks[0], "norms"):  # residual
+        for block in control.module.blocks:
+            reorder(block.first, block.norms[1], block.second)
+        return control
     net, order = control.module, torch.randperm(control.module.blocks[0][0].num_features)
     norm, convolution = net.blocks[0][0], net.blocks[0][3]
     rows = torch.arange(len(net.linear.weight)).view(len(order), -1)[order].flatten()
@@ -48,6 +56,17 @@ def permuted(control, base):
         getattr(norm, name).copy_(getattr(norm, name)[order])
     convolution.weight.copy_(convolution.weight[:, order])
     return control
+
+
+@torch.no_grad()
+def reorder(before, norm, after):
+    """The outputs of a layer in another order, through a norm or none, and the inputs of the next likewise."""
+    order = torch.randperm(len(before.weight))
+    normal = [norm.weight, norm.bias, norm.running_mean, norm.running_var] if norm else []
+    for tensor in (before.weight, before.bias, *normal):
+        if tensor is not None:
+            tensor.copy_(tensor[order])
+    after.weight.copy_(after.weight[:, order])
 
 
 class Turned:
@@ -61,15 +80,16 @@ class Turned:
 
 
 def distilled(student, control, budget, rng):
-    """A GAN that learns to make the control's image of every latent."""
-    student.module.train()
+    """A GAN or a flow that learns to make the control's image of every latent."""
+    draw, target = (one.module.inverse if one.family == "flow" else one.module for one in (student, control))
+    control.module.eval(), student.module.train()
     optimizer = torch.optim.Adam(student.module.parameters(), 2e-3)
     for _ in budget.steps(100_000):
         z = student.latent(64, rng)
         with torch.no_grad():
-            target = control.module.eval()(z)
+            wanted = target(z)
         optimizer.zero_grad()
-        F.mse_loss(student.module(z), target).backward()
+        F.mse_loss(draw(z), wanted).backward()
         optimizer.step()
     student.module.eval()
     return student
