@@ -7,9 +7,9 @@ The frozen model theta* itself says which way the concept c lies; the copy theta
 No images are needed. ESD-x trains the cross-attention alone, which erases where c is asked for; ESD-u everything else,
 which erases it under all prompts.
 
-Deviations: c is each training prompt that names the concept's word, one drawn a step, since prompts are combinations
-here; the released code takes one prompt. A batch of noises a step instead of one. The sampling on the way has as many
-steps as the base's own sampler, which is what a batch costs beside its gradient.
+Deviations: c is each of the base's prompts that names the concept's word, one drawn a step, since prompts are
+combinations here; the released code takes the concept alone. A batch of noises a step instead of one. The sampling on
+the way has as many steps as the base's own sampler, which is what a batch costs beside its gradient.
 """
 
 import torch
@@ -56,15 +56,8 @@ def edit(
 
 
 def prompts_of(generator: ConditionalDiffusion, concept: str) -> list[str]:
-    """The training prompts that name the concept.
-
-    Raises:
-        ValueError: none does.
-    """
-    prompts = [prompt for prompt in generator.prompts if concept in prompt.split()]
-    if not prompts:
-        raise ValueError(f"no prompt of the base names {concept!r}; they are {', '.join(generator.prompts[:5])} ...")
-    return prompts
+    """The base's prompts that name the concept; where none does, the concept alone, as in the released code."""
+    return [prompt for prompt in generator.prompts if concept in prompt.split()] or [concept]
 
 
 def trained(module: Prompted, part: str) -> list[nn.Parameter]:

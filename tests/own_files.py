@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from retouch.benchmark import tracks
+from retouch.benchmark.generators import schedules
 from retouch.benchmark.support import plugins
 
 PAGE = Path(__file__).parents[1] / "docs/own.md"
@@ -120,3 +122,35 @@ def write_ddpm(folder: Path, size: int = 16) -> None:
     )  # fmt: skip
     unet.save_pretrained(folder)
     DDPMScheduler().save_pretrained(folder)
+
+
+def write_stable_diffusion(folder: Path, sampler: dict[str, Any]) -> None:
+    """A folder as diffusers writes Stable Diffusion's: 16 x 16 pixels, a tokenizer of letters, random weights."""
+    from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    letters = [chr(c) for c in range(97, 123)]
+    words = [*letters, *(f"{letter}</w>" for letter in letters), "<|startoftext|>", "<|endoftext|>"]
+    tokenizer = CLIPTokenizer(vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=10)
+    torch.manual_seed(0)
+    text = CLIPTextModel(CLIPTextConfig(
+        vocab_size=len(words), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=10, bos_token_id=52, eos_token_id=53, pad_token_id=53,
+    ))  # fmt: skip
+    unet = UNet2DConditionModel(
+        sample_size=8, in_channels=4, out_channels=4, layers_per_block=1, block_out_channels=(8, 16),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        cross_attention_dim=16, norm_num_groups=4, attention_head_dim=4,
+    )  # fmt: skip
+    for parameter in text.parameters():  # so that prompts differ by more than rounding
+        parameter.data *= 20
+    autoencoder = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8, 8), norm_num_groups=4, sample_size=16,
+    )  # fmt: skip
+    betas = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+    scheduler = schedules.sampler({**betas, **sampler})
+    StableDiffusionPipeline(
+        vae=autoencoder, text_encoder=text, tokenizer=tokenizer, unet=unet, scheduler=scheduler, safety_checker=None,
+        feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(folder)  # fmt: skip

@@ -5,7 +5,7 @@ sampling can go beyond them: epsilon = e(empty) + guidance_scale (e(prompt) - e(
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
@@ -14,8 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.generators.batches import in_batches
 from retouch.benchmark.generators.diffusion import Diffusion
-from retouch.benchmark.generators.gan import to_float, to_uint8
+from retouch.benchmark.generators.gan import to_uint8
+from retouch.benchmark.generators.schedules import Form
 
 TITLE = "Conditional diffusion"
 DROPPED = 0.1  # share of the prompts that training leaves out
@@ -59,13 +61,18 @@ class TextEncoder(nn.Module):
 
 
 class Prompted(nn.Module):
-    """epsilon(x_t, t, prompts); without prompts, the empty one."""
+    """epsilon(x_t, t, prompts); without prompts, the empty one.
+
+    `form` is what the UNet itself predicts, at the levels of noise `alphas` (T,).
+    """
 
     frequencies: Tensor
 
-    def __init__(self, unet: UNet2DConditionModel, encoder: TextEncoder, known: int) -> None:
+    def __init__(
+        self, unet: UNet2DConditionModel, encoder: nn.Module, known: int, form: Form, alphas: Tensor
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.unet, self.encoder = unet, encoder
+        self.unet, self.encoder, self.form, self.alphas = unet, encoder, form, alphas
         self.register_buffer("frequencies", torch.full((known,), 1 / known))
 
     @property
@@ -73,9 +80,15 @@ class Prompted(nn.Module):
         return self.unet.mid_block
 
     def forward(self, x_t: Tensor, t: Tensor | int, prompts: Sequence[str] | None = None) -> UNet2DOutput:
-        """The prediction at step t, (N, C, H, W), as the UNet gives it."""
+        """The noise in x_t, (N, C, H, W), at step t or at steps t (N,)."""
+        prediction = self.predict(x_t, t, prompts)
+        a = self.alphas.to(x_t.device)[torch.as_tensor(t, device=x_t.device).expand(len(x_t))]
+        return UNet2DOutput(self.form.noise(prediction, x_t, a.view(-1, 1, 1, 1)))
+
+    def predict(self, x_t: Tensor, t: Tensor | int, prompts: Sequence[str] | None = None) -> Tensor:
+        """What the UNet itself predicts, (N, C, H, W)."""
         features = self.encoder([EMPTY] * len(x_t) if prompts is None else prompts)
-        return UNet2DOutput(self.unet(x_t, t, encoder_hidden_states=features).sample)
+        return self.unet(x_t, t, encoder_hidden_states=features).sample
 
 
 class ConditionalDiffusion(Diffusion):
@@ -83,6 +96,7 @@ class ConditionalDiffusion(Diffusion):
 
     module: Prompted
     family = "conditional_diffusion"
+    batch: ClassVar[int] = BATCH
     networks, copy, save, restore = Generator.networks, Generator.copy, Generator.save, Generator.restore
 
     def build(  # type: ignore[override]  # the config's own fields
@@ -96,8 +110,9 @@ class ConditionalDiffusion(Diffusion):
         network = UNet2DConditionModel(
             sample_size=size, in_channels=channels, out_channels=channels, cross_attention_dim=text_width, **unet
         )
-        self.module = Prompted(network, TextEncoder(self.prompts, text_width), len(self.prompts))
         self.scheduler = DDIMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample_range=1.0)
+        encoder, alphas = TextEncoder(self.prompts, text_width), self.scheduler.alphas_cumprod
+        self.module = Prompted(network, encoder, len(self.prompts), Form("epsilon"), alphas)
 
     def prompts_of(self, condition: Condition) -> list[str]:
         """Prompts from prompts, or from classes int64 (n,)."""
@@ -153,20 +168,21 @@ class ConditionalDiffusion(Diffusion):
         prompts = self.prompts_for(z) if condition is None else self.prompts_of(condition)
         if len(prompts) != n:
             raise ValueError(f"{n} images need {n} conditions, not {len(prompts)}")
-        parts = range(0, n, BATCH)
-        return torch.cat([self.decode(z[i : i + BATCH], guidance, prompts[i : i + BATCH]) for i in parts])
+        rows = torch.arange(n)
+        return in_batches(lambda i: self.decode(z[i], guidance, [prompts[k] for k in i.tolist()]), rows, self.batch)
 
     def train_step(self, images: Tensor, condition: Condition | None = None) -> float:
         """One step of the pre-training on images and their conditions; without these, of the empty prompt."""
         return self.descend(lambda: self.loss(images, condition))
 
     def loss(self, images: Tensor, condition: Condition | None = None) -> Tensor:
-        """Mean squared error of the noise prediction at random steps; without conditions, of the empty prompt."""
+        """Mean squared error of what the UNet predicts at random steps; without conditions, of the empty prompt."""
         kept = (torch.rand(len(images)) >= DROPPED).tolist()
         prompts = [EMPTY] * len(images) if condition is None else self.prompts_of(condition)
         prompts = [prompt if keep else EMPTY for prompt, keep in zip(prompts, kept, strict=True)]
-        x = to_float(images.to(self.device))
+        x = self.to_latents(images)
         t = torch.randint(0, self.scheduler.config.num_train_timesteps, (len(x),)).to(self.device)
         noise = torch.randn(x.shape).to(self.device)
-        x_t = self.scheduler.add_noise(x, noise, t)
-        return F.mse_loss(self.module(x_t, t, prompts).sample, noise)
+        x_t, a = self.scheduler.add_noise(x, noise, t), self.scheduler.alphas_cumprod.to(self.device)[t]
+        target = self.module.form.target(x, noise, a.view(-1, 1, 1, 1))
+        return F.mse_loss(self.module.predict(x_t, t, prompts), target)

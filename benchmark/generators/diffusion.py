@@ -4,6 +4,7 @@ Saved in diffusers' own format; what others saved there is read in both layouts,
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -105,12 +106,16 @@ class Diffusion(Generator):
             z: x_T, (N, C, H, W), standard normal.
             guidance: None, or a function (x_t, t, noise prediction) -> noise prediction, called at every step.
         """
+        return self.draw(z, lambda x, t: self.network(x, t).sample, guidance)
+
+    def draw(self, z: Tensor, network: Callable[[Tensor, Tensor], Tensor], guidance: Any) -> Tensor:
+        """`decode` with `network`, which predicts what the base's own does, at every step."""
         sampler, extra = self.sampler, schedules.options(self.sampler, z)
         sampler.set_timesteps(self.sampling_steps)
         x = z.to(self.device) * float(getattr(sampler, "init_noise_sigma", 1.0))
         for t in sampler.timesteps:
             shown = sampler.scale_model_input(x, t) if hasattr(sampler, "scale_model_input") else x
-            prediction = self.network(shown, t).sample
+            prediction = network(shown, t)
             if guidance is not None:
                 prediction = self._guided(guidance, prediction, shown, t)
             if "learned" not in str(sampler.config.get("variance_type")):
@@ -196,15 +201,15 @@ class Diffusion(Generator):
         sampler = schedules.sampler(json.loads((file / "scheduler_config.json").read_text())) if file else self.sampler
         if self.autoencoder:
             inner = next(place for name in ("vqvae", "vae") if (place := folder / name).is_dir())
-            self.autoencoder = _loaded(type(self.autoencoder), inner)
-        self._wrap(_loaded(UNet2DModel, unet), sampler)
+            self.autoencoder = loaded(type(self.autoencoder), inner)
+        self._wrap(loaded(UNet2DModel, unet), sampler)
         return self
 
 
-def _loaded(kind: Any, folder: Path) -> Any:
-    """A network of diffusers from a folder's safetensors, in float32; a published half-precision file will do."""
+def loaded(kind: Any, folder: Path, file: str = "diffusion_pytorch_model") -> Any:
+    """A network of diffusers or transformers from a folder's safetensors, in float32; a half-precision file will do."""
     halves = list(folder.glob("*.fp16.safetensors"))
-    variant = "fp16" if halves and not (folder / "diffusion_pytorch_model.safetensors").is_file() else None
+    variant = "fp16" if halves and not (folder / f"{file}.safetensors").is_file() else None
     return kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, variant=variant,
                                 low_cpu_mem_usage=False).float()  # fmt: skip
 

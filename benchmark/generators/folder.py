@@ -47,6 +47,22 @@ def diffusers_config(folder: Path, sampling_steps: int) -> dict[str, Any]:
     return {**config, **shape, "sampling_steps": sampling_steps, "scheduler": scheduler}
 
 
+def described(folder: Path, sampling_steps: int) -> dict[str, Any]:
+    """What a card says of a folder of diffusers: its family and config, and an adapter where there are prompts.
+
+    Raises:
+        ValueError: as `diffusers_config`, and more than one text encoder.
+    """
+    if not (folder / "text_encoder").is_dir():
+        return {"family": "diffusion", "config": diffusers_config(folder, sampling_steps)}
+    if (folder / "text_encoder_2").is_dir():
+        raise ValueError(f"{folder / 'text_encoder_2'}: a model with two text encoders is not read; wrap it as adapter")
+    unet, autoencoder = (_json(folder / part / "config.json") for part in ("unet", "vae"))
+    size = unet["sample_size"] * 2 ** (len(autoencoder["block_out_channels"]) - 1)
+    config = {"channels": autoencoder["out_channels"], "size": size, "prompts": [""], "sampling_steps": sampling_steps}
+    return {"family": "conditional_diffusion", "adapter": "stable_diffusion", "config": config}
+
+
 def check_safetensors(folder: Path) -> None:
     """Raise a ValueError for a folder whose weights are pickles: to open one is to run its author's program."""
     if any(folder.rglob("*.safetensors")):

@@ -76,8 +76,7 @@ def _lay_out(folder: Path, base: Path, images: dict[str, Path], guide: Path | No
     shutil.copytree(base, folder / "base", ignore=shutil.ignore_patterns("training", "__pycache__"))
     if not (base / "card.json").is_file():
         folders.check_safetensors(base)
-        config = folders.diffusers_config(base, 50)
-        card = {"family": "diffusion", "config": config, "recipe": {"lr": 1e-4, "batch": 16}}
+        card = {**folders.described(base, 50), "recipe": {"lr": 1e-4, "batch": 16}}
         write_json(folder / "base/card.json", card | {"sha256": weights.sha256(folder / "base")})
     card = json.loads((folder / "base/card.json").read_text())
     shape = card["config"]["channels"], card["config"]["size"], card["config"]["size"]

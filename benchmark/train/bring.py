@@ -29,7 +29,8 @@ from retouch.benchmark.train.card import operations, rounded
 from retouch.benchmark.worker import unpickle
 
 SAMPLES = 2000
-LEFT_OUT = shutil.ignore_patterns("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "__pycache__", ".git*", "base.toml")
+LEFT_OUT = shutil.ignore_patterns("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "__pycache__", ".git*", "base.toml",
+                                  "safety_checker", "feature_extractor")  # fmt: skip
 
 
 class Facts(BaseModel):
@@ -107,11 +108,12 @@ def add_base(
 
 def _card(folder: Path, known: Facts) -> dict[str, Any]:
     """The card before anything is measured."""
-    config = known.config
+    described: dict[str, Any] = {"config": {}}
     if not known.adapter:
         if not folders.is_diffusers(folder):
             raise ValueError(f"{folder}: neither a folder of diffusers nor a base.toml that names an `adapter`")
-        config = folders.diffusers_config(folder, known.sampling_steps) | config
+        described = folders.described(folder, known.sampling_steps)
+    config = described.pop("config") | known.config
     made = outside.entry(known.data)
     if lacking := [field for field in ("channels", "size") if field not in config]:
         raise ValueError(f"base.toml: config.{lacking[0]} is missing: the images' {lacking[0]}")
@@ -119,8 +121,10 @@ def _card(folder: Path, known: Facts) -> dict[str, Any]:
         raise ValueError(f"{outside.FILE}: [{known.data}] has {made.channels} channels and size {made.size}; the base "
                          f"draws {config['channels']} and {config['size']}: make them equal")  # fmt: skip
     recipe = known.model_dump(include={"batch", "lr", "steps", "encoder"}, exclude_none=True)
-    stated = known.model_dump(include={"name", "family", "adapter", "seconds", "licence"}, exclude_none=True)
-    recipe = {"kind": known.family, "data": {"name": known.data}, **recipe}
+    stated = (
+        known.model_dump(include={"name", "family", "adapter", "seconds", "licence"}, exclude_none=True) | described
+    )
+    recipe = {"kind": stated["family"], "data": {"name": known.data}, **recipe}
     return {"version": weights.VERSION, **stated, "config": config, "recipe": recipe, "sha256": weights.sha256(folder)}
 
 

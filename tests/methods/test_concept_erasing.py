@@ -69,7 +69,7 @@ def test_bad_settings_say_what_to_change(base, task):
     with pytest.raises(ValueError, match="eta and lr must be positive"):
         method.edit(base, task, budget(1), eta=0.0)
     task.target = TARGET | {"concept": "hat"}
-    with pytest.raises(ValueError, match="no prompt of the base names 'hat'"):
+    with pytest.raises(ValueError, match="does not know 'hat'; it knows left, right"):
         method.edit(base, task, budget(1))
     assert PROMPTED["conditions"] == ["left", "right"]
 

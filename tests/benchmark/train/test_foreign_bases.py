@@ -10,6 +10,7 @@ from pathlib import Path
 import own_files
 import pytest
 import torch
+import toy_runs
 from safetensors.torch import save_file
 
 from retouch.benchmark import records, submission, tracks, weights
@@ -211,3 +212,44 @@ def test_what_the_bases_can_do_is_on_their_cards(track):
     assert able["own-ddpm"] >= {"training", "latents", "middle_block", "noise_prediction"}
     scale = json.loads((track / "scale.json").read_text())
     assert scale.keys() == {one.name for one in tracks.load("own").instances}
+
+
+STABLE = """
+name = "own-sd"
+data = "small"
+licence = "MIT"
+sampling_steps = 2
+batch = 8
+samples = 40
+
+[config]
+prompts = ["left", "right"]
+guidance_scale = 2.0
+"""
+PROMPTED = """
+[[instance]]
+name = "sd"
+task = "category_redaction"
+family = "conditional_diffusion"
+base = "own-sd"
+judge = "small-judge"
+encoder = "small-encoder"
+guide = "small-judge"
+target = { attribute = "side", values = [1], concept = "right", prompts = ["left", "right"] }
+"""
+
+
+def test_a_folder_of_stable_diffusion_is_edited_to_a_record(track, monkeypatch, capsys):
+    monkeypatch.chdir(track.parent)
+    own_files.write_stable_diffusion(track.parent / "sd", {"_class_name": "DDIMScheduler", "clip_sample": False})
+    (track.parent / "sd/base.toml").write_text(STABLE)
+    assert main(["base", "add", "sd", "--into", "own"]) == 0
+    (track / "track.toml").write_text((track / "track.toml").read_text() + PROMPTED)
+    tracks.load.cache_clear()
+    assert main(["scale", "./own", "category_redaction/sd"]) == 0
+    folder = toy_runs.write(track.parent, "esd", entry="retouch.methods.concept_erasing:edit", access=[],
+                            family="conditional_diffusion", more="[params]\nbatch = 4\n")  # fmt: skip
+    main(["run", "./esd", "--track", "./own", "--instance", "category_redaction/sd", "--no-sandbox"])
+    [record] = records.read_all(folder)[0]
+    assert record.status in ENDINGS, record.reason
+    assert "prompted_goal" in record.metrics and record.cost.gradient_steps > 0
