@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 
 from retouch.benchmark import tracks
 from retouch.benchmark.generators import schedules
+from retouch.benchmark.submit import check_origin
 from retouch.benchmark.support import plugins
 
 PAGE = Path(__file__).parents[1] / "docs/own.md"
@@ -88,8 +89,8 @@ def alone(root: Path) -> Iterator[None]:
         patch.setenv("RETOUCH_PATH", "")
         patch.chdir(root)
         yield
-    tracks.load.cache_clear()
-    tracks.scale.cache_clear()
+    for cached in (tracks.load, tracks.scale, check_origin._data_sha256):
+        cached.cache_clear()
 
 
 def written() -> dict[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
-from retouch.benchmark import setup
+from retouch.benchmark import setup, tracks
 from retouch.benchmark.records import Record
 from retouch.benchmark.submit.audit import AddFinding
 from retouch.benchmark.support import machine
 from retouch.benchmark.tasks import look_up
-from retouch.benchmark.tracks import Instance, Track
 
 REMEDY = "records are written by `retouch run` alone"
 HASHES = {*setup.WEIGHTS, "scale", "instance", "method", "data", "answers", "picture"}
@@ -44,13 +44,20 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d{1,9}", version)[:3]))
 
 
-def check_data(record: Record, track: Track, instance: Instance, error: AddFinding) -> None:
+def check_data(record: Record, error: AddFinding) -> None:
     """Report the hash of other training data than the instance's, where those are at hand."""
     if "data" not in record.provenance.sha256:
         return  # a run without scores names none
-    try:
-        here = look_up(track, instance).data_sha256()
-    except (ValueError, OSError, ImportError):
-        return  # a track whose data everybody brings
-    if record.provenance.sha256["data"] != here:
+    here = _data_sha256(record.track, record.instance)
+    if here and record.provenance.sha256["data"] != here:
         error("made with other training data than the instance's", REMEDY)
+
+
+@cache
+def _data_sha256(track: str, instance: str) -> str:
+    """Hash of an instance's training data; empty for a track whose data everybody brings."""
+    known = tracks.load(track)
+    try:
+        return look_up(known, known.instance(instance)).data_sha256()
+    except (ValueError, OSError, ImportError):
+        return ""

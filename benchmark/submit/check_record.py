@@ -53,7 +53,7 @@ def check_record(audit: Audit, file: Path) -> None:
     check_origin.check_origin(record, error)
     if not _check_provenance(audit, record, error):
         return  # today's scale says nothing about a score of another version
-    check_origin.check_data(record, track, instance, error)
+    check_origin.check_data(record, error)
     _check_scores(record, track, instance, error)
     check_cost.check_cost(record, track, instance, bool(audit.manifest and audit.manifest.control), error)
 

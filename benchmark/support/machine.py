@@ -72,6 +72,7 @@ def host(name: str = "cpu") -> dict[str, str]:
     return words | ({"accelerator": device(name)} if name.startswith("cuda") else {})
 
 
+@cache
 def own_version() -> dict[str, str]:
     """The version of this package."""
     return {"retouch": importlib.metadata.version("retouch-bench")}

@@ -38,6 +38,8 @@ def found(cells, gain):
     shares = []
     for cell in cells:
         anchors, goal = tracks.scale(cell[0].track)[cell[0].instance], tasks.module(cell[0].task).GOAL
+        if goal not in cell[0].metrics:
+            continue  # a record of an older version of the task
         step = gain * (anchors["ideal"]["value"] - anchors["unchanged"][goal]["value"])
         raised = [_with(record, goal, record.metrics[goal].value + step) for record in cell]
         numbers = {number.name: number for number in distributions(raised, (cell * 2)[:5])}
