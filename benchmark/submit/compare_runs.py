@@ -19,7 +19,7 @@ from retouch.benchmark.run.scale import PARTS
 EXACT = 2e-6  # recorded numbers have six decimals
 SURE = 0.99  # of honest comparisons that agree; what disagrees is drawn again before it counts
 Z95 = 1.96  # half the width of a 95% interval, in standard errors
-PRIOR, SPREAD = 4, 1.5  # draws that the expected spread over seeds counts for, and that spread in sampling errors
+PRIOR, SPREAD = 4, 1.0  # draws that the expected spread over seeds counts for, and that spread in sampling errors
 COUNTS = {"operations": 0.01, "step_operations": 0.01, "sample_operations": 0.01, "gradient_steps": 0.0}  # relative gap
 FACTORS = {"sampling_relative": 3.0, "peak_memory_mb": 3.0}  # by which two measurements of one machine may differ
 LEAST_SECONDS = 1.0  # below that a clock says nothing

@@ -54,4 +54,4 @@ def _with(record, name, value):
 
 def test_a_goal_that_was_raised_is_found(cells):
     assert found(cells, 0.0) == 0.0
-    assert found(cells, 0.5) > 0.9
+    assert found(cells, 0.2) > 0.75 and found(cells, 0.5) > 0.95
