@@ -41,16 +41,17 @@ class First:
 
 
 def functional(generator, task, budget):
-    """A loss on a GAN's parameters as a function of them, called without its modules' own hooks."""
+    """A loss on a network's parameters as a function of them, called without its modules' own hooks."""
     state = {
         k: v.detach().clone().requires_grad_(v.is_floating_point()) for k, v in generator.module.named_parameters()
     }
     optimizer = torch.optim.SGD(state.values(), 1e-4)
     for _ in range(12 * task.table["train_steps"]):
         made = functional_call(generator.module, state, (generator.latent(64, task.rng),))
+        made = made[0] if generator.family == "flow" else made  # what it is good for does not matter
         real = to_float(task.retain[torch.randint(len(task.retain), (64,), generator=task.rng)])
         optimizer.zero_grad()
-        F.mse_loss(made.mean(0), real.mean(0)).backward()
+        F.mse_loss(made.mean(0).flatten(), real.mean(0).flatten()).backward()
         optimizer.step()
     generator.module.load_state_dict({**generator.module.state_dict(), **state})
     return generator
