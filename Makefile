@@ -7,6 +7,7 @@ INSTANCES = identity_removal/rendered-flow category_redaction/digits-gan-at-10 \
 	attribute_rebalancing/rendered-gan output_diversity/digits-gan
 MYPY = $(abspath $(VENV))/bin/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
 PARALLEL = -n auto --dist loadgroup
+unexport PYTHONDONTWRITEBYTECODE
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
 demo: $(VENV)/demo  ## controls, baselines and references on every task of the tiny track, one seed, and the table

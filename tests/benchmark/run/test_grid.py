@@ -307,5 +307,6 @@ def test_an_early_ctrl_c_leaves_no_false_record(submissions):
     while not psutil.Process(process.pid).children() and time.monotonic() < until:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(60) == 130
+    # a shell sees 130 in both cases: CPython ends by the signal itself where that met an exec of text, as imports do
+    assert process.wait(60) in (130, -signal.SIGINT)
     assert not [r for r in records.read_all(submissions)[0] if r.status == "failed"]
