@@ -6,7 +6,7 @@ DEMO = unchanged retrained rejection finetune_retain balanced_finetune inverse_f
 INSTANCES = identity_removal/rendered-flow category_redaction/digits-gan-at-10 \
 	attribute_rebalancing/rendered-gan output_diversity/digits-gan
 MYPY = $(abspath $(VENV))/bin/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
-PARALLEL = -n auto --dist loadgroup
+PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 

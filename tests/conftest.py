@@ -13,18 +13,27 @@ settings.load_profile("steady")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 TRAINED = ("prompted", "trained_gan")
+LONGEST = ("undisturbed", "test_board_browser", "test_grid", "test_questions", "test_score", "test_contract",
+           "test_verify", "trained_gan", "test_board_app", "test_laws", "test_attacks", "test_bring")  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     """A file's tests share its fixtures: with pytest-xdist they stay on one worker, unless a test names its group.
 
-    So do files that use the same model of `toy`, which every process trains once.
+    So do files that use the same model of `toy`, which every process trains once. Groups are handed out in the order of
+    the items: what takes longest comes first, so that no worker is left alone with it.
     """
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             trained = next((name for name in TRAINED if hasattr(item.module, name)), str(item.path))
             item.add_marker(pytest.mark.xdist_group(trained))
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Function) -> int:
+    group = next(item.iter_markers("xdist_group")).args[0]
+    return next((i for i, name in enumerate(LONGEST) if name in group), len(LONGEST))
 
 
 def pytest_xdist_auto_num_workers() -> int:

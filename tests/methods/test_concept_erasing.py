@@ -15,7 +15,7 @@ TARGET = {"attribute": "category", "values": [1], "concept": "right"}
 @pytest.fixture(scope="module")
 def base():
     """Draws the half that its prompt names."""
-    return prompted(200)
+    return prompted(120)
 
 
 @pytest.fixture

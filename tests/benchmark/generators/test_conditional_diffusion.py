@@ -13,7 +13,7 @@ from retouch.benchmark.generators import family
 
 @pytest.fixture(scope="module")
 def model():
-    return prompted(200)
+    return prompted(120)
 
 
 def test_the_prompt_decides_and_the_laws_hold(model):
