@@ -37,8 +37,8 @@ def _rank(item: pytest.Function) -> int:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: one worker more than cores, as many tests wait for a browser, a process or a clock."""
-    return min(4, (os.cpu_count() or 1) + 1)
+    """For `-n auto`: two workers more than cores, as many tests wait for a browser, a process or a clock."""
+    return min(6, (os.cpu_count() or 1) + 2)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -53,6 +53,7 @@ def test_an_editor_is_asked_to_move_the_attribute(tmp_path, monkeypatch):
     assert found.goal.value > 0.4
 
 
+@pytest.mark.slow
 def test_a_diffusion_model_left_as_it_is_scores_like_its_base(tmp_path):
     folder = write(tmp_path, "m", entry="retouch.methods.unchanged:edit", family="diffusion")
     found = run(folder, "category_redaction/digits-diffusion", samples=300)
