@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 from toy_runs import KEEPS, REJECTS, REPOSITORY, TRAINS, copy, forge, needs_sandbox, write
 from workflow import Play, git
 
-from retouch.benchmark import records
+from retouch.benchmark import records, tracks
 
 FOLDER = REPOSITORY / ".github/workflows"
 VERIFIED = {"status": "verified", "by": "me", "when": "2026-01-01T00:00:00+00:00", "note": "by sample: all"}
@@ -202,7 +203,11 @@ def test_an_honest_pull_request_becomes_records_of_the_host(origin):
     labeled = play("labeled", "run")
     assert set(labeled.results.values()) == {"success", "skipped"} and labeled.results["unlabel"] == "skipped"
     made, changed = of_the_host(origin)
-    assert len(made) == 3 and all(record.status == "ok" and record.claim.status == "verified" for record in made)
+    tiny = tracks.load("tiny")
+    core = [one for one in tiny.instances if one.core and not one.tuning]
+    due = [one.name for one in core if (one.task, one.family) == ("category_redaction", "gan")]
+    assert sorted((record.instance, record.seed) for record in made) == sorted(product(due, tiny.seeds))
+    assert all(record.status == "ok" and record.claim.status == "verified" for record in made)
     assert {record.claim.by for record in made} == {"the host, run 1"}
     assert all(record.provenance.sandbox.startswith("bubblewrap") for record in made)
     assert all(file.startswith("submissions/mine/") for file in changed) and unharmed(origin)
