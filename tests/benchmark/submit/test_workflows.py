@@ -201,7 +201,8 @@ def test_an_honest_pull_request_becomes_records_of_the_host(origin):
     assert "### In order" in opened.comment and opened.results["make"] == "skipped"
     assert play("synchronize").calls[0].endswith("--remove-label run")
     labeled = play("labeled", "run")
-    assert set(labeled.results.values()) == {"success", "skipped"} and labeled.results["unlabel"] == "skipped"
+    assert set(labeled.results.values()) == {"success", "skipped"}, labeled.log
+    assert labeled.results["unlabel"] == "skipped"
     made, changed = of_the_host(origin)
     tiny = tracks.load("tiny")
     core = [one for one in tiny.instances if one.core and not one.tuning]
