@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from retouch.benchmark import tracks
 from retouch.benchmark.generators import schedules
-from retouch.benchmark.submit import check_origin
+from retouch.benchmark.submit import check_cost, check_origin
 from retouch.benchmark.support import plugins
 
 PAGE = Path(__file__).parents[1] / "docs/own.md"
@@ -89,7 +89,7 @@ def alone(root: Path) -> Iterator[None]:
         patch.setenv("RETOUCH_PATH", "")
         patch.chdir(root)
         yield
-    for cached in (tracks.load, tracks.scale, check_origin._data_sha256):
+    for cached in (tracks.load, tracks.scale, check_origin._data_sha256, check_cost._base):
         cached.cache_clear()
 
 

@@ -53,7 +53,7 @@ def _on_processor(cost: Cost) -> bool:
 
 
 def _check_operations(cost: Cost, instance: Instance, control: bool, error: AddFinding) -> None:
-    base = weights.find(instance.base)
+    base = _base(instance.base)
     steps = base.recipe.get("steps", 0)
     whole, share = cost.step_operations * steps, cost.share or 0.0
     if steps and not math.isclose(share * whole, cost.operations, rel_tol=1e-6, abs_tol=1e-6 * whole):
@@ -67,6 +67,12 @@ def _check_operations(cost: Cost, instance: Instance, control: bool, error: AddF
     counted = step_operations(base.sha256, instance.base)
     if not math.isclose(cost.step_operations, counted, rel_tol=0.01):  # other versions of torch count some otherwise
         error(f"{cost.step_operations:,} operations in a training step of the base, which takes {counted:,}", REMEDY)
+
+
+@cache
+def _base(name: str) -> weights.Weights:
+    """The weights called `name`, whose files are looked at once a process."""
+    return weights.find(name)
 
 
 @cache
