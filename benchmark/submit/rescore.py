@@ -63,8 +63,8 @@ def rescore(record: Record, run: Run | None) -> Record | None:
     try:
         machine.usable(resolved.run.device)
     except ValueError:  # answers of an accelerator that this machine lacks
-        on_cpu = {"device": "cpu"}
-        resolved = replace(resolved, run=replace(run, **on_cpu), setup=replace(resolved.setup, **on_cpu))
+        setup = replace(resolved.setup, device="cpu")
+        resolved = replace(resolved, run=replace(run, device="cpu"), setup=setup)
     result = scored(resolved, answers, questions(resolved), began)
     origin = {name: getattr(record.provenance, name) for name in ("packages", "sandbox", "host")}
     provenance = result.provenance.model_copy(update=origin)

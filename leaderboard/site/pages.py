@@ -145,7 +145,8 @@ def _panel(view: View, over: pd.DataFrame, family: str, pair: tuple[str, str], m
     part = over[(over["family"] == family) & over[pair[0]].notna() & over[pair[1]].notna()]
     if part.empty:
         return ""
-    walls = _walls(view, *part[["track", "task"]].astype(str).iloc[0], family)
+    first = part.iloc[0]
+    walls = _walls(view, str(first["track"]), str(first["task"]), family)
     figure = tradeoff(
         part, *pair, view.records.controls, marks=marks, titles=view.titles(), over=over, panels=3,
         sweeps=sweeps(view.records.manifests), title=words.family_title(family), height=380,

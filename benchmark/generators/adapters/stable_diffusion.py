@@ -87,8 +87,8 @@ class Adapter(ConditionalDiffusion):
     def save(self, folder: Path, half: bool = True) -> None:
         """Write what StableDiffusionPipeline reads."""
         twin = self.copy() if half else self
-        if half:
-            twin.module.half(), twin.autoencoder.half()
+        for network in twin.networks().values() if half else ():
+            network.half()
         tower = twin.module.encoder
         StableDiffusionPipeline(
             vae=twin.autoencoder, text_encoder=tower.model, tokenizer=tower.tokenizer, unet=twin.module.unet,
