@@ -89,7 +89,7 @@ def alone(root: Path) -> Iterator[None]:
         patch.setenv("RETOUCH_PATH", "")
         patch.chdir(root)
         yield
-    for cached in (tracks.load, tracks.scale, check_origin._data_sha256, check_cost._base):
+    for cached in (tracks.load, tracks.scale, check_origin._data_sha256, check_cost._base, check_cost._step_operations):
         cached.cache_clear()
 
 

@@ -4,7 +4,7 @@ A class-conditional model is the same with one word for each class. Training lea
 sampling can go beyond them: epsilon = e(empty) + guidance_scale (e(prompt) - e(empty)) (Ho and Salimans, 2207.12598).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -136,11 +136,15 @@ class ConditionalDiffusion(Diffusion):
 
     def predict(self, x: Tensor, t: Tensor, prompts: Sequence[str]) -> Tensor:
         """The guided noise prediction (N, C, H, W)."""
-        noise = self.module(x, t, prompts).sample
+        return self.guided(lambda asked: self.module(x, t, asked).sample, prompts, None)
+
+    def guided(self, predict: Callable[[Any], Tensor], asked: Any, empty: Any) -> Tensor:
+        """What is predicted under `asked`, drawn away from what is under `empty`, by classifier-free guidance."""
+        prediction = predict(asked)
         if self.guidance_scale == 1:
-            return noise
-        plain = self.module(x, t).sample
-        return plain + self.guidance_scale * (noise - plain)
+            return prediction
+        plain = predict(empty)
+        return plain + self.guidance_scale * (prediction - plain)
 
     def decode(self, z: Tensor, guidance: Any = None, condition: Condition | None = None) -> Tensor:
         """Deterministic DDIM from x_T; `guidance` as in `Diffusion`; without a condition, of `prompts_for(z)`."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import shutil
 import time
 import tomllib
@@ -26,6 +25,7 @@ from retouch.benchmark.run.plan import Run
 from retouch.benchmark.run.record import failed
 from retouch.benchmark.run.resume import missing
 from retouch.benchmark.support import places
+from retouch.benchmark.support.machine import peak_memory_mb
 
 SIZES = (1_000, 10_000, 100_000)
 SMALLEST, SAMPLES = "category_redaction/digits-gan", 200  # of real runs: the instance, and images
@@ -63,11 +63,6 @@ def sleeping(seconds: float) -> Any:
     return work
 
 
-def memory() -> float:
-    """The most memory that this process has used, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def planning(root: Path) -> None:
     """The table of plans."""
     print(f"{'runs':>8}{'plan s':>9}{'resume s':>10}{'order s':>9}{'MB':>7}")
@@ -79,7 +74,7 @@ def planning(root: Path) -> None:
         late = time.process_time()
         plan.longest_first(left)
         parts = middle - began, late - middle, time.process_time() - late
-        print(f"{count:>8,}{parts[0]:>9.2f}{parts[1]:>10.2f}{parts[2]:>9.2f}{memory():>7.0f}", flush=True)
+        print(f"{count:>8,}{parts[0]:>9.2f}{parts[1]:>10.2f}{parts[2]:>9.2f}{peak_memory_mb():>7.0f}", flush=True)
 
 
 def working(root: Path, counts: list[int], nodes: int, seconds: float, real: bool) -> None:
@@ -108,7 +103,8 @@ def working(root: Path, counts: list[int], nodes: int, seconds: float, real: boo
         over = 1000 * (took * nodes / done - (0 if real else seconds))
         bad = statuses["failed"] if real else 0
         print(
-            f"{done:>8,}{took:>9.1f}{done / took:>10.1f}{over:>25.1f}{used:>11.1f}{memory():>7.0f}{bad:>8}", flush=True
+            f"{done:>8,}{took:>9.1f}{done / took:>10.1f}{over:>25.1f}{used:>11.1f}{peak_memory_mb():>7.0f}{bad:>8}",
+            flush=True,
         )
     ray.shutdown()
     machines.shutdown()

@@ -64,7 +64,7 @@ def _check_operations(cost: Cost, instance: Instance, control: bool, error: AddF
         error(f"{cost.operations:,} operations for {budget}", "`retouch run` stops at the budget")
     if "steps" not in base.recipe:
         return  # a base from outside, whose training nobody here can count
-    counted = step_operations(base.sha256, instance.base)
+    counted = _step_operations(instance.base)
     if not math.isclose(cost.step_operations, counted, rel_tol=0.01):  # other versions of torch count some otherwise
         error(f"{cost.step_operations:,} operations in a training step of the base, which takes {counted:,}", REMEDY)
 
@@ -76,9 +76,9 @@ def _base(name: str) -> weights.Weights:
 
 
 @cache
-def step_operations(sha256: str, name: str) -> int:
-    """Operations of one training step of the weights called `name`, counted here; `sha256` is theirs."""
-    base = weights.find(name)
+def _step_operations(name: str) -> int:
+    """Operations of one training step of the weights called `name`, counted here."""
+    base = _base(name)
     generator = base.load()
     images = torch.zeros((base.recipe["batch"], *generator.shape), dtype=torch.uint8)
     return operations_of(lambda: generator.train_step(images))

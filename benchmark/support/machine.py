@@ -7,6 +7,7 @@ import getpass
 import importlib.metadata
 import os
 import platform
+import resource
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,15 @@ def device(name: str) -> str:
 
         return torch.cuda.get_device_name(name)
     return f"{platform.machine()} CPU, one thread"
+
+
+def peak_memory_mb(name: str = "cpu") -> float:
+    """Peak MB so far: of the accelerator where `name` is one, else of this process."""
+    if name.startswith("cuda"):
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @cache

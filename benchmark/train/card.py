@@ -1,6 +1,5 @@
 """What all cards share: which images are looked at, what is counted, and how an estimate is written down."""
 
-import resource
 from typing import Any
 
 import torch
@@ -26,13 +25,6 @@ def operations(generator: Generator, batch: int) -> dict[str, int]:
     few = min(generator.timed, COUNTED)
     count = operations_of(lambda: generator.sample(few, torch.Generator().manual_seed(0)))
     return {"image_operations": round(count / few), "step_operations": yardstick(generator, batch).operations}
-
-
-def peak_memory_mb(device: str) -> float:
-    """Peak so far: of the accelerator where one is used, else of this process."""
-    if device.startswith("cuda"):
-        return round(torch.cuda.max_memory_allocated() / 2**20, 1)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def rounded(estimate: metrics.Estimate, digits: int = 4) -> dict[str, float]:

@@ -11,11 +11,10 @@ import torch
 from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from retouch.benchmark import tracks, weights
-from retouch.benchmark.support import plugins
+from retouch.benchmark.support import machine, plugins
 from retouch.benchmark.support.cache import json_key
 from retouch.benchmark.support.files import write_atomically, write_json
 from retouch.benchmark.train import checkpoint
-from retouch.benchmark.train.card import peak_memory_mb
 from retouch.benchmark.train.classifier import ClassifierLearner
 from retouch.benchmark.train.encoder import EncoderLearner
 from retouch.benchmark.train.ensemble import EnsembleLearner
@@ -76,7 +75,8 @@ def pretrain(
     learner.to(device)
     seconds = _train(learner, plan, seed, folder / "training" / json_key([plan, seed])[:8], name)
     learner.save(folder)
-    training = {"recipe": plan, "seed": seed, "seconds": round(seconds, 1), "peak_memory_mb": peak_memory_mb(device)}
+    memory = round(machine.peak_memory_mb(device), 1)
+    training = {"recipe": plan, "seed": seed, "seconds": round(seconds, 1), "peak_memory_mb": memory}
     _write_card(folder, learner, name, training, device)
     return folder
 

@@ -13,7 +13,6 @@ import importlib.util
 import io
 import json
 import os
-import resource
 import shutil
 import socket
 import sys
@@ -31,6 +30,7 @@ from retouch.benchmark.budget import Budget, Yardstick, yardstick
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.operations import Operations, operations_of
 from retouch.benchmark.question import answer
+from retouch.benchmark.support import machine
 from retouch.benchmark.support.places import METHODS
 from retouch.benchmark.task import Task
 from retouch.benchmark.worker import limits, seccomp
@@ -132,7 +132,7 @@ def _work(place: Place, channel: Channel) -> None:
             channel.send(answer=None)
         else:
             channel.send(array.tobytes(), answer=str(array.dtype), shape=array.shape, **cost)
-    channel.send(memory=_memory(task.device))
+    channel.send(memory=machine.peak_memory_mb(task.device))
 
 
 def _determined(base: Generator, batch: int) -> tuple[Yardstick, float]:
@@ -232,13 +232,6 @@ def _speed(base: Generator) -> tuple[float, int, int]:
         base.sample(n, torch.Generator().manual_seed(0))
         images, seconds = images + n, time.perf_counter() - began
     return seconds, images, per_image
-
-
-def _memory(device: str) -> float:
-    """Peak MB: of the accelerator where one is used, else of the process."""
-    if device.startswith("cuda"):
-        return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

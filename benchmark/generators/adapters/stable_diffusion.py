@@ -72,15 +72,11 @@ class Adapter(ConditionalDiffusion):
     def decode(self, z: Tensor, guidance: Any = None, condition: Condition | None = None) -> Tensor:
         """uint8 images from x_T by the folder's own sampler; `guidance` as in `Diffusion`."""
         prompts = self.prompts_for(z) if condition is None else self.prompts_of(condition)
-        unet, scale = self.module.unet, self.guidance_scale
-        asked, empty = self.module.encoder(prompts), self.module.encoder([EMPTY] * len(z))
+        unet, encoder = self.module.unet, self.module.encoder
+        asked, empty = encoder(prompts), None if self.guidance_scale == 1 else encoder([EMPTY] * len(z))
 
         def network(x: Tensor, t: Tensor) -> Tensor:
-            prediction = unet(x, t, encoder_hidden_states=asked).sample
-            if scale == 1:
-                return prediction
-            plain = unet(x, t, encoder_hidden_states=empty).sample
-            return plain + scale * (prediction - plain)
+            return self.guided(lambda features: unet(x, t, encoder_hidden_states=features).sample, asked, empty)
 
         return self.draw(z, network, guidance)
 
