@@ -1,5 +1,6 @@
 """What all tests share: steady examples, one cache, and which tests may run side by side."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ settings.load_profile("steady")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 TRAINED = ("prompted", "trained_gan")
 LONGEST = ("undisturbed", "test_board_browser", "test_grid", "test_questions", "test_score", "test_contract",
-           "test_verify", "trained_gan", "test_board_app", "test_laws", "test_attacks", "test_bring")  # fmt: skip
+           "test_verify", "trained_gan", "test_board_app", "test_laws", "test_attacks", "test_bring", "test_installed",
+           "test_edit", "test_cluster", "test_data_redaction", "test_saliency", "test_self_cond", "test_distribution",
+           "test_site", "test_pretrain", "test_diversity")  # fmt: skip
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -34,6 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 def _rank(item: pytest.Function) -> int:
     group = next(item.iter_markers("xdist_group")).args[0]
     return next((i for i, name in enumerate(LONGEST) if name in group), len(LONGEST))
+
+
+def pytest_collection_finish() -> None:
+    """What is imported stays until the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -79,7 +79,7 @@ def compared(
 ) -> Outcome:  # fmt: skip
     """The outcome of a cell whose record number `chosen` was repeated, and of fresh draws of the same method."""
     exact = repeatable(claimed[chosen], repeat)
-    repeated = costs(claimed[chosen].cost, repeat.cost)
+    repeated = costs(claimed[chosen].cost, repeat.cost, (draw.cost for draw in fresh))
     repeated += digits(claimed[chosen], repeat) if exact else []
     repeated += [unequal("pixels of the picture")] if exact and not same_picture else []
     trouble = next((text for draw in fresh if (text := _trouble(draw))), "")

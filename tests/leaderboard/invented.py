@@ -79,6 +79,13 @@ def manifest(folder: Path, name: str, title: str = "", authors: tuple[str, ...] 
 
 
 @cache
+def instances() -> list[tracks.Instance]:
+    """Of the tiny track: all that are ranked, and of each task, rank and family one that is not."""
+    kinds = {(i.task, i.family, i.name if i.rank == "core" else i.rank): i for i in tracks.load("tiny").instances}
+    return list(kinds.values())
+
+
+@cache
 def home(name: str, instance: str) -> Path:
     """Where the shipped records of a control on an instance lie; for tuning there are none: on its like instead."""
     task, _, last = instance.partition("/")
@@ -158,7 +165,7 @@ def make(root: Path, seeds: tuple[int, ...] = (0, 1, 2), pictures: bool = True,
     for name in names:
         method = SUBMISSIONS[name]
         manifest(root / name, name)
-        for instance in tracks.load("tiny").instances:
+        for instance in instances():
             if instance.family not in method.families or instance.task not in method.tasks:
                 continue
             for i, point in enumerate(method.points):
@@ -192,7 +199,7 @@ def hostile(root: Path) -> None:
 
 def core(task: str, family: str) -> list[str]:
     """The ranked instances of a task and family."""
-    return [i.name for i in tracks.load("tiny").instances if (i.task, i.family, i.rank) == (task, family, "core")]
+    return [i.name for i in instances() if (i.task, i.family, i.rank) == (task, family, "core")]
 
 
 def pick(view: Any, **keys: str) -> Any:

@@ -145,7 +145,7 @@ def test_records_of_an_older_version_have_their_own_table(tmp_path: Path, monkey
 
     from retouch.benchmark import records
 
-    root = invented.make(tmp_path / "submissions", pictures=False, names=("unchanged", "retrained", "rejection"))
+    root = invented.make(tmp_path / "submissions", (0,), False, names=("unchanged", "retrained", "rejection"))
     for file in (root / "rejection/records").rglob("*.json"):
         file.write_text(file.read_text().replace('"instance": "1"', '"instance": "0"'))
         assert records.read(file).provenance.versions["instance"] == "0"
@@ -171,7 +171,7 @@ def test_images_alone_are_said_to_be_images_alone(tmp_path: Path, monkeypatch: p
 
     import invented
 
-    root = invented.make(tmp_path / "submissions", pictures=False, names=("unchanged", "retrained", "rejection"))
+    root = invented.make(tmp_path / "submissions", (0,), False, names=("unchanged", "retrained", "rejection"))
     for file in (root / "rejection/records").rglob("*.json"):
         file.write_text(json.dumps({**json.loads(file.read_text()), "status": "samples_only", "cost": None}))
     text = html(page("overview", root, monkeypatch))

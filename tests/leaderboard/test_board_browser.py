@@ -16,12 +16,12 @@ DONE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 PAGES = {  # address -> the window's title; a submission whose title is markup is on each but the last two of MORE
     "?task=attribute_rebalancing": "Leaderboard",
     "tradeoffs?task=attribute_rebalancing": "Trade-offs",
-    "task?task=attribute_rebalancing&family=gan": "Attribute rebalancing",
     "wall?task=attribute_rebalancing&instance=attribute_rebalancing/faces-gan": "Wall",
     "method?name=self_conditioned_gan": MARKUP,
-    "compare?with=self_conditioned_gan/default,rejection/default": "Compare",
 }
 MORE = {  # pages whose parts are on others
+    "task?task=attribute_rebalancing&family=gan": "Attribute rebalancing",
+    "compare?with=self_conditioned_gan/default,rejection/default": "Compare",
     "?raw=1&task=attribute_rebalancing&family=gan": "Leaderboard",
     "chooser?task=attribute_rebalancing&family=gan": "Chooser",
     "submit": "Submit",

@@ -41,7 +41,7 @@ def test_a_submission_edits_and_its_generator_samples(folder):
     for _ in range(2):
         task = retouch.load(f"tiny/{run.instance.name}")
         torch.manual_seed(0)
-        edited = method(task.generator, task, budget(8), **run.params)
+        edited = method(task.generator, task, budget(6), **run.params)
         images.append(edited.sample(6, torch.Generator().manual_seed(1)))
     assert images[0].dtype == torch.uint8 and images[0].shape == (6, *task.base().shape)
     assert torch.equal(*images)  # the same task, seed and budget in steps: the same images

@@ -135,7 +135,7 @@ def test_any_good_pair_gives_ordered_finite_intervals(n, m, d, seed, dtype, offs
         assert e.n == min(n, m) or name in ("precision", "recall", "coverage") or name.startswith("vendi"), name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.integers(0, 400), min_size=2, max_size=6).filter(lambda c: sum(c) > 1), st.integers(60, 99))
 def test_any_counts_give_ordered_shares(counts, right):
     judge = np.full((len(counts),) * 2, 2) + np.eye(len(counts), dtype=int) * right

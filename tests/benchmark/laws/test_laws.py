@@ -14,7 +14,7 @@ from retouch.benchmark.laws.check import BrokenContract, members_are_there
 from retouch.benchmark.laws.sampling import NOISE, SAMPLER
 from retouch.benchmark.laws.training import WEIGHTS
 
-BASES = ["digits-flow", "digits-gan", "digits-diffusion", "faces-gan"]
+BASES = ["digits-flow", "digits-gan", "digits-diffusion", pytest.param("faces-gan", marks=pytest.mark.slow)]
 LATENTS = torch.randn(8, 8, generator=rng())  # of the small GAN
 LAWS = [*SAMPLER, *NOISE, *WEIGHTS, members_are_there, *sum((*FAMILY.values(), *CAPABILITY.values()), ())]
 

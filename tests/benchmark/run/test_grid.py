@@ -17,7 +17,7 @@ import psutil
 import pytest
 from toy_runs import FEW, INSTANCE, KEEPS, TRAINS, frozen, own_cache, planned, record_file, run, write
 
-from retouch.benchmark import records, tracks, weights
+from retouch.benchmark import records, weights
 from retouch.benchmark.cli.main import main
 from retouch.benchmark.run import grid, plan, status
 from retouch.benchmark.run.record import failed
@@ -38,7 +38,7 @@ def test_controls_cost_nothing_and_one_training(submissions):
 def test_equal_runs_are_identical_and_the_seed_matters(submissions, shared_cache, monkeypatch):
     """On one worker or several."""
     write(submissions, "m", TRAINS)
-    runs = plan.plan([submissions / "m"], tracks.load("tiny"), instances=[INSTANCE], seeds=[0, 1])
+    runs = [planned(submissions / "m", seed=seed, samples=500) for seed in (0, 1)]
     apart = [json.dumps(frozen(record)) for record in sorted(grid.grid(runs), key=lambda r: r.seed)]
     monkeypatch.setenv("RETOUCH_CACHE", own_cache(submissions.parent / "other", shared_cache))
     together = [json.dumps(frozen(record)) for record in sorted(grid.grid(runs, grid.local(2)), key=lambda r: r.seed)]
@@ -135,7 +135,8 @@ def test_damaged_files_fail_their_own_runs_alone(submissions, tmp_path, monkeypa
     damaged("digits-guide")
     damaged("digits-flow")
     names = sorted(folder.name for folder in submissions.iterdir())
-    asked = ["run", *names, "--no-sandbox", "--task", "category_redaction", "--seed", "0", "--workers", "1"]
+    both = [f"--instance=category_redaction/digits-{family}" for family in ("gan", "flow")]
+    asked = ["run", *names, "--no-sandbox", *both, "--seed", "0", "--workers", "1"]
     assert main(asked) == 1
     shown = capsys.readouterr()
     assert "left out: " in shown.err and "broken/submission.toml is not TOML" in shown.err

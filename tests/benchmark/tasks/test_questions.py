@@ -5,7 +5,7 @@ import pytest
 from toy_runs import REPOSITORY, planned, run, setup, write
 
 from retouch.benchmark import tracks
-from retouch.benchmark.run import reveal
+from retouch.benchmark.run import copying, reveal
 from retouch.benchmark.run.base_answers import base_answers
 from retouch.benchmark.run.resolve import resolve
 from retouch.benchmark.tasks import attribute_rebalancing, identity_removal
@@ -34,6 +34,7 @@ def edit(generator, task, budget):
 def test_a_flows_likelihoods_drop_where_it_forgets(tmp_path, monkeypatch):
     monkeypatch.setattr(identity_removal, "SETS", dict.fromkeys(identity_removal.SETS, 12))
     monkeypatch.setattr(identity_removal, "DATA", 60)
+    monkeypatch.setattr(copying, "TRAINING", 1000)
     folder = write(tmp_path, "m", FORGETFUL, family="flow", task="identity_removal", access=["forget_images"])
     found = run(folder, "identity_removal/faces-flow", samples=200, floor=0.0)  # so few cover less
     assert found.status == "ok", found.reason
@@ -45,6 +46,7 @@ def test_a_flows_likelihoods_drop_where_it_forgets(tmp_path, monkeypatch):
 
 def test_an_editor_is_asked_to_move_the_attribute(tmp_path, monkeypatch):
     monkeypatch.setattr(attribute_rebalancing, "EDITS", 50)
+    monkeypatch.setattr(copying, "TRAINING", 1000)
     folder = write(tmp_path, "m", entry="retouch.methods.boundary_walk:edit", task="attribute_rebalancing")
     found = run(folder, "attribute_rebalancing/faces-gan", samples=300)
     assert found.status == "ok", found.reason
