@@ -111,17 +111,12 @@ def _stairs(front: pd.DataFrame, corner: tuple[float, float]) -> np.ndarray:
 
 
 def _line(part: pd.DataFrame, order: Sequence[str], mark: theme.Mark) -> list[Trace]:
-    """A line along the sweep, where there is one."""
-    along = _along(part, order) if len(order) > 1 else part[:0]
+    """A line along the sweep, in its order, where there is one."""
+    at = dict(zip(part["point"], zip(part["_x"], part["_y"], strict=True), strict=True)) if len(order) > 1 else {}
+    along = np.array([at[name] for name in order if name in at]).reshape(-1, 2)
     line = {"color": theme.fade(mark.colour, 0.5), "width": 1.5}
-    trace = {"x": along["_x"], "y": along["_y"], "mode": "lines", "hoverinfo": "skip", "name": "sweep", "line": line}
+    trace = {"x": along[:, 0], "y": along[:, 1], "mode": "lines", "hoverinfo": "skip", "name": "sweep", "line": line}
     return [trace] if len(along) > 1 else []
-
-
-def _along(part: pd.DataFrame, order: Sequence[str]) -> pd.DataFrame:
-    """The points of a sweep in its order."""
-    places = {name: i for i, name in enumerate(order)}
-    return part[part["point"].isin(places)].sort_values("point", key=lambda names: [places[str(n)] for n in names])
 
 
 def _points(part: pd.DataFrame, mark: theme.Mark, title: str, order: Sequence[str], control: bool,

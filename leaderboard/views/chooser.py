@@ -1,5 +1,6 @@
 """Chooser: what I have, what I may spend, what I insist on: which methods are left."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -65,9 +66,10 @@ def show(view: View, left: pd.DataFrame, marks: dict[str, theme.Mark], look: the
                  for row in left.to_dict("records")]  # fmt: skip
         st.html(markup.table([*HEAD, "sampling"], lines, numeric=(1, 3, 4, 5, 6)))
     with figure:
-        drawn = tradeoff(left, "goal", "quality", view.records.controls, marks=marks, titles=view.titles(),
-                         sweeps=sweeps(view.records.manifests), dark=look.dark, panels=2, height=360)  # fmt: skip
-        shell.chart(drawn, "chooser", "Goal against quality of what is left")
+        draw = partial(tradeoff, left, "goal", "quality", view.records.controls, marks=marks, titles=view.titles(),
+                       sweeps=sweeps(view.records.manifests), dark=look.dark, panels=2, height=360)  # fmt: skip
+        rows = frozenset(left.index)
+        shell.chart(view.memo(("chooser", rows, look.dark), draw), "chooser", "Goal against quality of what is left")
     columns = [*scores.ROW, "rank", *frame.with_ends(*frame.SCALED), "share", "sampling_cost"]
     shell.downloads("retouch-chooser", left[columns].astype({"submission": str, "point": str}), figures=True)
 

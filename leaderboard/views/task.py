@@ -57,7 +57,8 @@ def draw(view: View, track: str, name: str, runs: pd.DataFrame, look: theme.Look
     left, right = st.columns([3, 2], gap="large")
     here = runs[runs["instance"] == name]
     means = runs.groupby("submission", observed=True)["score"].mean().fillna(0)
-    order = {n: (n in view.records.controls, -means.get(n, 0), n) for n in view.submissions()}
+    controls = view.records.controls
+    order = {n: (n in controls, -means.get(n, 0), n) for n in view.submissions()}
     with left:
         here = here.sort_values("submission", key=lambda names: [order[str(n)] for n in names], kind="stable")
         figure = seeds(here, marks=shell.marks(view, look), titles=view.titles(), dark=look.dark)
