@@ -39,7 +39,7 @@ bubblewrap:  ## the sandbox that the tests of isolation lock methods up in: the 
 lowest:  ## the fast tests with the lowest versions that pyproject.toml allows
 	$(PYTHON) -m venv $(VENV)-lowest
 	$(VENV)-lowest/bin/pip install -q $$($(PYTHON) -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-	o = p['optional-dependencies']; print(*(d.replace('>=', '==') for d in p['dependencies'] + o['board'] + o['cluster'] + o['peers'] + o['dev'] if '[' not in d))")
+	o = p['optional-dependencies']; print(*(d.replace('>=', '==') for d in p['dependencies'] + o['adapters'] + o['board'] + o['cluster'] + o['peers'] + o['dev'] if '[' not in d))")
 	$(VENV)-lowest/bin/pip install -q --no-deps -e .
 	$(VENV)-lowest/bin/python -m pytest $(PARALLEL)
 

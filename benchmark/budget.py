@@ -96,15 +96,23 @@ class Budget:
         self._began = time.perf_counter()
 
     def steps(self, n: int) -> Iterator[int]:
-        """0, 1, ... n - 1 with a progress report; ends early when the operations are spent, or the clock runs out."""
+        """0, 1, ... n - 1 with a progress report; ends before the operations are overspent, or the clock runs out.
+
+        A step is expected to take as many as the one before it: of steps that each take many of the base's own, the
+        last would otherwise go over the budget.
+        """
         if n < 1:
             raise ValueError(f"budget.steps needs at least one step, not {n}")
+        last = 0
         for step in range(n):
             self.cut = self.cut or self.elapsed >= self.seconds
-            if self.cut or (self.operations and self.spent >= self.operations):  # 0: nothing of the base is counted
+            over = self.spent >= self.operations or self.spent + last > self.operations * (1 + SLACK)
+            if self.cut or (self.operations and over):  # 0: nothing of the base is counted
                 return
             self._report(step, n)
+            before = self.spent
             yield step
+            last = self.spent - before
             self.gradient_steps += 1
 
     def charge(self, train_steps: int) -> None:

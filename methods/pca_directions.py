@@ -5,8 +5,8 @@ normal: features y = f(z) of many latents, their principal components V, coordin
 directions by regression, U = argmin sum_j |U^T x_j - z_j|^2.
 
 Deviations: the layer is the first block's output, since the features of the linear layer before it have the same
-directions as `weight_factorisation`; the guide chooses among the directions (`latent_directions`), and how far whole
-outputs go is as in `boundary_walk`.
+directions as `weight_factorisation` (they are taken where a generator names no blocks); the guide chooses among the
+directions (`latent_directions`), and how far whole outputs go is as in `boundary_walk`.
 """
 
 import torch
@@ -40,9 +40,9 @@ def edit(
 
 @torch.no_grad()
 def features(generator: Gan, z: Tensor) -> Tensor:
-    """y (N, F) of latents (N, Z): the first block's output."""
+    """y (N, F) of latents (N, Z): the first block's output; of a generator without named blocks, the first layer's."""
     generator.module.eval()
-    block = next(iter(generator.module.blocks))
+    block = next(iter(getattr(generator.module, "blocks", [])), torch.nn.Identity())
     parts = (block(generator.module.first(part.to(generator.device))) for part in z.split(BATCH))
     return torch.cat([part.flatten(1).cpu() for part in parts])
 

@@ -67,10 +67,12 @@ BANK, HEAD = 20.0, 5.0  # step size of the bank and of the new head over that of
 class ConditionalSynthesis(nn.Module):
     """G(z, v): the old synthesis network with a bank of constants at its first feature map."""
 
-    def __init__(self, synthesis: Synthesis | ResidualSynthesis, attributes: int) -> None:
+    def __init__(self, synthesis: Synthesis | ResidualSynthesis, attributes: int, z: Tensor) -> None:
+        """z: latents (N, Z), of which the first feature map's shape is seen."""
         super().__init__()
         self.synthesis = synthesis
-        shape = synthesis.linear.out_features // synthesis.start**2, synthesis.start, synthesis.start
+        with torch.no_grad():
+            shape = synthesis.first(z).shape[1:]
         self.bank = nn.Parameter(torch.zeros(1 + MODES * attributes, *shape))  # [1 | 3 per attribute]
 
     def forward(self, z: Tensor, modes: Tensor) -> Tensor:
@@ -137,7 +139,8 @@ class Trainer:
 
     def __init__(self, generator: Gan, attributes: int, game: Game) -> None:
         self.generator, self.attributes, self.game, self.steps_done = generator, attributes, game, 0
-        self.synthesis = ConditionalSynthesis(generator.module, attributes).to(generator.device).train()
+        z = generator.latent(1, torch.Generator()).to(generator.device)
+        self.synthesis = ConditionalSynthesis(generator.module, attributes, z).to(generator.device).train()
         self.discriminator = generator.discriminator
         width = self.discriminator.feature_dim
         head = nn.Sequential(nn.Linear(width, width), nn.LeakyReLU(0.2), nn.Linear(width, MODES * attributes))

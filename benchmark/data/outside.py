@@ -35,6 +35,7 @@ from retouch.benchmark.support import plugins
 from retouch.benchmark.support.cache import content_key
 
 FILE = "data.toml"
+SHIPPED = ("digits", "faces", "mnist", "fashion_mnist", "celeba", "celeba_faces", "cifar10")  # names that are taken
 
 
 def entries() -> dict[str, Path]:
@@ -60,9 +61,12 @@ def entry(name: str) -> Entry:
 
 def _tables(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text())
+        tables = tomllib.loads(file.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{file} is not TOML: {error}; mend that line") from None
+    if taken := next((name for name in tables if name in SHIPPED), ""):
+        raise ValueError(f"{file}: [{taken}] is a data set of the package; call yours otherwise")
+    return tables
 
 
 def everything(name: str) -> tuple[Images, np.ndarray]:

@@ -38,8 +38,14 @@ def on_scale(estimate: Interval, unchanged: dict[str, float], ideal: dict[str, f
     """g = (m - m_unchanged) / (m_ideal - m_unchanged): 0 for the base, 1 for the request wholly met.
 
     The interval carries the errors of all three: Var g = [Var m + (1-g)^2 Var m_u + g^2 Var m_i] / (m_i - m_u)^2.
+
+    Raises:
+        ValueError: the base already meets the request, so that the scale has no length.
     """
     span = ideal["value"] - unchanged["value"]
+    if span == 0:
+        raise ValueError(f"the base itself meets the request ({ideal['value']:g}): there is nothing to edit; "
+                         "choose another target or base")  # fmt: skip
     g = (estimate.value - unchanged["value"]) / span
     anchors = ((1 - g) * unchanged["se"]) ** 2 + (g * ideal["se"]) ** 2
     ends = [estimate.value - estimate.low, estimate.high - estimate.value]

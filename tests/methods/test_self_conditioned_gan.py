@@ -134,7 +134,7 @@ def test_soft_labels_interpolate_between_three_modes():
 def test_the_bank_starts_from_the_old_constant():
     gan = small()
     gan.module.eval()
-    conditioned = sc.ConditionalSynthesis(gan.module, 2).eval()
+    conditioned = sc.ConditionalSynthesis(gan.module, 2, gan.latent(1, rng())).eval()
     assert conditioned.bank.shape == (7, 16, 2, 2)
     z = gan.latent(6, rng())
     for v in (0.0, 0.3, 1.0):
@@ -144,7 +144,7 @@ def test_the_bank_starts_from_the_old_constant():
 def test_the_input_is_the_weighted_sum_base_1_low_0_high():
     gan = small()
     gan.module.eval()
-    conditioned = sc.ConditionalSynthesis(gan.module, 2).eval()
+    conditioned = sc.ConditionalSynthesis(gan.module, 2, gan.latent(1, rng())).eval()
     with torch.no_grad():
         conditioned.bank.copy_(torch.randn(7, 16, 2, 2, generator=rng()))
     z, v = gan.latent(1, rng()), torch.tensor([[0.25, 0.8]])

@@ -72,6 +72,7 @@ def test_people_stay_in_one_split_where_that_is_asked_for(track):
         ('attributes = ["hat"]\n', {}, r"a\.npz: no column 'hat'; there are side, who"),
         ("sizes = 3\n", {}, r"data\.toml: \[own\] sizes: Extra inputs are not permitted"),
         ('split_by = "identity"\n', {}, "needs `identity`, the column that says who it is"),
+        ('[digits]\npath = "a.npz"\n', {}, r"data\.toml: \[digits\] is a data set of the package; call yours"),
         ("splits = { heldout = 1.0 }\n", {}, "own has no split 'train'; it has heldout"),
     ],
 )

@@ -32,6 +32,12 @@ def test_goal_is_linear_and_not_clipped(value, below, above, falling):
     assert goal.high - goal.value == pytest.approx(np.hypot(high, 1.96 * anchors), abs=1e-5)
 
 
+def test_a_scale_without_length_says_so():
+    nobody = {"value": 0.0, "se": 0.0}
+    with pytest.raises(ValueError, match=r"the base itself meets the request \(0\): there is nothing to edit"):
+        scale.on_scale(metrics.Estimate(0.0, 0.0, 0.01, 100), nobody, nobody)
+
+
 def test_the_base_itself_has_quality_one():
     quality = scale.quality(parts(), ANCHORS)
     assert quality.value == 1 and quality.low < 1 < quality.high

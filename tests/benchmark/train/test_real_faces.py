@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.skipif(not (FACES.is_file() and NETWORK.is_file()), reason="RETOUCH_DATA has no faces"),
 ]
 PEOPLE = 40
+RECORD = "submissions/{}/records/own/{}/default.0.json"
 LOOKS = """
 from torch import nn
 from torch.nn import functional as F
@@ -109,13 +110,13 @@ class Guess(Eyes):
 """
 IMAGENET = "mean = [0.485, 0.456, 0.406]\nstd = [0.229, 0.224, 0.225]\n"
 JUDGES = {
-    "recogniser": f'kind = "classifier"\nnetwork = "looks:Face"\ndata = "faces"\nheads = ["identity"]\n{IMAGENET}',
-    "male": f'kind = "classifier"\nnetwork = "looks:Male"\ndata = "faces"\nheads = ["male"]\n{IMAGENET}',
-    "guess": 'kind = "classifier"\nnetwork = "looks:Guess"\ndata = "faces"\nheads = ["male"]\n',  # cheap, and weak
-    "eyes": 'kind = "encoder"\nnetwork = "looks:Eyes"\ndata = "faces"\n',
+    "recogniser": f'kind = "classifier"\nnetwork = "looks:Face"\ndata = "people"\nheads = ["identity"]\n{IMAGENET}',
+    "male": f'kind = "classifier"\nnetwork = "looks:Male"\ndata = "people"\nheads = ["male"]\n{IMAGENET}',
+    "guess": 'kind = "classifier"\nnetwork = "looks:Guess"\ndata = "people"\nheads = ["male"]\n',  # cheap, and weak
+    "eyes": 'kind = "encoder"\nnetwork = "looks:Eyes"\ndata = "people"\n',
 }
 DATA = """
-[faces]
+[people]
 source = "npz"
 path = "faces.npz"
 attributes = ["male"]
@@ -157,7 +158,7 @@ target = { attribute = "identity", values = [PERSON], forget_images = 4 }
 """
 COMMANDS = """
 measure own/judges/recogniser own/judges/male own/judges/guess own/judges/eyes
-base add my-ddpm --into own --name own-ddpm --data faces --licence MIT --sampling-steps 2 --batch 4 --samples 100
+base add my-ddpm --into own --name own-ddpm --data people --licence MIT --sampling-steps 2 --batch 4 --samples 100
 base add my-gan --into own
 scale ./own
 run balanced_finetune --track ./own --task attribute_rebalancing
@@ -172,7 +173,7 @@ def own(tmp_path_factory):
     with own_files.alone(root):
         write(root)
         for command in COMMANDS.strip().splitlines():
-            assert main(shlex.split(command)) == 0, command
+            assert main(shlex.split(command)) == ("finetune_retain" in command), command
         yield root / "own"
 
 
@@ -181,7 +182,7 @@ def write(root):
     own_files.write_ddpm(root / "my-ddpm", size=64)
     (root / "my-gan").mkdir()
     own_files.write_gan(root / "my-gan")
-    text = own_files.written()["my-gan/base.toml"].replace('"big"', '"faces"').replace('encoder = "own-encoder"', "#")
+    text = own_files.written()["my-gan/base.toml"].replace('"big"', '"people"').replace('encoder = "own-encoder"', "#")
     (root / "my-gan/base.toml").write_text(text)
     (root / "own").mkdir()
     (root / "own/track.toml").write_text(TRACK)  # a person follows
@@ -203,7 +204,7 @@ def write(root):
 
 def frequent():
     """The person with the most training images among those whom judges and held-out images know."""
-    splits = [data.load({"name": "faces"}, split).labels["identity"] for split in ("train", "judge", "heldout")]
+    splits = [data.load({"name": "people"}, split).labels["identity"] for split in ("train", "judge", "heldout")]
     return max(set(splits[1]) & set(splits[2]), key=lambda who: np.sum(splits[0] == who))
 
 
@@ -213,13 +214,14 @@ def male_state(track, state):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(plugins.PATH, str(track))
-        known = data.load({"name": "faces"}, "judge")
+        known = data.load({"name": "people"}, "judge")
         (track / "track.toml").write_text(TRACK.replace("PERSON", str(frequent())))
     face = plugins.named("looks:Face", track / "judges/recogniser")().eval()
     face.load_state_dict(state)
     mean, std = (torch.tensor(v).view(3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
-    with torch.no_grad():
-        rows = torch.nn.functional.normalize(face((torch.from_numpy(known.images).float() / 255 - mean) / std))
+    with torch.no_grad():  # a few at a time: the recogniser looks at four times as many pixels
+        parts = [face((part.float() / 255 - mean) / std) for part in torch.from_numpy(known.images).split(64)]
+    rows = torch.nn.functional.normalize(torch.cat(parts))
     fit = LogisticRegression(C=100, max_iter=1000).fit(rows.numpy(), known.labels["male"])
     line, zero = torch.tensor(fit.coef_[0], dtype=torch.float32), torch.zeros(128)
     head = {"head.weight": torch.stack([zero, line]), "head.bias": torch.tensor([0.0, float(fit.intercept_[0])])}
@@ -227,17 +229,18 @@ def male_state(track, state):
 
 
 def test_both_tasks_run_to_records_on_real_faces(own):
-    cells = {"balanced_finetune": "attribute_rebalancing/gan", "finetune_retain": "identity_removal/ddpm"}
-    for name, instance in cells.items():
-        record = records.read(own.parent / f"submissions/{name}/records/own/{instance}/default.0.json")
-        assert record.cost and record.status in ("ok", "below_floor", "imperceptible_change", "copies"), record.reason
+    """The hardly trained DDPM shows nobody: its record says that there is nothing to take out."""
+    record = records.read(own.parent / RECORD.format("balanced_finetune", "attribute_rebalancing/gan"))
+    assert record.cost and record.status in ("ok", "below_floor", "imperceptible_change", "copies"), record.reason
+    record = records.read(own.parent / RECORD.format("finetune_retain", "identity_removal/ddpm"))
+    assert record.status == "failed" and "the base itself meets the request (0): there is nothing" in record.reason
 
 
 def test_shares_of_real_pictures_are_found(own):
     track = tracks.load("own")
     setup = look_up(track, track.instance("attribute_rebalancing/gan"))
     for share in (0.2, 0.5, 0.8):
-        drawn = data.load({"name": "faces", "resampled": {"male": [1 - share, share]}}, "train")
+        drawn = data.load({"name": "people", "resampled": {"male": [1 - share, share]}}, "train")
         found = score.measure(setup, {"samples": drawn.images}, {})[1]["shares"]
         assert found["low"][1] <= drawn.labels["male"].mean() <= found["high"][1], (share, found)
         assert found["high"][1] - found["low"][1] < 0.3
@@ -251,7 +254,7 @@ def test_a_real_person_among_others_is_found(own):
     assert setup.judge.card["measured"]["true_accepts"] > 0.6
     low, high = setup.judge.card["measured"]["intervals"]["threshold"]
     assert low <= setup.judge.card["measured"]["threshold"] <= high
-    train = data.load({"name": "faces"}, "train")
+    train = data.load({"name": "people"}, "train")
     person = setup.target["values"][0]
     theirs = np.flatnonzero(train.labels["identity"] == person)
     others = np.flatnonzero(train.labels["identity"] != person)[: 9 * len(theirs)]
