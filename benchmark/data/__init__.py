@@ -8,9 +8,8 @@ import numpy as np
 
 from retouch.benchmark.data import outside
 from retouch.benchmark.data.images import Images
+from retouch.benchmark.data.outside import FROM_FILES
 from retouch.benchmark.support import plugins
-
-FROM_FILES = outside.SHIPPED[2:]  # data sets that do not ship
 
 
 def load(spec: dict[str, Any], split: str) -> Images:
@@ -53,7 +52,7 @@ def load(spec: dict[str, Any], split: str) -> Images:
     elif name in plugins.installed("data"):
         read = plugins.named(plugins.installed("data")[name], Path())
     else:
-        known = ", ".join((*outside.SHIPPED, *outside.entries(), *plugins.installed("data")))
+        known = ", ".join((*outside.TAKEN, *outside.entries(), *plugins.installed("data")))
         raise ValueError(f"there is no data set {name!r}; there are {known}; data.toml of a track adds others")
     return read(split, **arguments)
 

@@ -35,7 +35,8 @@ from retouch.benchmark.support import plugins
 from retouch.benchmark.support.cache import content_key
 
 FILE = "data.toml"
-SHIPPED = ("digits", "faces", "mnist", "fashion_mnist", "celeba", "celeba_faces", "cifar10")  # names that are taken
+FROM_FILES = ("mnist", "fashion_mnist", "celeba", "celeba_faces", "cifar10")  # the package's that do not ship
+TAKEN = ("digits", "faces", *FROM_FILES)  # names of the package's own data sets
 
 
 def entries() -> dict[str, Path]:
@@ -64,7 +65,7 @@ def _tables(file: Path) -> dict[str, Any]:
         tables = tomllib.loads(file.read_text())
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{file} is not TOML: {error}; mend that line") from None
-    if taken := next((name for name in tables if name in SHIPPED), ""):
+    if taken := next((name for name in tables if name in TAKEN), ""):
         raise ValueError(f"{file}: [{taken}] is a data set of the package; call yours otherwise")
     return tables
 
