@@ -135,7 +135,8 @@ FILES: Attempts = {
     "the kernel's log": ("opened('/dev/kmsg')", NO, OPEN),
     "a device of its own": ("os.mknod('disk', 0o600 | stat.S_IFBLK, os.makedev(254, 0)) or opened('disk')", NO, OPEN),
     "the machine's settings (sysfs)": ("listed('/sys')", NO, YES),
-    "a file beyond the limit": ("written('large', MEGABYTES + 5)", NO, OPEN),
+    "a file beyond the limit": ("(LOCKED or absent()) and written('large', MEGABYTES + 5)", NO, OPEN),  # without one,
+    # a look at the folder may meet the file before it is removed, and end the run
     "a link to what is hidden": ("os.symlink('JUDGE', 'link') or opened('link')", NO, YES),
 }
 NETWORK: Attempts = {

@@ -61,6 +61,7 @@ def outcomes(place):
                 body = body.replace(word, str(value))
             (folder / "method.py").write_text(body)
             reason = run(folder, sandboxed=sandboxed).reason
+            assert "OUTCOMES" in reason, reason
             known[sandboxed] = dict(zip(CASES, reason.split("OUTCOMES")[1], strict=True))
         return known[sandboxed]
 
