@@ -17,7 +17,7 @@ from retouch.benchmark import networks, trunks, weights
 from retouch.benchmark.generators.batches import in_batches
 from retouch.benchmark.generators.gan import to_float
 
-BATCH = 125  # images at a time: more leave the processor's cache
+BATCH = 64  # images at a time: more leave the processor's cache
 
 
 def network(trunk: str, channels: int, size: int, width: int = 16, features: int = 64) -> nn.Sequential:

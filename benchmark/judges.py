@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from retouch.benchmark import networks, trunks
 from retouch.benchmark.generators.gan import to_float
 
-BATCH = 125  # images that a judge looks at at a time: more leave the processor's cache and take twice as long
+BATCH = 64  # images that a judge looks at at a time: more leave the processor's cache and take up to twice as long
 
 
 class Classifier(nn.Module):

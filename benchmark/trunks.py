@@ -102,4 +102,5 @@ def trunk(name: str, channels: int, size: int, width: int, features: int) -> nn.
     """
     if name not in TRUNKS:
         raise ValueError(f"no trunk {name!r}; there are {', '.join(TRUNKS)}")
-    return TRUNKS[name](channels, size, width, features)
+    made = TRUNKS[name](channels, size, width, features)
+    return made.to(memory_format=torch.channels_last)  # on a processor convolutions take four fifths of the time then

@@ -46,7 +46,9 @@ def test_an_oracle_scores_one(task):
     assert found.quality.value > 0.95
 
 
-@pytest.mark.parametrize("task", ONE_A_TASK)
+@pytest.mark.parametrize(
+    "task", [pytest.param(task, marks=[pytest.mark.slow] * ("rendered" in name)) for task, name in ONE_A_TASK.items()]
+)
 def test_the_controls_lie_where_the_scale_says(task):
     unchanged, retrained = scored(task, "unchanged"), scored(task, "retrained")
     assert unchanged.goal.low < 0 < unchanged.goal.high and unchanged.quality.low < 1 < unchanged.quality.high
