@@ -10,7 +10,7 @@ the coordinator holds the processor's time against the count.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from math import isqrt, prod
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode, handle_torch_function, has_torch_function
 
-IMAGE = 1_000_000  # operations that an image from elsewhere counts as
+IMAGE = 1_000_000  # operations that an image counts as, from elsewhere or of a base whose own cannot be counted
 
 
 def _convolution(out: Tensor, x: Tensor, weight: Tensor, *_: Any) -> int:
@@ -35,6 +35,21 @@ def _product(out: Tensor, a: Tensor, b: Tensor, *_: Any) -> int:
 
 def _sum_and_product(out: Tensor, _sum: Tensor, a: Tensor, b: Tensor, *_: Any) -> int:
     return _product(out, a, b)
+
+
+def _contraction(out: Tensor, a: Tensor, b: Tensor, *_: Any) -> int:
+    return 2 * isqrt(a.numel() * b.numel() * out.numel())  # (N, K) by (K, M), whatever N, K and M are made of
+
+
+def _einsum(out: Tensor, equation: str, *operands: Tensor) -> int:
+    """As the sum is written, over all indices at once: of three operands torch's own order may take fewer."""
+    sizes: dict[Any, int] = {}
+    for term, x in zip(equation.replace(" ", "").split("->")[0].split(","), operands, strict=True):
+        head, _, tail = term.partition("...")
+        between = dict(enumerate(reversed(x.shape[len(head) : x.ndim - len(tail)])))  # dimensions of the ellipsis
+        for index, size in (*zip(head, x.shape), *zip(tail[::-1], x.shape[::-1]), *between.items()):  # noqa: B905
+            sizes[index] = max(size, sizes.get(index, 1))  # one of 1 is broadcast
+    return 2 * prod(sizes.values()) * (len(operands) > 1)
 
 
 def _attention(out: Tensor, query: Tensor, key: Tensor, value: Tensor, *_: Any) -> int:
@@ -54,6 +69,8 @@ RULES: dict[Callable, Callable[..., int]] = {
     **dict.fromkeys((F.linear, torch.matmul, torch.mm, torch.bmm, torch.mv), _product),
     **dict.fromkeys((Tensor.matmul, Tensor.__matmul__, Tensor.mm, Tensor.bmm, Tensor.mv), _product),
     **dict.fromkeys((torch.addmm, torch.baddbmm, Tensor.addmm, Tensor.baddbmm), _sum_and_product),
+    **dict.fromkeys((torch.tensordot, torch.inner, torch.dot, torch.outer, Tensor.inner, Tensor.dot), _contraction),
+    torch.einsum: _einsum,
     F.scaled_dot_product_attention: _attention,
     drawn: lambda out, _images: IMAGE * len(out),
 }
@@ -81,7 +98,8 @@ class Operations(TorchFunctionMode):
         if rule := RULES.get(func):
             operands = [value for value in (*args, *(kwargs or {}).values()) if isinstance(value, Tensor)]
             gradients = sum(value.requires_grad for value in operands[:2]) if out.requires_grad else 0
-            self.total += rule(out, *operands) * (1 + gradients)
+            equation = args[:1] if func is torch.einsum else ()
+            self.total += rule(out, *equation, *operands) * (1 + gradients)
         return out
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from retouch.benchmark import records
+from retouch.benchmark import operations, records
 from retouch.benchmark.question import Question
 from retouch.benchmark.records import Cost, Provenance, Record, Status
 from retouch.benchmark.run import score as scoring
@@ -115,8 +115,13 @@ def _explained(resolved: Resolved, usage: dict[str, Any]) -> float:
 
 
 def _sampling_explained(usage: dict[str, Any]) -> float:
-    """Seconds of the processor that the samples' operations take at the pace of the base's sampling."""
-    images = usage["sample_operations"] * usage.get("sampled_images", 0) / max(usage["image_operations"], 1)
+    """Seconds of the processor that the samples' operations take at the pace of the base's sampling.
+
+    All that were used, where no operation of the base's sampling can be counted.
+    """
+    if not usage["image_operations"]:
+        return usage.get("sampling_processor", 0.0)
+    images = usage["sample_operations"] * usage.get("sampled_images", 0) / usage["image_operations"]
     return images * usage.get("image_seconds", 0.0)
 
 
@@ -130,7 +135,7 @@ def _cost(resolved: Resolved, usage: dict[str, Any]) -> Cost | None:
         share=round(usage["operations"] / max(whole, 1), 6) if resolved.setup.pretraining else None,
         step_operations=usage["step_operations"],
         sample_operations=round(usage["sample_operations"]),
-        sampling_cost=round(usage["sample_operations"] / max(usage["image_operations"], 1), 4),
+        sampling_cost=round(usage["sample_operations"] / (usage["image_operations"] or operations.IMAGE), 4),
         seconds=round(usage["wall"] + charged, 3),
         charged_seconds=round(charged, 3),
         yardstick_seconds=round(usage["yardstick"], 5),

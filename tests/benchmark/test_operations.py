@@ -33,6 +33,12 @@ FUNCTIONAL = {
     "matmul": lambda x, w: x @ w,
     "bmm": lambda x, w: torch.bmm(x[None], w[None]),
     "addmm": lambda x, w: torch.addmm(torch.zeros(6), x, w),
+    "tensordot": lambda x, w: torch.tensordot(x.view(4, 2, 3), w.view(2, 3, 6), 2),
+    "inner": torch.inner,
+    "einsum": lambda x, w: torch.einsum("nk, kc -> nc", x, w),
+    "einsum by batch": lambda x, w: torch.einsum("bnk,...bck->...bnc", x.view(2, 2, 6), w.view(1, 2, 3, 6)),
+    "einsum without arrow": lambda x, w: torch.einsum("...ik,kj", x.view(2, 2, 6), w),
+    "einsum of one": lambda x, w: x @ w + torch.einsum("ij->ji", w)[:4],
 }
 
 

@@ -214,6 +214,21 @@ def test_what_the_bases_can_do_is_on_their_cards(track):
     assert scale.keys() == {one.name for one in tracks.load("own").instances}
 
 
+def test_a_function_that_only_samples_is_filtered_to_a_score(track, monkeypatch):
+    monkeypatch.chdir(track.parent)
+    assert main(["run", "rejection", "--track", "./own", "--instance", "attribute_rebalancing/remote"]) == 0
+    record = records.read(Path("submissions/rejection/records/own/attribute_rebalancing/remote/default.0.json"))
+    assert record.status == "ok" and record.goal.value > 0.7 and record.quality.value > 0.5, record.reason
+    assert 1 < record.cost.sampling_cost < 3 and record.cost.gradient_steps == 0  # images drawn for one that passes
+
+
+def test_a_recipes_forms_are_timed(track, capsys):
+    assert main(["pretrain", "digits-gan", "--tune"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("ms a step") + said.count("Error") == 8 and "as it is" in said
+    assert "the fastest, for the recipe:\nbfloat16 = " in said
+
+
 STABLE = """
 name = "own-sd"
 data = "small"
