@@ -106,23 +106,28 @@ def _record(
 def _explained(resolved: Resolved, usage: dict[str, Any]) -> float:
     """Seconds of the processor that the counted operations take at the pace of the base's training.
 
-    All that were used, where the base has no training to hold them against.
+    All that were used, where the base has no training to hold them against, or none that can be counted.
     """
-    if "training" not in resolved.setup.base.card.get("capabilities", ["training"]):
+    trained = "training" in resolved.setup.base.card.get("capabilities", ["training"])
+    if not (trained and usage["step_operations"]):
         return usage.get("processor", 0.0)
     own = usage["operations"] - usage["charged"] * usage["step_operations"]
-    return own / usage["step_operations"] * usage["busy"] if usage["step_operations"] else 0.0
+    return own / usage["step_operations"] * usage["busy"]
 
 
-def _sampling_explained(usage: dict[str, Any]) -> float:
+def sampling_cost(usage: dict[str, Any]) -> float:
+    """Operations of an image over those of one of the base's, which counts as one from elsewhere if none are seen."""
+    return usage["sample_operations"] / (usage["image_operations"] or operations.IMAGE)
+
+
+def sampling_explained(usage: dict[str, Any]) -> float:
     """Seconds of the processor that the samples' operations take at the pace of the base's sampling.
 
     All that were used, where no operation of the base's sampling can be counted.
     """
     if not usage["image_operations"]:
         return usage.get("sampling_processor", 0.0)
-    images = usage["sample_operations"] * usage.get("sampled_images", 0) / usage["image_operations"]
-    return images * usage.get("image_seconds", 0.0)
+    return sampling_cost(usage) * usage.get("sampled_images", 0) * usage.get("image_seconds", 0.0)
 
 
 def _cost(resolved: Resolved, usage: dict[str, Any]) -> Cost | None:
@@ -135,14 +140,14 @@ def _cost(resolved: Resolved, usage: dict[str, Any]) -> Cost | None:
         share=round(usage["operations"] / max(whole, 1), 6) if resolved.setup.pretraining else None,
         step_operations=usage["step_operations"],
         sample_operations=round(usage["sample_operations"]),
-        sampling_cost=round(usage["sample_operations"] / (usage["image_operations"] or operations.IMAGE), 4),
+        sampling_cost=round(sampling_cost(usage), 4),
         seconds=round(usage["wall"] + charged, 3),
         charged_seconds=round(charged, 3),
         yardstick_seconds=round(usage["yardstick"], 5),
         processor_seconds=round(usage.get("processor", 0.0), 3),
         explained_seconds=round(_explained(resolved, usage), 3),
         sampling_processor_seconds=round(usage.get("sampling_processor", 0.0), 3),
-        sampling_explained_seconds=round(_sampling_explained(usage), 3),
+        sampling_explained_seconds=round(sampling_explained(usage), 3),
         bytes_added=usage.get("bytes_added", 0),
         gradient_steps=usage["steps"],
         peak_memory_mb=round(usage["memory"], 1),

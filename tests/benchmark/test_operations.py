@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from retouch.benchmark.operations import Operations, operations_of
+from retouch.benchmark.run import record
 
 
 def exact(work):
@@ -79,3 +80,10 @@ def test_the_count_goes_on_where_it_stopped():
             x @ x.T
     x @ x.T
     assert counter.total == 2 * (2 * 4 * 6 * 4)
+
+
+def test_samples_of_a_base_that_cannot_be_counted_have_a_price():
+    usage = {"sample_operations": 5e6, "sampled_images": 10, "sampling_processor": 2.0, "image_seconds": 0.1}
+    for own, cost, explained in ((0, 5.0, 2.0), (10**6, 5.0, 5.0), (10**7, 0.5, 0.5)):
+        found = usage | {"image_operations": own}
+        assert (record.sampling_cost(found), record.sampling_explained(found)) == (cost, explained)
