@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,8 +27,8 @@ class Question:
             "laws" or one of ATTACKS.
         shape: of the answer; n: images to sample, or number of weights; draws: noises of a log-likelihood.
         arrays: "images" uint8 (N, C, H, W) for log_prob, laws and attacks; "latents" (N, Z) for edit_attribute and
-            laws; "values" (V, N) for edit_attribute; "steps" (K,) and "lr" (1,) for relearn; "prompts", bytes of
-            lines of text, for prompted.
+            laws; "values" (V, N) for edit_attribute, with "attribute" (1,) if not the target's first; "steps" (K,) and
+            "lr" (1,) for relearn; "prompts", bytes of lines of text, for prompted.
         paired: the base is asked too, and its answer stands beside this one as base_NAME.
     """
 
@@ -58,9 +59,11 @@ class Question:
         return cls(name, "log_prob", seed, (draws, len(images)), draws=draws, arrays={"images": images}, paired=True)
 
     @classmethod
-    def edit_attribute(cls, name: str, latents: np.ndarray, values: np.ndarray, image: tuple, seed: int) -> Question:
-        """Ask for the images of latents (N, Z) at each row of attribute values (V, N): (V, N, *image)."""
-        arrays = {"latents": latents, "values": values}
+    def edit_attribute(
+        cls, name: str, latents: np.ndarray, values: np.ndarray, image: tuple, seed: int, attribute: int = 0
+    ) -> Question:
+        """Ask for the images of latents (N, Z) at each row of values (V, N) of the target's k-th attribute."""
+        arrays = {"latents": latents, "values": values} | ({"attribute": np.array([attribute])} if attribute else {})
         return cls(name, "edit_attribute", seed, (*values.shape, *image), arrays=arrays)
 
     @classmethod
@@ -138,8 +141,16 @@ def answer(generator: Any, question: dict[str, Any], arrays: dict[str, np.ndarra
 
         return log_probs(generator, tensors["images"], question["draws"], rng)
     if question["kind"] == "edit_attribute":
-        return np.stack([generator.edit_attribute(tensors["latents"], row).numpy() for row in tensors["values"]])
+        return _edits(generator, **tensors)
     raise ValueError(f"no question of kind {question['kind']!r}")
+
+
+def _edits(generator: Any, latents: torch.Tensor, values: torch.Tensor, attribute: Any = None) -> np.ndarray | None:
+    """Images (V, N, C, H, W) of latents at each row of values; None if the editor moves the first attribute alone."""
+    which = {} if attribute is None else {"attribute": int(attribute)}
+    if not which.keys() <= inspect.signature(generator.edit_attribute).parameters.keys():
+        return None
+    return np.stack([generator.edit_attribute(latents, row, **which).numpy() for row in values])
 
 
 def prompts(text: np.ndarray) -> list[str]:

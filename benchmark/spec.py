@@ -164,7 +164,11 @@ class Guidance(Protocol):
 
 @runtime_checkable
 class Editor(Protocol):
-    """Capability: move one attribute of an image and leave the rest."""
+    """Capability: move one attribute of an image and leave the rest.
+
+    Where a target names several attributes, the others are asked for by a further argument, `attribute`: 1 for the
+    second. An editor without it moves the first alone.
+    """
 
     def edit_attribute(self, z: Tensor, value: Tensor) -> Tensor:
         """Images of latents z (N, Z) whose attribute lies at value, float (N,) in [0, 1]."""

@@ -13,7 +13,7 @@ from torch import nn
 from retouch.benchmark import weights
 from retouch.benchmark.generators.flat import floats
 from retouch.benchmark.question import Question
-from retouch.benchmark.run import attack
+from retouch.benchmark.run import attack, equal_change
 from retouch.benchmark.run.look import judge
 from retouch.benchmark.run.method import own_files
 from retouch.benchmark.run.resolve import Resolved
@@ -85,6 +85,7 @@ def questions(resolved: Resolved) -> list[Question]:
         ),
         Question.sample("paired", PAIRED, setup.shape, 2_000_003 * (run.seed + 1) + run.evaluation, paired=True),
         *setup.task.questions(setup, judge(setup), run.seed + run.evaluation, noise),
+        *equal_change.questions(setup, run.seed + run.evaluation, noise),
         *_weights(setup.base.folder, setup.base.sha256),
         *(attack.questions(setup, noise) if attack.attacked(run) else ()),
     ]

@@ -11,7 +11,7 @@ import numpy as np
 from retouch import metrics
 from retouch.benchmark import joint
 from retouch.benchmark.records import Measured, Quality, Scaled, harmonic
-from retouch.benchmark.run import attack, downstream, look
+from retouch.benchmark.run import attack, downstream, equal_change, look
 from retouch.benchmark.run.scale import DIGITS, PARTS, SECOND, on_scale, quality
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.cache import content_key
@@ -141,7 +141,9 @@ def measure_view(
         found = quality_metrics(space, keep, chosen)
         estimates |= {prefix + name: one for name, one in found.items() if not prefix or name in PARTS}
     after, course = attack.measure(setup, view)
-    estimates, details = estimates | after | downstream.measure(setup, view), details | course
+    moved, curves = equal_change.measure(setup, view)
+    estimates |= after | moved | downstream.measure(setup, view)
+    details |= course | curves
     if "paired" in answers and "base_paired" in answers:
         estimates["drift"] = drift(answers["base_paired"], answers["paired"])
     return estimates, details | {"kept": len(rows)}

@@ -18,7 +18,7 @@ from retouch.benchmark.data import outside
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.question import Question
 from retouch.benchmark.setup import Setup
-from retouch.benchmark.tasks import Start, prompts
+from retouch.benchmark.tasks import Start, edits, prompts
 from retouch.benchmark.tasks.view import Groups, View, share_table, unclear
 
 if TYPE_CHECKING:
@@ -44,9 +44,6 @@ START = Start(
 )
 
 LABELLED = 1000
-EDITS, VALUES = 500, 5  # latents whose images an editor moves along the attribute: the middle and four other values
-CHANGES = np.linspace(0, 1, 11)  # bins of the editing curve: change of the judge's probability of the attribute
-MOVED = 0.5  # change from which an edit counts as one
 
 
 def reveal(setup: Setup) -> dict[str, Images]:
@@ -62,17 +59,13 @@ def reference(setup: Setup) -> Images:
 
 
 def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Question]:
-    """From GANs, edits of 500 latents: one image in the middle and four at random values of the attribute.
-
-    The evaluation of the self-conditioned GAN's paper. Values (5, 500) lie in [0, 1], the first row is 0.5.
-    """
+    """From GANs, edits of 500 latents: one image in the middle and four at random values of each attribute in turn."""
     asked = prompts.questions(setup, noise)
     if setup.instance.family not in ASKS:
         return asked
-    rng = np.random.default_rng([seed, EDITS])
-    values = np.concatenate([np.full((1, EDITS), 0.5), rng.random((VALUES - 1, EDITS))]).astype(np.float32)
-    latents = rng.standard_normal((EDITS, setup.base.config["latent"])).astype(np.float32)
-    return [*asked, Question.edit_attribute("edits", latents, values, setup.shape, noise)]
+    rng = np.random.default_rng([seed, edits.EDITS])
+    latents = rng.standard_normal((edits.EDITS, setup.base.config["latent"])).astype(np.float32)
+    return [*asked, *edits.questions("edits", setup, latents, rng, noise)]
 
 
 def keep(setup: Setup, view: View) -> Groups:
@@ -100,11 +93,9 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
         estimates["spillover"] = _mean(list(moves.values()))
     details = {"shares": share_table(joint.key(attribute), shares, base, [float(share) for share in target])}
     details["spillover"] = {name: round(move.value, 5) for name, move in moves.items()}
-    if "edits" in view.answers:
-        reach, details["identity_curve"] = editing_curve(view, attribute)
-        estimates |= reach
+    edited, curves = edits.measure(view, attribute)
     within, table = prompts.measure(setup, view)
-    return estimates | worst_group(view, attribute, len(target)) | within, details | table
+    return estimates | worst_group(view, attribute, len(target)) | edited | within, details | curves | table
 
 
 def spillover(view: View, attribute: joint.Attribute) -> dict[str, metrics.Estimate]:
@@ -127,33 +118,6 @@ def worst_group(view: View, attribute: joint.Attribute, groups: int) -> dict[str
             return {}
         distances.append(metrics.fd(features[generated], real[held_out]))
     return {"worst_group_fd": max(distances, key=lambda distance: distance.value)}
-
-
-def editing_curve(view: View, attribute: joint.Attribute) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
-    """How far the attribute can be moved, and how much of the person is left.
-
-    edit_reach: share of edits that change the judge's probability by half or more; edited_identity: their mean cosine
-    similarity to the unedited image; the curve: mean similarity in bins of change, and how many edits fall in each.
-    """
-    name = joint.names(attribute)[0]
-    edits = view.answers["edits"]
-    seen = view.judge.look(edits.reshape(-1, *edits.shape[2:]))
-    unit = seen.features / np.linalg.norm(seen.features, axis=1, keepdims=True)
-    unit, chance = (array.reshape(VALUES, EDITS, -1) for array in (unit, view.judge.probs(seen, name)))
-    change = np.abs(chance[1:] - chance[:1]).sum(-1).ravel() / 2  # total variation: for two values, of either
-    similarity = (unit[1:] * unit[:1]).sum(-1).ravel()
-    curve = metrics.identity_curve(similarity, change, CHANGES)
-    far = change >= MOVED
-    estimates = {"edit_reach": metrics.share(far)}
-    if far.any():
-        whole = np.array([0.0, 1.0])
-        (mean,) = metrics.identity_curve(similarity[far], change[far], whole).means
-        estimates |= {"edited_identity": mean} if mean else {}
-    rows = [(mean.value, mean.low, mean.high) if mean else (None,) * 3 for mean in curve.means]
-    identity, low, high = ([None if v is None else round(v, 5) for v in column] for column in zip(*rows, strict=True))
-    middle = [round(float(v), 3) for v in (CHANGES[1:] + CHANGES[:-1]) / 2]
-    counts = list(curve.counts)
-    return estimates, {"change": middle, "identity": identity, "low": low, "high": high, "count": counts}
 
 
 def _mean(parts: list[metrics.Estimate]) -> metrics.Estimate:

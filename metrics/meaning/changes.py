@@ -192,7 +192,7 @@ CHANGES: dict[str, Meaning] = {
     "edit_reach": Meaning(
         "Reach of the edits",
         "Share of edits that change the judge's probability of the attribute by half or more, where a method offers "
-        "an editor: 500 latents, each at four random values of the attribute against the middle one.",
+        "an editor: 500 latents, each at four random values of an attribute against the middle one.",
         "up",
         "0 to 1",
         "An editor that swaps the person reaches far as well: read it beside the identity kept.",
@@ -205,6 +205,38 @@ CHANGES: dict[str, Meaning] = {
         "-1 to 1 (cosine)",
         "It rests on the edits that reach, which are others for each method; where few do it says little.",
         "after Liu et al. 2022",
+    ),
+    "moved_share": Meaning(
+        "Share of images that changed",
+        "Share of samples that differ from the base's image of the same noise by half or more in the judge's "
+        "probability of the attribute, or of the attributes jointly.",
+        "neither: a target asks for so many changes and no more",
+        "0 to 1",
+        "A method that hands out other images, as a filter does, changes many without editing any.",
+        "defined by this suite, after Liu et al. 2022",
+    ),
+    "moved_identity": Meaning(
+        "Identity kept where the attribute changed",
+        "Mean cosine similarity, in the judge's features, of those samples to the base's image of the same noise. The "
+        "curve of all samples, in bins of equal change, is `moved_curve` in a record's details.",
+        "up",
+        "-1 to 1 (cosine)",
+        "It compares methods at equal change alone: read the curve. Features of a judge know the attribute as well, so "
+        "that even the best edit stays below 1.",
+        "defined by this suite, after Liu et al. 2022",
+    ),
+    "real_identity": Meaning(
+        "Identity kept by edits of real images",
+        "Of 50 held-out images a latent of the base is searched for (Adam on the pixels), which the editor moves. Mean "
+        "cosine similarity of the edits that reach to the real image.",
+        "up",
+        "-1 to 1 (cosine)",
+        "What the inversion loses is lost before any edit: read it beside the identity of the inverted images.",
+        "after Liu et al. 2022",
+        (
+            ("real_reach", "Reach of the edits of real images"),
+            ("inverted_identity", "Identity of the inverted images"),
+        ),
     ),
     "drift": Meaning(
         "Drift",

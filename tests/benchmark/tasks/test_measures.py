@@ -10,7 +10,7 @@ from retouch import metrics
 from retouch.benchmark import joint, spec, tasks, tracks
 from retouch.benchmark.judges import Judge, Verdict
 from retouch.benchmark.run import look, score
-from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, identity_removal, output_diversity
+from retouch.benchmark.tasks import attribute_rebalancing, category_redaction, edits, identity_removal, output_diversity
 from retouch.benchmark.tasks.view import Groups, Space, View, two_classes
 
 TRACK = tracks.load("tiny")
@@ -116,21 +116,20 @@ def test_a_quantile_drop_is_by_each_models_own_likelihoods():
 
 
 def test_the_editing_curve_tells_an_editor_from_none():
-    from retouch.benchmark.tasks import attribute_rebalancing as task
-
     instance = setup("attribute_rebalancing/faces-gan")
-    images = task.reference(instance)
-    with_glasses = images.images[images.labels["glasses"] == 1][: task.EDITS]
-    without = images.images[images.labels["glasses"] == 0][: task.EDITS]
-    same = np.stack([without] * task.VALUES)
-    other = np.concatenate([same[:1], np.stack([with_glasses] * (task.VALUES - 1))])
+    images = instance.task.reference(instance)
+    with_glasses = images.images[images.labels["glasses"] == 1][: edits.EDITS]
+    without = images.images[images.labels["glasses"] == 0][: edits.EDITS]
+    same = np.stack([without] * edits.VALUES)
+    other = np.concatenate([same[:1], np.stack([with_glasses] * (edits.VALUES - 1))])
     judge = look.judge(instance)
-    found = [task.editing_curve(View(None, judge, {}, {"edits": one}), "glasses") for one in (same, other)]
+    found = [edits.measure(View(None, judge, {}, {"edits_glasses": one}), "glasses") for one in (same, other)]
     assert found[0][0]["edit_reach"].value == 0 and "edited_identity" not in found[0][0]
-    assert found[0][1]["identity"][0] == pytest.approx(1, abs=1e-4) and found[0][1]["identity"][-1] is None
+    still, moved = (details["identity_curve"] for _, details in found)
+    assert still["identity"][0] == pytest.approx(1, abs=1e-4) and still["identity"][-1] is None
     assert found[1][0]["edit_reach"].value > 0.98  # other people with glasses: moved, and no longer the same
     assert found[1][0]["edited_identity"].value < 0.6
-    assert sum(found[1][1]["count"]) == (task.VALUES - 1) * task.EDITS
+    assert sum(moved["count"]) == (edits.VALUES - 1) * edits.EDITS
 
 
 def test_a_pair_of_attributes_is_judged_by_cells_of_a_table():

@@ -8,7 +8,7 @@ from retouch.benchmark import tracks
 from retouch.benchmark.run import copying, reveal
 from retouch.benchmark.run.base_answers import base_answers
 from retouch.benchmark.run.resolve import resolve
-from retouch.benchmark.tasks import attribute_rebalancing, identity_removal
+from retouch.benchmark.tasks import identity_removal
 
 TRACK = tracks.load("tiny")
 DISTINCT = {(one.task, one.base, len(one.target.get("values", []))): one for one in TRACK.instances}.values()
@@ -42,17 +42,6 @@ def test_a_flows_likelihoods_drop_where_it_forgets(tmp_path, monkeypatch):
     assert drops.keys() == identity_removal.SETS.keys() and {one.n for one in drops.values()} == {12}
     assert drops.pop("forget").value > 0.2  # all that they had
     assert [one.value for one in drops.values()] == pytest.approx([0] * 4, abs=1e-5)  # asked with the base's own noise
-
-
-def test_an_editor_is_asked_to_move_the_attribute(tmp_path, monkeypatch):
-    monkeypatch.setattr(attribute_rebalancing, "EDITS", 50)
-    monkeypatch.setattr(copying, "TRAINING", 1000)
-    folder = write(tmp_path, "m", entry="retouch.methods.boundary_walk:edit", task="attribute_rebalancing")
-    found = run(folder, "attribute_rebalancing/faces-gan", samples=300)
-    assert found.status == "ok", found.reason
-    assert found.metrics["edit_reach"].n == 200 and found.metrics["edit_reach"].value > 0.1
-    assert sum(found.details["identity_curve"]["count"]) == 200
-    assert found.goal.value > 0.4
 
 
 @pytest.mark.slow

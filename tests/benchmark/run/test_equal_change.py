@@ -1,0 +1,93 @@
+"""Identity at equal change: of images from the same noise, of edits along each attribute, of real images."""
+
+import numpy as np
+import pytest
+import torch
+from toy_runs import run, setup, write
+
+from retouch.benchmark.question import Question, answer
+from retouch.benchmark.run import copying, equal_change, look
+from retouch.benchmark.tasks import edits
+from retouch.benchmark.tasks.view import View
+
+PAIR = "attribute_rebalancing/faces-gan-pair"
+
+
+def with_labels(instance, glasses, smile, n=40):
+    """Held-out images with these labels, uint8 (n, 3, 16, 16)."""
+    images = instance.held_out()
+    return images.images[(images.labels["glasses"] == glasses) & (images.labels["smile"] == smile)][:n]
+
+
+def test_change_is_of_all_attributes_jointly():
+    instance = setup(PAIR)
+    judge, neither = look.judge(instance), with_labels(setup(PAIR), 0, 0)
+    one, both = with_labels(instance, 1, 0, len(neither)), with_labels(instance, 1, 1, len(neither))
+    seen = [edits.looks(judge, judge.look(images), ["glasses", "smile"]) for images in (neither, one, both)]
+    assert seen[0].chance.shape == (len(neither), 4) and seen[0].chance.sum(1) == pytest.approx(1, abs=1e-5)
+    assert seen[2].chance[:, 3].mean() > 0.9  # the last cell has both
+    assert min(edits.moves(seen[0], other).change.mean() for other in seen[1:]) > 0.85
+    still = edits.moves(seen[0], seen[0], whose=seen[1])
+    assert not still.change.any() and still.identity == pytest.approx(edits.moves(seen[0], seen[1]).identity)
+
+
+def test_a_move_is_against_the_middle_value_and_identity_against_whom_it_is_asked():
+    instance = setup(PAIR)
+    judge, without = look.judge(instance), with_labels(setup(PAIR), 0, 0, 10)
+    glasses = with_labels(instance, 1, 0, 10)
+    found = edits.of_answer(judge, np.stack([without, without, glasses]), "glasses")
+    assert found.change[:10].max() < 1e-6 and found.identity[:10] == pytest.approx(1, abs=1e-5)
+    assert found.change[10:].min() > 0.8
+    other = edits.of_answer(judge, np.stack([without, without, glasses]), "glasses", whose=glasses)
+    assert other.change == pytest.approx(found.change) and other.identity[10:] == pytest.approx(1, abs=1e-5)
+
+
+def test_what_did_not_change_keeps_its_identity_and_what_was_shuffled_does_not():
+    instance = setup("attribute_rebalancing/faces-gan")
+    images = instance.held_out().images[:300]
+    judge = look.judge(instance)
+    for samples, shuffled in ((images, False), (images[::-1].copy(), True)):
+        view = View(judge.look(samples), judge, {}, {"samples": samples, "base_samples": images})
+        found, details = equal_change.same_noise(instance, view)
+        assert (found["moved_share"].value > 0.05) == shuffled and ("moved_identity" in found) == shuffled
+        assert sum(details["moved_curve"]["count"]) == 300
+        assert (details["moved_curve"]["identity"][0] == pytest.approx(1, abs=1e-3)) != shuffled
+    assert equal_change.same_noise(instance, View(view.verdict, judge, {}, {"samples": images})) == ({}, {})
+
+
+def test_real_images_are_inverted_once(monkeypatch):
+    instance = setup("attribute_rebalancing/faces-gan")
+    z, base = equal_change.inverted(instance), instance.base.load()
+    images = torch.from_numpy(instance.held_out().images[: equal_change.REAL]).float()
+    near, far = (base.decode(latents).float() for latents in (torch.from_numpy(z), torch.from_numpy(z).flip(0)))
+    gap = (near - images).square().flatten(1).mean(1)
+    assert (
+        z.shape == (equal_change.REAL, 64) and (gap < (far - images).square().flatten(1).mean(1)).float().mean() > 0.9
+    )
+    monkeypatch.setattr(equal_change, "_search", None)
+    assert np.array_equal(equal_change.inverted(instance), z)
+
+
+def test_an_editor_of_a_pair_moves_each_attribute_of_noise_and_of_real_images(tmp_path, monkeypatch):
+    monkeypatch.setattr(edits, "EDITS", 60)
+    monkeypatch.setattr(copying, "TRAINING", 1000)
+    folder = write(tmp_path, "m", entry="retouch.methods.boundary_walk:edit", task="attribute_rebalancing")
+    found = run(folder, PAIR, samples=300)
+    assert found.status == "ok", found.reason
+    assert found.metrics["edit_reach"].n == 2 * 4 * 30 and found.metrics["real_reach"].n == 2 * 4 * equal_change.REAL
+    curves = found.details["identity_curve_by_attribute"]
+    assert set(curves) == {"glasses", "smile"} and sum(curves["smile"]["count"]) == 4 * 30
+    assert found.metrics["inverted_identity"].value > found.metrics["real_identity"].value > 0
+    assert sum(found.details["moved_curve"]["count"]) == 300 and found.metrics["moved_share"].value > 0.2
+    assert found.goal.value > 0.4
+
+
+def test_an_editor_of_the_first_attribute_alone_is_not_asked_for_the_second():
+    class First:
+        def edit_attribute(self, z, value):
+            return torch.zeros(len(z), 1, 8, 8, dtype=torch.uint8)
+
+    z, values = np.zeros((2, 8), np.float32), np.full((3, 2), 0.5, np.float32)
+    first, second = (Question.edit_attribute("edits_a", z, values, (1, 8, 8), 0, k) for k in (0, 1))
+    assert first.check(answer(First(), first.message(), first.arrays)).shape == (3, 2, 1, 8, 8)
+    assert answer(First(), second.message(), second.arrays) is None
