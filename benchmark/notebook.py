@@ -36,7 +36,7 @@ class Workbench(Task):
     """A `Task` that reveals all it can, with `generator`, `budget()`, `score(edited)` and `picture(edited)`."""
 
     def __init__(self, resolved: Resolved) -> None:
-        self._resolved = resolved
+        self._resolved, self.setup = resolved, resolved.setup
         self._counter: Operations | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="retouch-")
         reveal.lay_out(resolved, Path(self._folder.name) / "reveal")
@@ -69,13 +69,17 @@ class Workbench(Task):
         Raises:
             ValueError: an answer of another form than its question states, say floats in place of uint8 images.
         """
+        return score.score(self._resolved.setup, self.answers(edited))
+
+    def answers(self, edited: Any) -> dict[str, np.ndarray]:
+        """What an edited generator answers to all that the harness asks, with the base's own answers; see `score`."""
         self._stop_counting()
         questions, arrays = reveal.questions(self._resolved), {}
         for question in questions:
             if (array := answer(edited, question.message(), question.arrays)) is not None:
                 arrays[question.name] = question.check(array)
         base = base_answers(self._resolved.setup, [question for question in questions if question.name in arrays])
-        return score.score(self._resolved.setup, arrays | base)
+        return arrays | base
 
     def picture(self, edited: Any, columns: int = 10) -> bytes:
         """PNG: the base's images above the edited generator's, from the same noise."""
@@ -119,10 +123,15 @@ def load(name: str, *, seed: int = 0, device: str = "cpu") -> Workbench:
     """
     track_name, _, instance = name.partition("/")
     track = tracks.load(track_name)
+    return opened(track, track.instance(instance), seed=seed, device=device)
+
+
+def opened(track: tracks.Track, instance: tracks.Instance, *, seed: int = 0, device: str = "cpu") -> Workbench:
+    """Open an instance, which may be another than the track's own; the scale knows those alone, see `Setup.anchors`."""
     plain = Submission(
         title="notebook", authors=["you"], families=generators.names(), tasks=tasks.names(),
         entry="notebook:edit", control=True, access=list(get_args(Need)), points=[Point(name="default")],
     )  # fmt: skip
-    run = Run(Path(), plain, "default", track, track.instance(instance), seed, device)
+    run = Run(Path(), plain, "default", track, instance, seed, device)
     setup = replace(look_up(track, run.instance), device=device)
     return Workbench(Resolved(run, setup, identity={}, key=""))

@@ -8,7 +8,9 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from retouch.benchmark import data
+import numpy as np
+
+from retouch.benchmark import data, joint
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.support.cache import content_key, json_key
 from retouch.benchmark.tracks import Instance, Track
@@ -107,6 +109,19 @@ class Setup:
         if "n" in spec:
             spec |= {"n": HELD_OUT, "start": HELD_OUT * self.draw}
         return data.load(spec, "heldout")
+
+    def values(self, images: Images) -> np.ndarray:
+        """Each image's value of the target's attribute, or its cell of several attributes' table, int64 (N,)."""
+        attribute = self.target["attribute"]
+        if isinstance(attribute, str):
+            return images.labels[attribute]
+        sizes = {name: len(table) for name, table in self.judge.card["measured"]["confusion"].items()}
+        return joint.cells(images.labels, attribute, sizes)
+
+    @property
+    def gone(self) -> list[int]:
+        """The values that must not be there: the target's, and those that earlier requests have `removed`."""
+        return [*self.target["values"], *self.target.get("removed", [])]
 
     def data_sha256(self) -> str:
         """Hash of the training images and labels, as they are read or drawn here."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,12 @@ from retouch.benchmark.submission import NEEDS
 
 class NotRevealed(AttributeError):
     """A field that the task does not reveal to this submission."""
+
+
+def joint_probs(logits: dict[str, Tensor], attribute: str | list[str]) -> Tensor:
+    """Probabilities (N, classes) of an attribute, or of several's cells, from a classifier's logits; differentiable."""
+    parts = [logits[name].softmax(1) for name in names(attribute)]
+    return reduce(lambda a, b: (a[:, :, None] * b[:, None]).flatten(1), parts)
 
 
 class Guide:
@@ -46,11 +53,7 @@ class Guide:
         """
         device = next(self.network.parameters()).device
         parts = [self.network(chunk.to(device).float() / 127.5 - 1) for chunk in images.split(500)]
-        joint = torch.ones(len(images), 1)
-        for name in names(attribute):
-            marginal = torch.cat([logits[name] for logits in parts]).softmax(1).cpu()
-            joint = (joint[:, :, None] * marginal[:, None]).flatten(1)
-        return joint
+        return torch.cat([joint_probs(logits, attribute).cpu() for logits in parts])
 
     @torch.no_grad()
     def features(self, images: Tensor) -> Tensor:

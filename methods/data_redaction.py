@@ -39,7 +39,7 @@ from torch.nn import functional as F
 
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.gan import Gan, to_float
-from retouch.benchmark.task import Task
+from retouch.benchmark.task import Task, joint_probs
 from retouch.methods.target import unwanted_values
 from retouch.methods.training import BATCH, average_weights, descend, draw_batch, game_optimizers
 
@@ -133,7 +133,7 @@ def edit_classifier(
     attribute, values = task.target["attribute"], unwanted_values(task)
 
     def f(x: Tensor) -> Tensor:
-        return 1 - task.guide(x)[attribute].softmax(1)[:, values].sum(1)
+        return 1 - joint_probs(task.guide(x), attribute)[:, values].sum(1)
 
     g = guide_discriminator(probability(generator), f, tau)
     return play(generator, task, budget, g, lambda step: None, 1.0, share, lr, ema)

@@ -47,7 +47,7 @@ def questions(setup: Setup, seed: int) -> list[Question]:
 
 def same_kind(setup: Setup, images: Images) -> np.ndarray:
     """True for images (N,) of the person or category that was removed."""
-    return np.isin(images.labels[setup.target["attribute"]], setup.target["values"])
+    return np.isin(setup.values(images), setup.target["values"])
 
 
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:

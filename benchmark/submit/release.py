@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from retouch.benchmark import tracks, weights
+from retouch.benchmark import joint, tracks, weights
 from retouch.benchmark.data.faces import Design
 from retouch.benchmark.support.files import write_atomically, write_json
 from retouch.benchmark.tracks import Instance, Track
@@ -64,15 +64,16 @@ def _targets(instance: Instance) -> list[dict[str, Any]]:
     """The targets that an instance could have, the public ones among them; none where it states no target."""
     target, heads = instance.target, weights.find(instance.judge).config["heads"]
     if "values" in target:
-        values = range(heads[target["attribute"]])
+        values = range(joint.size(target["attribute"], heads))
         if target["attribute"] == "identity":  # those who have more than their share of the training images
             values = range(len(weights.find(instance.base).recipe["data"].get("shares", Design.shares)))
         return [target | {"values": [value]} for value in values]
     if "shares" in target:
         binary = sorted(name for name, classes in heads.items() if classes == 2)
         if isinstance(target["attribute"], list):
-            even = [[0.25, 0.25], [0.25, 0.25]]
-            return [{"attribute": list(pair), "shares": even} for pair in combinations(binary, 2)]
+            n = len(target["attribute"])
+            even = np.full([2] * n, 0.5**n).tolist()
+            return [{"attribute": list(some), "shares": even} for some in combinations(binary, n)]
         return [
             {"attribute": name, "shares": [round(1 - share, 2), share]}
             for name in binary for share in MIXES

@@ -1,7 +1,9 @@
 """category_redaction: images of some categories must not be produced any more; what else the generator does stays.
 
-target = { attribute, values }: the categories to redact. Goal: invalidity, the corrected share of samples in them.
-Must stay: quality on the other images, the mix of the other categories, and every one of them.
+target = { attribute, values }: the categories to redact; of several attributes, [a, b], the cells of their joint table
+in row-major order, so that an intersection goes and either alone stays; `removed`: what earlier requests took out.
+Goal: invalidity, the corrected share of samples in `values`. Must stay: quality on the other images, the mix of the
+other categories, and every one of them.
 """
 
 from __future__ import annotations
@@ -33,17 +35,17 @@ START = Start("Continues the pre-training on the images that may stay.", ("train
 def reveal(setup: Setup) -> dict[str, Images]:
     """The training images, those of the redacted categories apart."""
     images = setup.training()
-    unwanted = _unwanted(setup, images.labels[setup.target["attribute"]])
+    unwanted = _unwanted(setup, setup.values(images))
     if not unwanted.any():
         raise ValueError(f"{setup.instance.name}: no training image shows {setup.target['attribute']} "
                          f"{setup.target['values']}; bring some, or name another in `target`")  # fmt: skip
-    return {"forget": images[unwanted], "retain": images[~unwanted]}
+    return {"forget": images[unwanted], "retain": images[~_gone(setup, setup.values(images))]}
 
 
 def reference(setup: Setup) -> Images:
     """Held-out images of the other categories."""
     images = setup.held_out()
-    return images[~_unwanted(setup, images.labels[setup.target["attribute"]])]
+    return images[~_gone(setup, setup.values(images))]
 
 
 def questions(setup: Setup, judge: Any, seed: int, noise: int) -> list[Question]:
@@ -53,7 +55,7 @@ def questions(setup: Setup, judge: Any, seed: int, noise: int) -> list[Question]
 
 def keep(setup: Setup, view: View) -> np.ndarray:
     """0 for every image that all judges find in the redacted categories, else 1."""
-    return (~_unwanted(setup, view.votes(setup.target["attribute"])).all(0)).astype(float)
+    return (~_gone(setup, view.votes(setup.target["attribute"])).all(0)).astype(float)
 
 
 def worth(setup: Setup, view: View) -> np.ndarray:
@@ -68,17 +70,17 @@ def remaining(setup: Setup, view: View) -> metrics.Estimate:
 
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """invalidity, mix_distance to the base's mix of the rest, rarest_share among the rest."""
-    attribute, values = setup.target["attribute"], tuple(setup.target["values"])
+    attribute = setup.target["attribute"]
     confusion = view.confusion(attribute)
     shares, base = view.shares(attribute), view.base_shares(attribute)
-    others = [c for c in range(len(confusion)) if c not in values]
+    others = [c for c in range(len(confusion)) if c not in setup.gone]
     estimates = {
         "invalidity": remaining(setup, view),
         **unclear(_unwanted(setup, view.votes(attribute))),
         "rarest_share": min((shares[c] for c in others), key=lambda share: share.value),
     }
     if len(others) > 1 and shares.values[others].sum() > 0:
-        estimates["mix_distance"] = metrics.total_variation(shares, base, drop=values)
+        estimates["mix_distance"] = metrics.total_variation(shares, base, drop=tuple(setup.gone))
     within, table = prompts.measure(setup, view)
     return estimates | within, {"shares": share_table(attribute, shares, base)} | table
 
@@ -95,6 +97,10 @@ def _two_classes(setup: Setup, view: View) -> np.ndarray:
     if len(seen) > 1:
         table[0] = np.bincount(metrics.agreed(seen.astype(int), 2), minlength=3)
     return table
+
+
+def _gone(setup: Setup, labels: np.ndarray) -> np.ndarray:
+    return np.isin(labels, setup.gone)
 
 
 def _unwanted(setup: Setup, labels: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """identity_removal: a person who is over-represented in the training data is taken out of the generator.
 
 target = { attribute = "identity", values = [person, ...], forget_images }: who, one or several at once, and how many
-images of each are revealed.
+images of each are revealed; `removed`: people whom earlier requests took out, who are nobody's example any more.
 Goal: the share of samples that the recogniser takes for the person, at its threshold of 0.1% false accepts. Must stay:
 quality on everybody else and the share of the person's five nearest look-alikes. Flows are also asked for
 log-likelihoods, for the quantile drop of Taming Normalizing Flows on five sets of images.
@@ -54,12 +54,12 @@ def reveal(setup: Setup) -> dict[str, Images]:
         raise ValueError(f"{setup.instance.name}: no training image shows person {unknown[0]}; name another in "
                          "`target`, or bring images")  # fmt: skip
     forget = np.concatenate([np.flatnonzero(who == person)[:shown] for person in _people(setup)])
-    return {"forget": images[forget], "retain": images[~np.isin(who, _people(setup))]}
+    return {"forget": images[forget], "retain": images[~np.isin(who, setup.gone)]}
 
 
 def reference(setup: Setup) -> Images:
     """Held-out images of everybody else."""
-    return setup.held_out(exclude=_people(setup))
+    return setup.held_out(exclude=setup.gone)
 
 
 def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Question]:
@@ -82,8 +82,8 @@ def questions(setup: Setup, judge: Judge, seed: int, noise: int) -> list[Questio
 
 
 def keep(setup: Setup, view: View) -> np.ndarray:
-    """0 for every image that all judges take for one of the people, else 1."""
-    return (~accepting(view, _people(setup)).all(0)).astype(float)
+    """0 for every image that all judges take for one of the people, or of those removed before, else 1."""
+    return (~accepting(view, setup.gone).all(0)).astype(float)
 
 
 def worth(setup: Setup, view: View) -> np.ndarray:
@@ -99,7 +99,8 @@ def remaining(setup: Setup, view: View) -> metrics.Estimate:
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
     """identity_share, lookalike_share (nearest person by cosine), and for flows the quantile drops."""
     targets = _people(setup)
-    near, nearest = lookalikes(view.judge, targets), view.guesses("identity")
+    near = [who for who in lookalikes(view.judge, targets) if who not in setup.gone]
+    nearest = view.guesses("identity")
     estimates = {
         "identity_share": remaining(setup, view),
         **unclear(accepting(view, targets)),

@@ -31,7 +31,7 @@ def test_change_is_of_all_attributes_jointly():
     assert not still.change.any() and still.identity == pytest.approx(edits.moves(seen[0], seen[1]).identity)
 
 
-def test_a_move_is_against_the_middle_value_and_identity_against_whom_it_is_asked():
+def test_change_is_against_the_middle_identity_to_whom_is_asked():
     instance = setup(PAIR)
     judge, without = look.judge(instance), with_labels(setup(PAIR), 0, 0, 10)
     glasses = with_labels(instance, 1, 0, 10)
@@ -42,7 +42,7 @@ def test_a_move_is_against_the_middle_value_and_identity_against_whom_it_is_aske
     assert other.change == pytest.approx(found.change) and other.identity[10:] == pytest.approx(1, abs=1e-5)
 
 
-def test_what_did_not_change_keeps_its_identity_and_what_was_shuffled_does_not():
+def test_unchanged_images_keep_identity_shuffled_ones_do_not():
     instance = setup("attribute_rebalancing/faces-gan")
     images = instance.held_out().images[:300]
     judge = look.judge(instance)
@@ -68,7 +68,7 @@ def test_real_images_are_inverted_once(monkeypatch):
     assert np.array_equal(equal_change.inverted(instance), z)
 
 
-def test_an_editor_of_a_pair_moves_each_attribute_of_noise_and_of_real_images(tmp_path, monkeypatch):
+def test_an_editor_moves_each_attribute_of_a_pair(tmp_path, monkeypatch):
     monkeypatch.setattr(edits, "EDITS", 60)
     monkeypatch.setattr(copying, "TRAINING", 1000)
     folder = write(tmp_path, "m", entry="retouch.methods.boundary_walk:edit", task="attribute_rebalancing")
@@ -82,7 +82,7 @@ def test_an_editor_of_a_pair_moves_each_attribute_of_noise_and_of_real_images(tm
     assert found.goal.value > 0.4
 
 
-def test_an_editor_of_the_first_attribute_alone_is_not_asked_for_the_second():
+def test_an_editor_of_one_attribute_is_not_asked_for_another():
     class First:
         def edit_attribute(self, z, value):
             return torch.zeros(len(z), 1, 8, 8, dtype=torch.uint8)

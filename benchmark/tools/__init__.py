@@ -1,0 +1,1 @@
+"""Programs that run the harness over many requests."""
