@@ -8,7 +8,7 @@ import torch
 from toy import budget, rng
 
 import retouch
-from retouch.benchmark import submission, tracks
+from retouch.benchmark import notebook, submission, tracks
 from retouch.benchmark.run.plan import plan
 from retouch.benchmark.task import NotRevealed
 from retouch.benchmark.worker.main import entry
@@ -25,6 +25,10 @@ from retouch.methods import (
 ROOT = Path(__file__).parents[2] / "submissions"
 FOLDERS = sorted(folder.parent for folder in ROOT.glob("*/submission.toml"))
 SMALL = {"digits-gan": 0, "digits-flow": 1, "digits-diffusion": 2, "faces-gan": 3}  # the cheapest instances first
+
+THREE = [*((name, "faces-gan", 6) for name in ("boundary_walk", "latent_shift", "weight_factorisation", "rejection")),
+         ("taming_flows", "faces-flow", 6),
+         pytest.param("distribution_guidance", "faces-diffusion", 30, marks=pytest.mark.slow)]  # fmt: skip
 
 
 def smallest_run(folder):
@@ -45,6 +49,22 @@ def test_a_submission_edits_and_its_generator_samples(folder):
         images.append(edited.sample(6, torch.Generator().manual_seed(1)))
     assert images[0].dtype == torch.uint8 and images[0].shape == (6, *task.base().shape)
     assert torch.equal(*images)  # the same task, seed and budget in steps: the same images
+
+
+@pytest.mark.parametrize("name, base, steps", THREE)
+def test_a_method_takes_three_attributes_jointly(name, base, steps):
+    manifest, tiny = submission.read(ROOT / name), tracks.load("tiny")
+    target = {"attribute": ["glasses", "smile", "beard"], "shares": [[[0.125] * 2] * 2] * 2}
+    instance = tiny.instance(f"attribute_rebalancing/{base}").model_copy(update={"target": target})
+    task = notebook.opened(tiny, instance)
+    edited = entry(manifest.entry, ROOT / name)(task.generator, task, budget(steps), **manifest.params)
+    assert edited.sample(6, rng()).shape == (6, *task.base().shape)
+    if hasattr(edited, "edit_attribute"):
+        z = task.base().latent(40, rng())
+        moved = [
+            edited.edit_attribute(z, 1.0, attribute=k).float() - edited.edit_attribute(z, 0.0, k) for k in range(3)
+        ]
+        assert all(gap.abs().mean() > 1 for gap in moved) and not torch.equal(moved[0], moved[1])
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
