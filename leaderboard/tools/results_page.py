@@ -17,12 +17,7 @@ import pandas as pd
 from retouch.benchmark.tasks.identity_removal import SETS
 from retouch.leaderboard.rank.claims import LADDER, Details, claims, over_seeds
 from retouch.leaderboard.read import load
-
-PUBLISHED = {  # Malnick et al., the authors' page: 20 identities of CelebA, 128 x 128
-    "1": ("0.47", "0.01", "<0.01", "<0.001", "0.01"),
-    "4": ("0.41", "0.07", "<0.01", "0.01", "0.03"),
-    "15": ("0.37", "0.15", "<0.001", "<0.01", "0.01"),
-}
+from retouch.leaderboard.tools.forget_many import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ def taming(runs: pd.DataFrame) -> Iterator[str]:
     yield "| forget images | | forget ↑ | unseen ↑ | training ↓ | others ↓ | look-alikes ↓ | identity share | share |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     for count, name in LADDER.items():
-        yield f"| {count} | published, CelebA 128 | " + " | ".join(PUBLISHED[count]) + " | – | <1% |"
+        yield f"| {count} | published, CelebA 128 | " + " | ".join(PUBLISHED[int(count)]) + " | – | <1% |"
         here = runs[runs["instance"] == f"identity_removal/{name}"]
         for submission in ("unchanged", "taming_flows", "finetune_retain", "gradient_ascent", "selective_amnesia"):
             for point, part in here[here["submission"] == submission].groupby("point", observed=True):
