@@ -43,11 +43,12 @@ from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.task import Task
 from retouch.methods.guidance import GuidanceSampler, Sampling, marginals
-from retouch.methods.h_space import Head, Predictor, edit_h, learn
+from retouch.methods.h_space import FEWEST, FORWARDS, Head, Predictor, edit_h, learn
 
 LOSS_WEIGHT = 3.0  # the paper's 300, for each of its 100 images
 SCALES = 0.03, 0.1, 0.3, 1.0, 3.0  # relative steps among which the method chooses
-TRIAL, TIE = 100, 0.04  # images of each guided batch; discrepancies that its chance makes no different
+TRIAL, TIE = 100, 0.04  # images of each guided batch, at most; discrepancies that its chance makes no different
+RESERVE = 0.3  # of what collecting h leaves of the budget: for the fit and for the guide
 
 
 def chi_square(q: Tensor, p: Tensor) -> Tensor:
@@ -147,17 +148,30 @@ def edit(
     heads = learn(generator, task, budget, sampling, share, source=source, joint=joint)
     guidance = DistributionGuidance(generator, sampling, heads, strength)
     if auto:
-        guidance.strength.scale = choose_scale(guidance, task)
+        guidance.strength.scale = choose_scale(guidance, task, trial_size((1 - share) * budget.train_steps, sampling))
     return guidance
 
 
-def choose_scale(guidance: DistributionGuidance, task: Task) -> float:
-    """The smallest of SCALES whose guided batch comes as near to the target as any, by the guide; leaves it set."""
+def trial_size(train_steps: float, sampling: Sampling) -> int:
+    """Images of each guided batch that so many training steps pay for, RESERVE left: at most TRIAL.
+
+    Raises:
+        ValueError: too few for a share to be seen.
+    """
+    n = min(TRIAL, int((1 - RESERVE) * train_steps * FORWARDS / (sampling.steps * len(SCALES))))
+    if n < FEWEST:
+        few = f"the budget pays for {n} images of each scale, {FEWEST} are needed"
+        raise ValueError(f"{few}: lower `share` or `steps`, or state a scale")
+    return n
+
+
+def choose_scale(guidance: DistributionGuidance, task: Task, n: int) -> float:
+    """The smallest of SCALES whose guided batch of n comes as near to the target as any, by the guide."""
     seed = int(torch.randint(2**31, (), generator=task.rng))
     apart = {}
     for scale in SCALES:
         guidance.strength.scale = scale
-        images = guidance.sample(TRIAL, torch.Generator().manual_seed(seed))
+        images = guidance.sample(n, torch.Generator().manual_seed(seed))
         gaps = [task.guide.probs(images, name).mean(0) - p.cpu() for name, p in marginals(task).items()]
         apart[scale] = torch.stack([gap.norm() for gap in gaps]).mean().item()
     print("discrepancy of guided batches by scale", *(f"{scale}: {gap:.3f}" for scale, gap in apart.items()))

@@ -137,7 +137,7 @@ def below(measured: Measured, most: float) -> Measured:
 
 
 def _taming_drops(of: Callable[[str], Instance]) -> Iterator[Case]:
-    tamed, ascent = ("taming_flows", "default"), ("gradient_ascent", "default")
+    tamed, ascent = ("taming_flows", "default"), ("forget_ascent", "default")
     for count, name in LADDER.items():
         here = of(f"identity_removal/{name}")
         unseen, others = (here(f"m:quantile_drop_{who}", *tamed) for who in ("unseen", "others"))

@@ -102,7 +102,14 @@ def taming(runs: pd.DataFrame) -> Iterator[str]:
     for count, name in LADDER.items():
         yield f"| {count} | published, CelebA 128 | " + " | ".join(PUBLISHED[int(count)]) + " | – | <1% |"
         here = runs[runs["instance"] == f"identity_removal/{name}"]
-        for submission in ("unchanged", "taming_flows", "finetune_retain", "gradient_ascent", "selective_amnesia"):
+        for submission in (
+            "unchanged",
+            "taming_flows",
+            "finetune_retain",
+            "forget_ascent",
+            "gradient_ascent",
+            "selective_amnesia",
+        ):
             for point, part in here[here["submission"] == submission].groupby("point", observed=True):
                 cells = [mean(part, f"m:quantile_drop_{key}") for key in SETS]
                 cells += [mean(part, "m:identity_share"), mean(part, "share")]

@@ -11,6 +11,7 @@ from toy import budget, reveal, rng
 from toy_bars import EVEN, images
 
 from retouch.benchmark import submission, tracks, weights
+from retouch.benchmark.budget import Budget, yardstick
 from retouch.benchmark.data import load
 from retouch.benchmark.generators import family
 from retouch.benchmark.generators.gan import to_uint8
@@ -164,7 +165,18 @@ def test_the_scale_is_the_smallest_that_does_as_well_as_any(base, task, monkeypa
     monkeypatch.setattr(one, "sample", lambda n, rng: one.strength.scale)
     probs = lambda scale, name: torch.tensor([[1 - rare[scale], rare[scale]]])  # noqa: E731
     monkeypatch.setattr(task, "guide", SimpleNamespace(probs=probs, attributes=["down"], sizes={"down": 2}))
-    assert distribution_guidance.choose_scale(one, task) == 0.3
+    assert distribution_guidance.choose_scale(one, task, 7) == 0.3
+
+
+def test_choosing_a_scale_stays_within_the_budget(base, task, monkeypatch):
+    sizes, draw = [], DistributionGuidance.sample
+    monkeypatch.setattr(DistributionGuidance, "sample", lambda self, n, rng: sizes.append(n) or draw(self, n, rng))
+    limit = Budget(100, yardstick(base, 64), 1e9)
+    with limit.counter:
+        edit(base.copy(), task(EVEN), limit, scale="auto", source="sampling", temperature=1.0, share=0.5, steps=50)
+    assert set(sizes) == {int(0.7 * 50 * 192 / 250)} and 0.6 < limit.spent / limit.operations < 1
+    with pytest.raises(ValueError, match="pays for 13 images of each scale, 20 are needed: lower `share`"):
+        edit(base.copy(), task(EVEN), Budget(50, limit.yardstick, 1e9), scale="auto", source="sampling", steps=50)
 
 
 def test_the_unet_is_frozen(base, task):

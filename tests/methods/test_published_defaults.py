@@ -1,9 +1,11 @@
 """Every default that is a paper's or its released code's: a change of one is a change of the method."""
 
 import inspect
+from pathlib import Path
 
 import pytest
 
+from retouch.benchmark import submission
 from retouch.methods import (
     adapt_then_unlearn,
     boundaries,
@@ -42,6 +44,30 @@ CONSTANTS = [
     (diversity_weights, {"STEPS": 100, "STEP_SIZE": 0.1, "DECAY": 0.99, "DECAY_EVERY": 5}),
     (adapt_then_unlearn, {"FISHER": 32}),
 ]  # fmt: skip
+POINTS = {  # where a default is ours, the paper's value is an operating point
+    ("taming_flows", "gentle"): {"delta": 1.0},
+    ("taming_flows", "papers-step"): {"lr": 5e-5},
+    ("taming_flows", "open-loop"): {"closed_loop": False},
+    ("taming_flows", "one-sided"): {"kl": "forward"},
+    ("taming_flows", "without-remembering"): {"alpha": 1.0},
+    ("self_conditioned_gan", "papers-weight"): {"strength": 0.5},
+    ("self_conditioned_gan", "uniform"): {"aim": False},
+    ("distribution_guidance", "papers-temperature"): {"temperature": 8.0},
+    ("distribution_guidance", "papers-schedule"): {"temperature": 8.0, "schedule": True},
+    ("adapt_then_unlearn", "papers-elastic"): {"lam": 5e8},
+    ("saliency_unlearning", "papers-alpha"): {"alpha": 1e-3},
+    ("universal_guidance", "past-the-network"): {"through_network": False},
+    ("latent_shift", "papers-shares"): {"aim": False},
+    ("diversity_weights", "uniform"): {"b": 0.0},
+}
+SUBMISSIONS = Path(__file__).parents[2] / "submissions"
+
+
+@pytest.mark.parametrize("name, point", POINTS, ids="-".join)
+def test_points_have_the_published_values(name, point):
+    manifest = submission.read(SUBMISSIONS / name)
+    params = manifest.params | manifest.point(point).params
+    assert {key: params[key] for key in POINTS[name, point]} == POINTS[name, point]
 
 
 @pytest.mark.parametrize(("edit", "defaults"), PARAMETERS, ids=lambda part: getattr(part, "__module__", ""))
