@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -51,10 +52,13 @@ class Workbench(Task):
     def _yardstick(self) -> Yardstick:
         return yardstick(self.base(), self.table["batch"])
 
-    def budget(self) -> Budget:
-        """A fresh budget, as the harness would give it; it counts from now until the next one, or the score."""
+    def budget(self, report: Callable[[int, int], None] = lambda step, of: None) -> Budget:
+        """A fresh budget, as the harness would give it; it counts from now until the next one, or the score.
+
+        report: called before each of the method's steps with its number and how many are planned.
+        """
         self._stop_counting()
-        budget = Budget(self.table["train_steps"], self._yardstick, self.table["max_seconds"])
+        budget = Budget(self.table["train_steps"], self._yardstick, self.table["max_seconds"], report=report)
         self._counter = budget.counter.__enter__()
         return budget
 
