@@ -56,7 +56,7 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "leaderboard/views": "records support look read rank draw",
     "leaderboard/site": "support look read rank draw",
     "leaderboard/serve": "support look read rank draw views site",
-    "leaderboard/tools": "metrics records tasks tracks read rank look draw views serve",
+    "leaderboard/tools": "metrics records submission tasks tracks read rank look draw views serve",
     "leaderboard/host": "views serve retouch",
     "retouch": "support laws submit notebook read rank",
 }

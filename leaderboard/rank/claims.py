@@ -16,9 +16,15 @@ from retouch.metrics.estimate import t_value
 
 Row = tuple[str, str]  # submission, operating point
 Details = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # of a run's record, by the run's row
-LADDER = {"1": "faces-flow-1-image", "4": "faces-flow-4-images", "15": "faces-flow"}
-REDACTED = {"category_redaction/digits-gan": "invalidity", "identity_removal/faces-gan": "identity_share"}
-ON_FLOWS = {"identity_removal/faces-flow": "identity_share", "category_redaction/digits-flow": "invalidity"}
+LADDERS = {  # base -> forget images -> instance
+    "faces-flow": {1: "faces-flow-1-image", 4: "faces-flow-4-images", 15: "faces-flow"},
+    "rendered-flow": {1: "rendered-flow-1-image", 4: "rendered-flow-4-images", 8: "rendered-flow-8-images",
+                      15: "rendered-flow"},
+}  # fmt: skip
+REDACTED = {f"category_redaction/digits-gan{label}": "invalidity" for label in ("", "-1", "-5")}
+REDACTED |= {f"identity_removal/{base}-gan": "identity_share" for base in ("faces", "rendered")}
+ON_FLOWS = {"identity_removal/faces-flow": "identity_share", "identity_removal/rendered-flow": "identity_share",
+            "category_redaction/digits-flow": "invalidity"}  # fmt: skip
 LEFT = 0.025 / 0.472  # of an attribute's share, in Taming Normalizing Flows' best result
 FORMS = ("data", "validity", "classifier")
 EMBEDDINGS = {"the guide's": "default", "pixels": "pixels", "self-supervised": "self-supervised"}
@@ -116,14 +122,28 @@ class Case:
 
     where: str
     text: str
-    conditions: tuple[Measured, ...]
+    conditions: Mapping[str, Measured]
 
     @property
     def verdict(self) -> str:
         """ "holds", "fails" or "undecided"."""
-        if any(one.value + one.half < 0 for one in self.conditions):
+        measured = self.conditions.values()
+        if any(one.value + one.half < 0 for one in measured):
             return "fails"
-        return "holds" if all(one.value - one.half > 0 for one in self.conditions) else "undecided"
+        return "holds" if all(one.value - one.half > 0 for one in measured) else "undecided"
+
+    @property
+    def reason(self) -> str:
+        """What decides against it, or leaves it open; nothing where it holds."""
+        failed = [name for name, one in self.conditions.items() if one.value + one.half < 0]
+        open_ = [f"{name} {_doubt(one)}" for name, one in self.conditions.items() if not one.value - one.half > 0]
+        return f"not {' and not '.join(failed)}" if failed else "; ".join(open_)
+
+
+def _doubt(measured: Measured) -> str:
+    if np.isnan(measured.value):
+        return "is not measured"
+    return "has one seed" if np.isnan(measured.half) else "cannot be told from the bar"
 
 
 def above(measured: Measured, least: float) -> Measured:
@@ -138,7 +158,7 @@ def below(measured: Measured, most: float) -> Measured:
 
 def _taming_drops(of: Callable[[str], Instance]) -> Iterator[Case]:
     tamed, ascent = ("taming_flows", "default"), ("forget_ascent", "default")
-    for count, name in LADDER.items():
+    for count, name in ((count, name) for ladder in LADDERS.values() for count, name in ladder.items()):
         here = of(f"identity_removal/{name}")
         unseen, others = (here(f"m:quantile_drop_{who}", *tamed) for who in ("unseen", "others"))
         share = _by_seeds(here.of(tamed)["share"].dropna().to_numpy(float))
@@ -146,7 +166,9 @@ def _taming_drops(of: Callable[[str], Instance]) -> Iterator[Case]:
         text = (f"drop {unseen} against others' {others}, {share.value:.1%} of pre-training; beyond the authors' "
                 f"ascent baseline {beside}")  # fmt: skip
         apart = Measured(unseen.value - others.value, float(np.hypot(unseen.half, others.half)))
-        yield Case(f"{count} forget image{'s' * (count != '1')}", text, (apart, below(share, 0.01), beside))
+        tests = {"unseen images fall further than others": apart, "it costs less than 1%": below(share, 0.01),
+                 "they fall further than by ascent": beside}  # fmt: skip
+        yield Case(f"{name}, {count} forget image{'s' * (count > 1)}", text, tests)
 
 
 def _taming_share(of: Callable[[str], Instance]) -> Iterator[Case]:
@@ -157,7 +179,7 @@ def _taming_share(of: Callable[[str], Instance]) -> Iterator[Case]:
             row = ("taming_flows", point)
             before, after, control = (here(f"m:{column}", *one) for one in (base, row, retrained))
             most = here.combined(f"m:{column}", (LEFT, base), (1 - LEFT, retrained), (-1, row))
-            yield Case(f"{name}, {point}", f"{before} became {after}; retrained {control}", (most,))
+            yield Case(f"{name}, {point}", f"{before} became {after}; retrained {control}", {"so little is left": most})
 
 
 def _redaction(of: Callable[[str], Instance]) -> Iterator[Case]:
@@ -171,11 +193,12 @@ def _redaction(of: Callable[[str], Instance]) -> Iterator[Case]:
             quality = here.difference("quality", row, retrained)
             text = (f"{here(f'm:{column}', *row)} where retraining leaves {here(f'm:{column}', *retrained)}, for "
                     f"{share.value:.1%} of pre-training; quality against retraining's {quality}")  # fmt: skip
-            yield Case(f"{name}, by {form}", text, (further, below(share, 0.1)))
+            tests = {"it goes further than retraining": further, "it costs less than a tenth": below(share, 0.1)}
+            yield Case(f"{name}, by {form}", text, tests)
 
 
 def _self_conditioned(of: Callable[[str], Instance]) -> Iterator[Case]:
-    for name in ("attribute_rebalancing/faces-gan", "attribute_rebalancing/faces-gan-pair"):
+    for name in (f"attribute_rebalancing/{base}-gan{pair}" for base in ("faces", "rendered") for pair in ("", "-pair")):
         here = of(name)
         for point, walk in (("default", "default"), ("strong", "far")):
             ours, theirs = ("self_conditioned_gan", point), ("boundary_walk", walk)
@@ -183,12 +206,12 @@ def _self_conditioned(of: Callable[[str], Instance]) -> Iterator[Case]:
             reach = here.difference("m:edit_reach", ours, theirs)
             far = here.difference("m:edited_identity", ours, theirs)
             text = f"minus the walk's: identity at equal change {equal}, at the far end {far}, reach {reach}"
-            yield Case(f"{name}, {point} against {walk}", text, (equal,))
+            yield Case(f"{name}, {point} against {walk}", text, {"identity at equal change is above the walk's": equal})
 
 
 def _guidance(of: Callable[[str], Instance]) -> Iterator[Case]:
     retrained = ("retrained", "default")
-    for name in ("faces-diffusion", "faces-diffusion-pair", "faces-diffusion-uneven"):
+    for name in ("faces-diffusion", "faces-diffusion-pair", "faces-diffusion-uneven", "rendered-diffusion"):
         here = of(f"attribute_rebalancing/{name}")
         for point in ("default", "gentle", "papers-temperature", "batch-5", "self-set"):
             row = ("distribution_guidance", point)
@@ -197,7 +220,7 @@ def _guidance(of: Callable[[str], Instance]) -> Iterator[Case]:
             text = (f"discrepancy {here('m:fairness_discrepancy', *row)}, retrained "
                     f"{here('m:fairness_discrepancy', *retrained)};"
                     f" quality against retraining's {quality}")  # fmt: skip
-            yield Case(f"attribute_rebalancing/{name}, {point}", text, (nearer,))
+            yield Case(f"attribute_rebalancing/{name}, {point}", text, {"it is nearer than retraining": nearer})
 
 
 def _weights(of: Callable[[str], Instance]) -> Iterator[Case]:
@@ -209,7 +232,7 @@ def _weights(of: Callable[[str], Instance]) -> Iterator[Case]:
             more, precision = (here.difference(column, row, uniform) for column in ("m:vendi", "m:precision"))
             beyond = here.difference("m:vendi", row, ("retrained", "default"))
             text = f"against uniform weights: Vendi score {more}, precision {precision}; against retraining: {beyond}"
-            yield Case(f"output_diversity/{name}, embedding {embedding}", text, (more,))
+            yield Case(f"output_diversity/{name}, embedding {embedding}", text, {"the Vendi score is higher": more})
 
 
 CLAIMS = (
@@ -227,12 +250,14 @@ CLAIMS = (
 )  # fmt: skip
 
 
-def claims(runs: pd.DataFrame, details: Details = lambda _: {}) -> Iterator[str]:
-    """A table each in Markdown; cases without a record are left out."""
-    for method, text, tests in CLAIMS:
-        yield f"\n`{method}`: {text}.\n"
-        yield "| where | measured | |"
-        yield "| --- | --- | --- |"
-        for test in tests(lambda name: Instance(runs[runs["instance"] == name], details)):
-            if not np.isnan([one.value for one in test.conditions]).all():
-                yield f"| {test.where} | {test.text} | **{test.verdict}** |"
+def claims(runs: pd.DataFrame, details: Details = lambda _: {}, method: str = "") -> Iterator[str]:
+    """A table each in Markdown, of one method's claims or of all; cases without a record are left out."""
+    for name, text, tests in CLAIMS:
+        if method not in ("", name):
+            continue
+        yield f"\n`{name}`: {text}.\n"
+        cases = [*tests(lambda name: Instance(runs[runs["instance"] == name], details))]
+        shown = [case for case in cases if not np.isnan([one.value for one in case.conditions.values()]).all()]
+        yield from ("| where | measured | | why |", "| --- | --- | --- | --- |") if shown else ("No current record.",)
+        for case in shown:
+            yield f"| {case.where} | {case.text} | **{case.verdict}** | {case.reason} |"

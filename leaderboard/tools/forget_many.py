@@ -12,19 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from retouch.benchmark import tracks
-from retouch.benchmark.tasks.identity_removal import SETS
 from retouch.leaderboard.read import load
+from retouch.leaderboard.tools.published import DROPS, IDENTITY
 
 TASK = "identity_removal"
-PUBLISHED = {  # Malnick et al., the authors' page: means over 20 identities of CelebA, 128 x 128
-    1: ("0.47", "0.01", "<0.01", "<0.001", "0.01"),
-    4: ("0.41", "0.07", "<0.01", "0.01", "0.03"),
-    8: ("0.32", "0.08", "<0.001", "<0.01", "0.01"),
-    15: ("0.37", "0.15", "<0.001", "<0.01", "0.01"),
-}
-DROPS = [f"m:quantile_drop_{name}" for name in SETS]
-COLUMNS = {**dict(zip(DROPS, ("forget ↑", "unseen ↑", "training ↓", "others ↓", "look-alikes ↓"), strict=True)),
-           "m:identity_share": "identity share ↓", "goal": "goal", "quality": "quality",
+COLUMNS = {**IDENTITY, "m:identity_share": "identity share ↓", "goal": "goal", "quality": "quality",
            "share": "pre-training"}  # fmt: skip
 
 
@@ -77,8 +69,8 @@ def table(runs: pd.DataFrame, track: str) -> Iterator[str]:
         yield "| forget images | method | people | " + " | ".join(COLUMNS[name] for name in shown) + " |"
         yield "| --- " * (3 + len(shown)) + "|"
         for images, part in on_base.groupby("images"):
-            if images in PUBLISHED and DROPS[0] in shown:
-                published = dict(zip(DROPS, PUBLISHED[images], strict=True))
+            if images in DROPS and set(IDENTITY) & set(shown):
+                published = dict(zip(IDENTITY, DROPS[images], strict=True))
                 yield f"| {images} | published | 20 | {' | '.join(published.get(name, '–') for name in shown)} |"
             for (name, point), own in part.groupby(["submission", "point"]):
                 cells = [spread(own[column]) for column in shown]

@@ -1,76 +1,26 @@
-"""What the reference methods reach, beside what their papers claim.
+"""What the reference methods reach, beside what their papers publish and claim.
 
 `python -m retouch.leaderboard.tools.results_page > docs/results.md`
 
-Every number is a mean over seeds with a 95% interval (see `claims.over_seeds`). Nothing is computed here that the
-records do not hold.
+Every number of ours is a mean over seeds with a 95% interval (see `claims.over_seeds`). Nothing is computed here that
+the records do not hold.
 """
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from retouch.benchmark.tasks.identity_removal import SETS
-from retouch.leaderboard.rank.claims import LADDER, Details, claims, over_seeds
+from retouch.benchmark.submission import Submission
+from retouch.leaderboard.rank.claims import LADDERS, LEAST, Details, claims, over_seeds
 from retouch.leaderboard.read import load
-from retouch.leaderboard.tools.forget_many import PUBLISHED
+from retouch.leaderboard.tools.published import DROPS, IDENTITY, PAPERS, Paper
 
-
-@dataclass(frozen=True)
-class Section:
-    """A table: the instances, who is in it, and the columns with their headings."""
-
-    title: str
-    text: str
-    instances: tuple[str, ...]
-    submissions: tuple[str, ...]
-    columns: dict[str, str]
-
-
-COMMON = {"goal": "goal", "quality": "quality", "share": "share of pre-training", "sampling_relative": "sampling"}
-SECTIONS = (
-    Section(
-        "Data Redaction (three forms)",
-        "Claim: redacts better than deletion baselines at a fraction of the cost of retraining.",
-        ("category_redaction/digits-gan", "identity_removal/faces-gan"),
-        ("unchanged", "retrained", "rejection", "finetune_retain", "feature_unlearning", "adapt_then_unlearn",
-         "data_redaction_data", "data_redaction_validity", "data_redaction_classifier"),
-        {"m:invalidity": "invalidity", "m:identity_share": "identity share", **COMMON},
-    ),
-    Section(
-        "Self-Conditioned GAN",
-        "Claim: a wider reach of the attribute at equal identity than moving along the boundary in the base's latent "
-        "space. Reach: share of edits that change the judge's probability by half or more; identity: their mean "
-        "cosine similarity to the unedited image.",
-        ("attribute_rebalancing/faces-gan", "attribute_rebalancing/faces-gan-pair"),
-        ("unchanged", "retrained", "rejection", "balanced_finetune", "latent_shift", "boundary_walk",
-         "self_conditioned_gan"),
-        {"m:edit_reach": "reach", "m:edited_identity": "identity", "m:fairness_discrepancy": "fairness discrepancy",
-         **COMMON},
-    ),
-    Section(
-        "Distribution Guidance",
-        "Claim: brings the shares to the target, balanced or skewed, of one attribute or a pair, at little loss of "
-        "quality.",
-        ("attribute_rebalancing/faces-diffusion", "attribute_rebalancing/faces-diffusion-pair",
-         "attribute_rebalancing/faces-diffusion-uneven"),
-        ("unchanged", "retrained", "rejection", "balanced_finetune", "sample_guidance", "universal_guidance",
-         "distribution_guidance"),
-        {"m:fairness_discrepancy": "fairness discrepancy", "m:spillover": "spill-over", **COMMON},
-    ),
-    Section(
-        "Diversity Weights",
-        "Claim: a higher Vendi score than uniform sampling, paid for in precision. `uniform` is the same training "
-        "without the weights. The scores are taken in the judge's features, which the weights never see.",
-        ("output_diversity/digits-gan", "output_diversity/digits-flow", "output_diversity/digits-diffusion"),
-        ("unchanged", "retrained", "rejection", "inverse_frequency", "diversity_weights", "diversity_weights_scratch"),
-        {"m:vendi": "Vendi score", "m:fd": "FD", "m:precision": "precision", "m:recall": "recall", **COMMON},
-    ),
-)  # fmt: skip
+BARS = 10  # bins of a curve
+BINS = ((0, 2), (2, 4), (4, 6), (6, 8), (8, 10))  # of change, each two of a curve's
+CURVES = {"moved_curve": "same noise", "identity_curve": "edits", "real_curve": "real images"}
 
 
 def mean(runs: pd.DataFrame, column: str) -> str:
@@ -81,62 +31,102 @@ def mean(runs: pd.DataFrame, column: str) -> str:
     return str(measured)
 
 
-def table(runs: pd.DataFrame, section: Section) -> Iterator[str]:
-    """A section's tables in Markdown, one an instance."""
-    for instance in section.instances:
-        here = runs[runs["instance"] == instance]
-        shown = {name: title for name, title in section.columns.items() if name in here and here[name].notna().any()}
-        yield f"\n### {instance}\n"
-        yield "| submission | point | seeds | " + " | ".join(shown.values()) + " |"
-        yield "| --- | --- | --- |" + " --- |" * len(shown)
-        for name in section.submissions:
-            for point, part in here[here["submission"] == name].groupby("point", observed=True):
-                cells = [mean(part, column) for column in shown]
-                yield f"| {name} | {point} | {len(part)} | " + " | ".join(cells) + " |"
+def points(runs: pd.DataFrame, paper: Paper, instance: str) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """The runs of each operating point on an instance, the paper's own submissions last."""
+    here = runs[runs["instance"] == instance]
+    for name in (*paper.beside, *paper.ours):
+        for point, part in here[here["submission"] == name].groupby("point", observed=True):
+            yield name, str(point), part
 
 
-def taming(runs: pd.DataFrame) -> Iterator[str]:
-    """The five columns of the published table, beside the published rows."""
-    yield "| forget images | | forget ↑ | unseen ↑ | training ↓ | others ↓ | look-alikes ↓ | identity share | share |"
-    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- |"
-    for count, name in LADDER.items():
-        yield f"| {count} | published, CelebA 128 | " + " | ".join(PUBLISHED[int(count)]) + " | – | <1% |"
-        here = runs[runs["instance"] == f"identity_removal/{name}"]
-        for submission in (
-            "unchanged",
-            "taming_flows",
-            "finetune_retain",
-            "forget_ascent",
-            "gradient_ascent",
-            "selective_amnesia",
-        ):
-            for point, part in here[here["submission"] == submission].groupby("point", observed=True):
-                cells = [mean(part, f"m:quantile_drop_{key}") for key in SETS]
-                cells += [mean(part, "m:identity_share"), mean(part, "share")]
-                yield f"| {count} | {submission} {point} | " + " | ".join(cells) + " |"
+def table(runs: pd.DataFrame, paper: Paper, instance: str) -> Iterator[str]:
+    """An instance's table in Markdown; nothing where it has no record."""
+    rows = [*points(runs, paper, instance)]
+    if not rows:
+        return
+    whole = pd.concat([part for *_, part in rows])
+    shown = {name: title for name, title in paper.columns.items() if name in whole and whole[name].notna().any()}
+    yield f"\n### {instance}\n"
+    yield "| submission | point | seeds | " + " | ".join(shown.values()) + " |"
+    yield "| --- | --- | --- |" + " --- |" * len(shown)
+    for name, point, part in rows:
+        yield f"| {name} | {point} | {len(part)} | " + " | ".join(mean(part, column) for column in shown) + " |"
 
 
-def report(runs: pd.DataFrame, details: Details = lambda _: {}) -> Iterator[str]:
+def ladder(runs: pd.DataFrame, paper: Paper) -> Iterator[str]:
+    """Quantile drops by the number of forget images, the published row of each first."""
+    heads = ["forget images", "", *IDENTITY.values(), "identity share", "share of pre-training"]
+    yield f"\n| {' | '.join(heads)} |"
+    yield "| --- " * len(heads) + "|"
+    for count, published in DROPS.items():
+        yield f"| {count} | published, CelebA 128 | {' | '.join(published)} | – | <1% |"
+        for instance in (f"identity_removal/{names[count]}" for names in LADDERS.values() if count in names):
+            for name, point, part in points(runs, paper, instance):
+                cells = [mean(part, column) for column in (*IDENTITY, "m:identity_share", "share")]
+                base = instance.split("/")[1].split("-")[0]
+                yield f"| {count} | {name} {point}, {base} | {' | '.join(cells)} |"
+
+
+def equal_change(runs: pd.DataFrame, paper: Paper, details: Details, instance: str) -> Iterator[str]:
+    """Identity in bins of equal change, mean over seeds: from the same noise, by edits, on real images."""
+    lines = []
+    for name, point, part in points(runs, paper, instance):
+        found = [details(run) for run in part.to_dict("records")]
+        for key, title in CURVES.items():
+            cells = [binned([one[key] for one in found if one.get(key)], *ends) for ends in BINS]
+            if set(cells) != {"–"}:
+                lines.append(f"| {name} | {point} | {title} | {' | '.join(cells)} |")
+    if lines:
+        yield f"\n### {instance}: identity at equal change of the attribute\n"
+        yield "| submission | point | images | " + " | ".join(f"{a / 10:g} to {b / 10:g}" for a, b in BINS) + " |"
+        yield "| --- " * (3 + len(BINS)) + "|"
+        yield from lines
+
+
+def binned(curves: list[Mapping[str, list]], first: int, last: int) -> str:
+    """Mean identity in some bins of several seeds' curves, each image counted once; a dash below LEAST images."""
+    pairs = [pair for curve in curves for pair in zip(curve["identity"], curve["count"], strict=True)]
+    bins = range(first, last)
+    cells = [pair for k, pair in enumerate(pairs) if k % BARS in bins and pair[0] is not None]
+    total = sum(n for _, n in cells)
+    return f"{sum(i * n for i, n in cells) / total:.2f}" if total >= LEAST * max(1, len(curves)) else "–"
+
+
+def section(runs: pd.DataFrame, paper: Paper, details: Details, manifests: Mapping[str, Submission]) -> Iterator[str]:
+    """A paper: what it publishes, its claims by our records, its tables, and how its parameters were chosen."""
+    yield f"\n## {paper.title}\n\n{paper.reference}. {paper.claim}\n"
+    yield f"- Published on: {paper.data}\n- Read of it: {paper.numbers}\n- Here: {paper.own_data}"
+    yield from claims(runs, details, paper.method)
+    if paper.method == "taming_flows":
+        yield from ladder(runs, paper)
+    tables = [line for instance in paper.instances for line in table(runs, paper, instance)]
+    yield from tables or ["\nNo current record of the instances here."]
+    for instance in paper.instances if paper.method == "self_conditioned_gan" else ():
+        yield from equal_change(runs, paper, details, instance)
+    for name in (name for name in paper.ours if name in manifests):
+        manifest = manifests[name]
+        told, tried = " ".join(manifest.tuning.split()), ", ".join(point.name for point in manifest.points)
+        yield f"\nTuning of `{name}` (points: {tried}). {told}"
+
+
+def report(
+    runs: pd.DataFrame, details: Details = lambda _: {}, manifests: Mapping[str, Submission] | None = None
+) -> Iterator[str]:
     """The page, line by line; `details` gives those of a run's record."""
     runs = runs[runs["status"].isin(("ok", "below_floor")) & ~runs["stale"] & ~runs["tuning"]]
     yield "# What the reference methods reach on the tiny track\n"
-    yield "Made from the records by `python -m retouch.leaderboard.tools.results_page`; mean over seeds ±"
+    yield "Made from the current records by `python -m retouch.leaderboard.tools.results_page`; mean over seeds ±"
     yield "half of a 95% interval: of the records' own intervals (sampling, judge, scale) and the seeds' spread"
     yield "(Student's t), the wider. No ±: measured on a single image. Goal: 0 is the unchanged base, 1 the request"
-    yield "wholly met; quality: 1 is the base's own. A dash: not measured, or no goal, quality being below the floor.\n"
-    yield "## The claims\n"
+    yield "wholly met; quality: 1 is the base's own. A dash: not measured, or no goal, quality being below the floor."
+    yield "Records of an earlier edition are left out.\n"
     yield "The papers state their claims on other data: each is put relative to what retraining reaches here, and"
     yield "holds or fails where a 95% interval of the paired differences says so; else it is undecided."
-    yield from claims(runs, details)
-    yield "\n## Taming Normalizing Flows\n"
-    yield "Claim: likelihoods of a person's images, unseen ones too, fall, those of others stay, for less than 1% of"
-    yield "the training. Quantile drops; here the data are rendered faces of 16 × 16.\n"
-    yield from taming(runs)
-    for section in SECTIONS:
-        yield f"\n## {section.title}\n\n{section.text}"
-        yield from table(runs, section)
+    for paper in PAPERS:
+        yield from section(runs, paper, details, manifests or {})
 
 
 if __name__ == "__main__":
     folder = load.read_folder(Path(sys.argv[1] if len(sys.argv) > 1 else "submissions"))
-    print("\n".join(report(folder.runs, lambda run: getattr(folder.record(run), "details", {}))))
+    of = lambda run: getattr(folder.record(run), "details", {})  # noqa: E731
+    print("\n".join(report(folder.runs, of, folder.manifests)))

@@ -20,7 +20,8 @@ def test_a_claim_is_tested_by_paired_intervals():
         *rows("data_redaction_classifier", [0.06, 0.07, 0.08]),
     ]
     lines = [line for line in claims(pd.DataFrame(runs)) if line.startswith("| identity")]
-    assert [line.rsplit("|", 2)[1].strip() for line in lines] == ["**holds**", "**undecided**", "**fails**"]
+    assert [line.rsplit("|", 3)[1].strip() for line in lines] == ["**holds**", "**undecided**", "**fails**"]
+    assert lines[2].endswith("| not it goes further than retraining |") and "cannot be told" in lines[1]
     dear = pd.DataFrame([*rows("retrained", [0.02] * 3), *rows("data_redaction_data", [0.01, 0.011, 0.012], 0.5)])
     assert any(line.startswith("| identity") and "**fails**" in line for line in claims(dear))
 
@@ -46,9 +47,13 @@ def test_identity_is_compared_at_equal_change():
 
 def test_one_seed_decides_nothing():
     sure, half = Measured(0.5, 0.1), Measured(0.5, np.nan)
-    assert Case("", "", (sure,)).verdict == "holds" and Case("", "", (sure, half)).verdict == "undecided"
-    assert Case("", "", (half, below(sure, 0.3))).verdict == "fails"
-    assert Case("", "", (above(sure, 0.45),)).verdict == "undecided"
+    holds, one_seed = Case("", "", {"it": sure}), Case("", "", {"it": sure, "that": half})
+    assert (holds.verdict, holds.reason) == ("holds", "")
+    assert (one_seed.verdict, one_seed.reason) == ("undecided", "that has one seed")
+    fails = Case("", "", {"that": half, "it is less": below(sure, 0.3)})
+    assert (fails.verdict, fails.reason) == ("fails", "not it is less")
+    near = Case("", "", {"it": above(sure, 0.45), "that": Measured(np.nan, np.nan)})
+    assert (near.verdict, near.reason) == ("undecided", "it cannot be told from the bar; that is not measured")
 
 
 def test_an_interval_is_as_wide_as_records_and_seeds_claim():

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from retouch.leaderboard.tools import forget_many
+from retouch.leaderboard.tools import forget_many, published
 
 
 def runs(values, images, **more):
@@ -22,7 +22,7 @@ def test_the_published_people_are_in_the_track():
     ladder = {
         images: {p for name, (p, n) in asked.items() if n == images and "flow" in name} for images in (1, 4, 8, 15)
     }
-    assert all(people == set(range(20)) for people in ladder.values()) and set(ladder) == set(forget_many.PUBLISHED)
+    assert all(people == set(range(20)) for people in ladder.values()) and set(ladder) == set(published.DROPS)
 
 
 def test_the_spread_is_over_people_not_over_seeds():
