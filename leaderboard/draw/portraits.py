@@ -61,17 +61,24 @@ def shares(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
     )  # fmt: skip
 
 
-def identity_curve(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
+CURVES = {  # of identity at equal change, in a record's details: what the images before and after are
+    "identity_curve": "Identity kept by edits",
+    "moved_curve": "Identity kept from the same noise",
+    "real_curve": "Identity kept by edits of real images",
+}
+
+
+def identity_curve(details: Mapping[str, Any], dark: bool = False, kind: str = "identity_curve") -> go.Figure | None:
     """Mean identity similarity against how far the attribute was moved, with its interval."""
-    return identity_curves([("", theme.Mark(theme.look(dark).goal, "circle"), details)], dark)
+    return identity_curves([("", theme.Mark(theme.look(dark).goal, "circle"), details)], dark, kind)
 
 
-def identity_curves(records: Sequence[tuple[str, theme.Mark, Mapping[str, Any]]],
-                    dark: bool = False) -> go.Figure | None:  # fmt: skip
-    """The identity curves of records (title, mark, details) on the same axes; None where none has one."""
+def identity_curves(records: Sequence[tuple[str, theme.Mark, Mapping[str, Any]]], dark: bool = False,
+                    kind: str = "identity_curve") -> go.Figure | None:  # fmt: skip
+    """The curves of one of CURVES, of records (title, mark, details) on the same axes; None where none has one."""
     figure = go.Figure()
     for title, mark, details in records:
-        curve = _curve(details.get("identity_curve"))
+        curve = _curve(details.get(kind))
         if curve is not None:
             _draw_curve(figure, curve, title, mark)
     if not figure.data:
@@ -108,7 +115,7 @@ def _draw_curve(figure: go.Figure, curve: np.ndarray, title: str, mark: theme.Ma
         x, up, down = change[band], high[band], low[band]
         figure.add_scatter(x=[*x, *x[::-1]], y=[*up, *down[::-1]], fill="toself", hoverinfo="skip", mode="none",
                            showlegend=False, fillcolor=theme.fade(mark.colour, 0.16))  # fmt: skip
-    says = [f"{esc(title)} identity {number(v)}, {n:.0f} edits" for v, n in zip(identity, count, strict=True)]
+    says = [f"{esc(title)} identity {number(v)}, {n:.0f} images" for v, n in zip(identity, count, strict=True)]
     size = np.sqrt(49 + 160 * count / max(1.0, count.max()))
     figure.add_scatter(x=change, y=identity, mode="lines+markers", line={"color": mark.colour}, name=esc(title),
                        marker={"size": size, "symbol": mark.shape, "color": mark.colour}, hovertext=says,

@@ -78,7 +78,7 @@ def pair(view: View, track: str, tasks: list[str], a: Row, b: Row, titles: dict[
 
 def curves(view: View, track: str, tasks: list[str], rows: list[Row], titles: dict[Row, str],
            look: theme.Look) -> None:  # fmt: skip
-    """The identity curves of the rows' first seeds, an instance a figure."""
+    """The identity curves of the rows' first seeds, a figure for each instance and kind of images."""
     marks, columns = shell.marks(view, look), itertools.cycle(st.columns(2, gap="large"))
     runs = view.runs[(view.runs["track"] == track) & view.runs["task"].isin(tasks)]
     for instance, part in tables.counted(runs).groupby("instance", observed=True):
@@ -86,14 +86,15 @@ def curves(view: View, track: str, tasks: list[str], rows: list[Row], titles: di
         for row in rows:
             own = part[(part["submission"] == row[0]) & (part["point"] == row[1])].sort_values("seed")
             record = view.records.record(own.iloc[0].to_dict()) if len(own) else None
-            if record and "identity_curve" in record.details:
+            if record and record.details.keys() & portraits.CURVES.keys():
                 lines.append((titles[row], marks[row[0]], record.details))
-        figure = portraits.identity_curves(lines, look.dark)
-        if figure is not None:
-            with next(columns):
-                st.html(f'<div class="rt"><h3>Identity kept on {markup.esc(instance)}, first seed</h3></div>')
-                alt = f"Identity similarity against the change of the attribute on {instance}"
-                shell.chart(figure, f"curve-{instance}", alt)
+        for kind, title in portraits.CURVES.items():
+            figure = portraits.identity_curves(lines, look.dark, kind)
+            if figure is not None:
+                with next(columns):
+                    st.html(f'<div class="rt"><h3>{title} on {markup.esc(instance)}, first seed</h3></div>')
+                    alt = f"{title} against the change of the attribute on {instance}"
+                    shell.chart(figure, f"curve-{kind}-{instance}", alt)
 
 
 shell.run(page, "Compare", LEAD)

@@ -95,9 +95,11 @@ def one_run(view: View, row: dict[str, Any], look: theme.Look) -> None:
 def portrait(record: records.Record, look: theme.Look) -> None:
     """The pictures that fit the task."""
     drops = {name: (value.value, *records.ends(value)) for name, value in record.metrics.items()}
+    curve = portraits.identity_curve
+    kept = {title: curve(record.details, look.dark, kind) for kind, title in portraits.CURVES.items()}
     figures = {
         "Shares": portraits.shares(record.details, look.dark),
-        "Identity kept": portraits.identity_curve(record.details, look.dark),
+        **kept,
         "Quantile drops": portraits.quantile_drops(drops, look.dark),
     }
     for title, figure in figures.items():

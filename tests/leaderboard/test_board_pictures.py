@@ -201,10 +201,12 @@ def test_identity_curve_leaves_empty_bins_out() -> None:
              "high": [0.95, None, None], "count": [40, 0, 1]}  # fmt: skip
     band, line = portraits.identity_curve({"identity_curve": curve}).data
     assert list(line.x) == [0.1, 0.5] and list(line.y) == [0.9, 0.5] and list(band.x) == [0.1, 0.1]
-    assert line.marker.size[0] > line.marker.size[1] and "40 edits" in line.hovertext[0]
+    assert line.marker.size[0] > line.marker.size[1] and "40 images" in line.hovertext[0]
     marks = theme.marks(["a", "b"], set(), theme.look())
     both = portraits.identity_curves([(n, marks[n], {"identity_curve": curve}) for n in marks])
     assert [t.name for t in both.data if t.name] == ["a", "b"] and both.layout.showlegend
+    moved = portraits.identity_curve({"moved_curve": curve}, kind="moved_curve")
+    assert list(moved.data[1].y) == [0.9, 0.5] and portraits.identity_curve({"moved_curve": curve}) is None
 
 
 def test_shares_of_a_pair_are_named() -> None:
