@@ -42,7 +42,7 @@ ROOMS = {  # room: the rooms whose modules its own may import; from the ground u
     "benchmark/tasks": "metrics support submission joint question judges ensemble weights data tracks setup",
     "benchmark/versions": "support records tracks setup tasks",
     "benchmark/worker": f"{LOW} operations budget task",
-    "benchmark/run": f"metrics {LOW} attacks budget data tracks tasks versions worker",
+    "benchmark/run": f"metrics {LOW} attacks operations budget data tracks tasks versions worker",
     "benchmark/train": f"metrics {LOW} operations budget data tracks tasks versions worker run",
     "benchmark/submit": f"metrics {LOW} operations task budget data tracks tasks versions worker run",
     "benchmark/notebook": f"{LOW} operations budget task tasks tracks worker run",

@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from retouch.benchmark import tracks
+from retouch.benchmark.tasks.identity_removal import PUBLISHED as DROPS
 from retouch.leaderboard.read import load
-from retouch.leaderboard.tools.published import DROPS, IDENTITY
+from retouch.leaderboard.tools.published import IDENTITY
 
 TASK = "identity_removal"
 COLUMNS = {**IDENTITY, "m:identity_share": "identity share ↓", "goal": "goal", "quality": "quality",

@@ -6,17 +6,12 @@ stands in words, and is tested as one (`leaderboard.rank.claims`).
 
 from dataclasses import dataclass
 
+from retouch.benchmark.tasks.identity_removal import SETS
+
 UNREAD = "No table of it could be read for this page, so that no number of it is quoted."
 COMMON = {"goal": "goal", "quality": "quality", "share": "share of pre-training", "sampling_relative": "sampling"}
-IDENTITY = {f"m:quantile_drop_{name}": title for name, title in (
-    ("forget", "forget ↑"), ("unseen", "unseen ↑"), ("train", "training ↓"), ("others", "others ↓"),
-    ("lookalikes", "look-alikes ↓"))}  # fmt: skip
-DROPS = {  # forget images -> the five columns; Malnick et al., the authors' page: means over 20 identities
-    1: ("0.47", "0.01", "<0.01", "<0.001", "0.01"),
-    4: ("0.41", "0.07", "<0.01", "0.01", "0.03"),
-    8: ("0.32", "0.08", "<0.001", "<0.01", "0.01"),
-    15: ("0.37", "0.15", "<0.001", "<0.01", "0.01"),
-}
+TITLES = ("forget ↑", "unseen ↑", "training ↓", "others ↓", "look-alikes ↓")
+IDENTITY = {f"m:quantile_drop_{name}": title for name, title in zip(SETS, TITLES, strict=True)}
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from retouch.benchmark.submission import Submission
+from retouch.benchmark.tasks.identity_removal import PUBLISHED as DROPS
 from retouch.leaderboard.rank.claims import LADDERS, LEAST, Details, claims, over_seeds
 from retouch.leaderboard.read import load
-from retouch.leaderboard.tools.published import DROPS, IDENTITY, PAPERS, Paper
+from retouch.leaderboard.tools.published import IDENTITY, PAPERS, Paper
 
 BARS = 10  # bins of a curve
 BINS = ((0, 2), (2, 4), (4, 6), (6, 8), (8, 10))  # of change, each two of a curve's

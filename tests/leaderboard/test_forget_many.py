@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from retouch.leaderboard.tools import forget_many, published
+from retouch.benchmark.tasks.identity_removal import PUBLISHED
+from retouch.leaderboard.tools import forget_many
 
 
 def runs(values, images, **more):
@@ -22,7 +23,7 @@ def test_the_published_people_are_in_the_track():
     ladder = {
         images: {p for name, (p, n) in asked.items() if n == images and "flow" in name} for images in (1, 4, 8, 15)
     }
-    assert all(people == set(range(20)) for people in ladder.values()) and set(ladder) == set(published.DROPS)
+    assert all(people == set(range(20)) for people in ladder.values()) and set(ladder) == set(PUBLISHED)
 
 
 def test_the_spread_is_over_people_not_over_seeds():
