@@ -3,8 +3,8 @@
     python -m retouch.benchmark.tools.people taming_flows tiny/identity_removal/rendered-flow \\
         --people 0 1 2 3 4 --images 1 4 8 15
 
-The table of Taming Normalizing Flows: quantile drops on five sets of images, beside the published rows. It asks the
-flow alone, so that it needs neither a scale nor a base whose samples show the people. Seed 0, in one process.
+The table of Taming Normalizing Flows: quantile drops on five sets of images, beside the published rows. It asks for
+likelihoods alone, so that no judge has to recognise the people among the samples. Seed 0, in one process.
 """
 
 from __future__ import annotations

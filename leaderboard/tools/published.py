@@ -48,8 +48,9 @@ PAPERS = (
         "Glow on CelebA, 128 × 128; 20 identities, 1 to 15 images of each; an additive flow on CIFAR-10.",
         "Quantile drops, below, from the authors' page. A taming step takes 4.73 s where a training step takes 1.93 s "
         "(released code). An attribute's share: 0.472 became 0.025.",
-        "Flows of rendered faces, 16 × 16 and 24 × 24, and of digits, 8 × 8. Twenty people and photographs: "
-        "`python -m retouch.leaderboard.tools.forget_many faces`.",
+        "Flows of rendered faces, 16 × 16 and 24 × 24, and of digits, 8 × 8. Twenty people, on photographs: "
+        "`python -m retouch.leaderboard.tools.forget_many faces` from records, `retouch.benchmark.tools.people` by "
+        "likelihoods alone; requests one after another: `...sequential`; share against steps: `...course`.",
         ("taming_flows",), _on("category_redaction", "digits-flow") + _on("attribute_rebalancing", "faces-flow",
                                                                             "rendered-flow"),
         (*CONTROLS, "finetune_retain", "balanced_finetune", "forget_ascent", "selective_amnesia"),
