@@ -240,6 +240,19 @@ def test_the_classifier_form_adds_up_several_unwanted_values(tmp_path, monkeypat
     assert torch.allclose(functions[0](to_float(halves(0, 4))), torch.full((4,), 0.4), atol=1e-3)
 
 
+def test_the_classifier_form_redacts_an_intersection(tmp_path, monkeypatch):
+    """f is 1 - P(side 1) P(tone 1): 0.6 and 0.5 leave 0.7, though the guide is for side 1 alone."""
+    guide, functions = Classifier("plain", 1, 8, {"side": 2, "tone": 2}, width=4, features=6), []
+    for name, p in (("side", 0.6), ("tone", 0.5)):
+        guide.heads[name].weight.data.zero_()
+        guide.heads[name].bias.data = torch.tensor([1 - p, p]).log()
+    target = {"attribute": ["side", "tone"], "values": [3]}
+    task = redaction(tmp_path / "task", target=target, retain=halves(0, 20), guide=guide)
+    monkeypatch.setattr(method, "guide_discriminator", lambda d, f, tau: functions.append(f) or d)
+    method.edit_classifier(generator(), task, budget(1))
+    assert torch.allclose(functions[0](to_float(halves(0, 4))), torch.full((4,), 0.7), atol=1e-3)
+
+
 def test_guided_discriminator_and_its_gradients():
     """By hand, with D(x) = x_0 and f(x) = x_1: g = 0.1 + (x_0 - 0.1) x_1 / tau below the threshold, x_0 above."""
     x = torch.tensor([[0.7, 0.9], [0.7, 0.5], [0.7, 0.2], [0.7, 0.0]], requires_grad=True)
