@@ -236,6 +236,15 @@ def test_the_penalty_acts_every_sixteenth_step_and_flattens_d(monkeypatch):
     assert slopes[1] < slopes[0]
 
 
+def test_the_penalty_weighs_r1_half_for_each_step_it_leaves_out(monkeypatch):
+    """8 / 2 times the 16 steps of which it acts on one: 64 times the slope."""
+    made, paid = trainer(r1=8.0), []
+    made.slope = lambda real: torch.tensor(3.0, requires_grad=True)
+    monkeypatch.setattr(sc, "descend", lambda adam, loss: paid.append(loss.item()))
+    made.step(*batch(), rng())
+    assert len(paid) == 3 and paid[1] == pytest.approx(3.0 * 64)
+
+
 def test_d_sees_augmented_images_real_and_fake(monkeypatch):
     seen = []
     monkeypatch.setitem(sc.AUGMENTATIONS, "cutout", lambda x: seen.append(x) or x)
