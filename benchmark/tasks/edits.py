@@ -87,7 +87,7 @@ def measure(view: View, attribute: joint.Attribute) -> tuple[dict[str, metrics.E
         return {}, {}
     parts = {name: of_answer(view.judge, view.answers[f"edits_{name}"], name) for name in names}
     whole = joined(list(parts.values()))
-    details = {"identity_curve": curve(whole)}
+    details: dict[str, Any] = {"identity_curve": curve(whole)}
     if len(parts) > 1:
         details["identity_curve_by_attribute"] = {name: curve(part) for name, part in parts.items()}
     return far("edit_reach", "edited_identity", whole), details

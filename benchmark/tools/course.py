@@ -64,7 +64,8 @@ def look(task: notebook.Workbench, step: str, spent: float, generator: Any) -> L
     """Score a copy."""
     found = task.score(generator)
     metric = found.metrics[task.setup.task.GOAL].value
-    return Look(step, spent, metric, found.goal and found.goal.value, found.quality and found.quality.value)
+    goal, quality = (one.value if one else None for one in (found.goal, found.quality))
+    return Look(step, spent, metric, goal, quality)
 
 
 def table(rows: Iterator[Look], metric: str) -> Iterator[str]:

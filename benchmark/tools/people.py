@@ -44,7 +44,8 @@ def drops(track: Track, instance: Instance, edit: Any, params: dict[str, Any]) -
     questions = task.setup.task.questions(task.setup, look.judge(task.setup), 0, NOISE_SEED)
     answers = {question.name: answer(edited, question.message(), question.arrays) for question in questions}
     known = {name: array for name, array in answers.items() if array is not None}
-    found = quantile_drops(View(None, None, {}, known | base_answers(task.setup, questions)))
+    unseen: Any = None  # no judge looks
+    found = quantile_drops(View(unseen, None, {}, known | base_answers(task.setup, questions)))
     if not found:
         raise ValueError(f"{instance.name}: quantiles are of likelihoods, which a flow has before and after the edit")
     return {name: found[f"quantile_drop_{name}"].value for name in SETS} | {"share": spent}

@@ -65,7 +65,7 @@ def request(instance: Instance, values: list[int], removed: list[int] | None = N
     """The instance with another target, and with so many times its budget."""
     target = instance.target | {"values": values} | ({"removed": removed} if removed else {})
     times = {name: getattr(instance, name) and getattr(instance, name) * budget for name in ("share", "steps")}
-    alone = {"retrained": None, "retrained_again": [], "core": False}
+    alone: dict[str, Any] = {"retrained": None, "retrained_again": [], "core": False}
     return instance.model_copy(update={"target": target, **alone, **times})
 
 
@@ -86,7 +86,8 @@ def measured(
     setup = replace(task.setup, anchors=anchors(task.setup))
     view = score.scaled_view(setup, task.answers(edited))
     scores, shares = score.score_view(setup, view), shares_of(setup, view, values)
-    return Row(title, scores.goal and scores.goal.value, scores.quality and scores.quality.value, spent, shares)
+    goal, quality = (one.value if one else None for one in (scores.goal, scores.quality))
+    return Row(title, goal, quality, spent, shares)
 
 
 def shares_of(setup: Setup, view: View, values: list[int]) -> tuple[float, ...]:
