@@ -179,6 +179,7 @@ def test_a_self_supervised_embedding_tells_kinds_apart(tmp_path):
     assert spent.gradient_steps == 40 and phi.shape == (60, 64)
     likeness = phi @ phi.T
     assert likeness[:54, :54].mean() > likeness[:54, 54:].mean() + 0.2
+    assert method.encode(task, budget(20)).mean(0).abs().max() < 1e-5  # what all images share tells none apart
 
 
 def test_contrast_is_the_papers_loss():

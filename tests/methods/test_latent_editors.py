@@ -1,5 +1,7 @@
 """The latent editors: each finds its own direction; all walk along it as `boundary_walk` does."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from toy import budget, guided, rng, side_and_tone_guide, side_of, trained_gan
@@ -37,6 +39,22 @@ def test_other_attributes_are_those_not_in_the_target(task):
     assert len(conditional_walk.other_normals(base, task)) == 0
 
 
+def test_an_attribute_that_hardly_varies_holds_nothing(task):
+    guide = deepcopy(side_and_tone_guide())
+    guide.heads["tone"].bias.data += torch.tensor([0.0, 100.0])
+    task.guide = Guide(guide)
+    assert conditional_walk.other_normals(trained_gan(), task).shape == (0, 8)
+
+
+def test_a_conditional_step_adds_one_to_its_own_distance(task, monkeypatch):
+    walks = []
+    monkeypatch.setattr(conditional_walk, "walking_editor", lambda *given: walks.append(given[2:4]))
+    monkeypatch.setattr(conditional_walk, "other_normals", lambda *_: torch.eye(8)[:2])
+    conditional_walk.edit(trained_gan(), task, budget(1))
+    axes, steps = walks[0]
+    assert (steps @ axes.n.T).item() == pytest.approx(1, abs=1e-4) and steps[0, :2].abs().max() < 1e-5
+
+
 def test_factorised_directions_are_amplified_most():
     A = torch.randn(40, 8, generator=rng()) * torch.tensor([5.0, 1, 1, 1, 1, 1, 3.0, 1])
     u = weight_factorisation.factorise(A, 3)
@@ -71,6 +89,15 @@ def test_the_guide_takes_the_strongest_direction(task):
         (side_of(decode(base, z + 2 * row)) - side_of(decode(base, z - 2 * row))).float().mean().abs() for row in u
     ]
     assert change[best] > max(change) - 0.15
+
+
+def test_a_direction_serves_one_attribute(task, monkeypatch):
+    axes = []
+    monkeypatch.setattr(latent_directions, "walking_editor", lambda *given: axes.append(given[2]))
+    monkeypatch.setattr(latent_directions, "effects", lambda *_: torch.tensor([0.1, 0.9, 0.5]))
+    task.target = {"attribute": ["side", "tone"], "shares": [[0.25, 0.25], [0.25, 0.25]]}
+    latent_directions.edit_along(trained_gan(), task, torch.eye(8)[:3], 1.0, True)
+    assert torch.equal(axes[0].n, torch.eye(8)[[1, 2]])
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__.split(".")[-1])
