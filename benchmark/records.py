@@ -264,7 +264,7 @@ def harmonic(goal: float, quality: float) -> float:
 
 def path(folder: Path, record: Record) -> Path:
     """Where a record lies below its submission's folder; its picture has the suffix .png."""
-    return folder / "records" / record.track / record.instance / f"{record.point}.{record.seed}.json"
+    return folder / f"records/{record.track}/{record.instance}/{record.point}.{record.seed}.json"
 
 
 def write(folder: Path, record: Record) -> Path:

@@ -42,21 +42,17 @@ def joined_quality(parts: Mapping[str, Estimate]) -> Estimate:
                 f"{name}: found {part.value} [{part.low}, {part.high}], wanted a finite ratio and interval"
             )
     values, lows, highs = (np.array([getattr(p, end) for p in parts.values()]) for end in ("value", "low", "high"))
-    value = _power_mean(values)
-    down = np.array([value - _power_mean(_with(values, k, low)) for k, low in enumerate(lows)])
-    up = np.array([_power_mean(_with(values, k, high)) - value for k, high in enumerate(highs)])
+    one = np.eye(len(values), dtype=bool)  # each part in turn at an end of its interval
+    means = _power_means(np.vstack([values, np.where(one, lows, values), np.where(one, highs, values)]))
+    value, (down, up) = float(means[0]), (means[1:] - means[0]).reshape(2, -1)
     binding = list(parts)[int(values.argmin())]
     n = min(part.n for part in parts.values())
     low, high = value - float(np.linalg.norm(down)), value + float(np.linalg.norm(up))
     return Estimate(value, max(low, 0.0), high, n, note=f"{binding} binds")
 
 
-def _power_mean(ratios: np.ndarray) -> float:
-    """(1); 0 where a ratio is 0 or less."""
-    smallest = ratios.min()
-    return 0.0 if smallest <= 0 else float(smallest * np.mean((ratios / smallest) ** ORDER) ** (1 / ORDER))
-
-
-def _with(values: np.ndarray, k: int, value: float) -> np.ndarray:
-    """The values with another in place k."""
-    return np.where(np.arange(len(values)) == k, value, values)
+def _power_means(ratios: np.ndarray) -> np.ndarray:
+    """(1) of each row (R, K); 0 where a ratio is 0 or less."""
+    smallest = ratios.min(1, keepdims=True)
+    positive = np.where(smallest > 0, ratios / np.where(smallest > 0, smallest, 1), 1)
+    return np.maximum(smallest[:, 0], 0) * np.mean(positive**ORDER, 1) ** (1 / ORDER)

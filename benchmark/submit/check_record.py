@@ -62,12 +62,12 @@ def _check_manifest(audit: Audit, record: Record, error: AddFinding, warn: AddFi
     manifest = audit.manifest
     if manifest is None:
         return
-    points = {point.name: {**manifest.params, **point.params} for point in manifest.points}
+    point = next((point for point in manifest.points if point.name == record.point), None)
     remedy = f"`retouch run {audit.folder.name}` makes it anew, or remove the record"
-    if record.point not in points:
+    if point is None:
         error(f"operating point {record.point!r} is not in submission.toml", "add it there, or remove the record")
-    elif record.params != points[record.point]:
-        error(f"params {record.params} are not those of point {record.point!r}: {points[record.point]}", remedy)
+    elif record.params != (params := {**manifest.params, **point.params}):
+        error(f"params {record.params} are not those of point {record.point!r}: {params}", remedy)
     if record.method != manifest.entry:
         error(f"method {record.method!r} is not the manifest's entry {manifest.entry!r}", remedy)
     if record.access != manifest.access:
