@@ -68,6 +68,7 @@ def test_real_images_are_inverted_once(monkeypatch):
     assert np.array_equal(equal_change.inverted(instance), z)
 
 
+@pytest.mark.slow
 def test_an_editor_moves_each_attribute_of_a_pair(tmp_path, monkeypatch):
     monkeypatch.setattr(edits, "EDITS", 60)
     monkeypatch.setattr(copying, "TRAINING", 1000)

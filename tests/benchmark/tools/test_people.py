@@ -29,6 +29,7 @@ class Forgetful:
         return self.flow.log_prob(images, rng) - torch.tensor(known)
 
 
+@pytest.mark.slow
 def test_each_person_is_forgotten_from_the_base_alone():
     seen = []
 

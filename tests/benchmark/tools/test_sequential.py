@@ -39,7 +39,7 @@ def test_a_request_edits_what_the_last_one_left(small):
 
     def edit(generator, task, budget):
         seen.append((next(generator.module.parameters()).flatten()[0].item(), task.target, budget.train_steps))
-        next(generator.module.parameters()).data += 1e-3
+        next(generator.module.parameters()).data += 1e-2
         for _ in budget.steps(2):
             generator.train_step(task.retain[:64])
         return generator
@@ -49,7 +49,7 @@ def test_a_request_edits_what_the_last_one_left(small):
     assert [row.title for row in rows] == ["base", "1: 8", "2: 1", "at once"]
     base = next(notebook.opened(track, instance).generator.module.parameters()).flatten()[0].item()
     (first, one, budget), (second, two, _), (whole, both, twice) = seen
-    assert first == whole == pytest.approx(base) and second != pytest.approx(base, abs=5e-4)
+    assert first == whole == pytest.approx(base) and second != pytest.approx(base, abs=5e-3)
     assert (one["values"], two["values"], two["removed"], both["values"]) == ([8], [1], [8], [8, 1])
     assert twice == pytest.approx(2 * budget, abs=1) and "removed" not in one
     assert 0 < rows[1].spent < rows[2].spent and rows[0].spent == 0
