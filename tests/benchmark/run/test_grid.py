@@ -272,7 +272,16 @@ def test_ctrl_c_stops_at_once_and_tells_the_truth(submissions):
     assert not left
 
 
+@pytest.fixture
+def heard_here():
+    """Ctrl-C interrupts, also where the tests run in the background of a shell, which makes them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.usefixtures("heard_here")
 def test_ctrl_c_while_a_record_is_shown_loses_no_other(submissions, monkeypatch):
     """It may meet the caller between two records: one that has ended meanwhile is still yielded, and nothing begins."""
     runs = [planned(write(submissions, "m", KEEPS), seed=seed) for seed in range(5)]
