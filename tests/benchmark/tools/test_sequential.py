@@ -34,6 +34,7 @@ def test_a_request_shows_nothing_that_was_removed_before():
         assert np.isin(first.values(first.task.reveal(first)["retain"]), removed).any()
 
 
+@pytest.mark.slow
 def test_a_request_edits_what_the_last_one_left(small):
     seen = []
 
