@@ -85,14 +85,19 @@ def same_coverage(n: int, m: int, k: int) -> float:
     return float(1 - np.prod((m - 1 - i) / (n + m - 1 - i)))
 
 
+def least_rows(k: int = 5) -> int:
+    """Rows that k + 1 neighbours and an interval ask for on either side."""
+    return 4 * (k + 2)
+
+
 def enough(n: int, m: int, k: int) -> None:
     """Both samples must allow for k + 1 neighbours, with room for an interval."""
     if not isinstance(k, (int, np.integer)) or k < 1:
         raise ValueError(f"k: found {k!r}, wanted a whole number of neighbours, at least 1")
     for name, size in (("generated", n), ("reference", m)):
-        if size < 4 * (k + 2):
+        if size < least_rows(k):
             raise ValueError(
-                f"{name}: found {size} rows, wanted at least {4 * (k + 2)} for {k} neighbours and an interval"
+                f"{name}: found {size} rows, wanted at least {least_rows(k)} for {k} neighbours and an interval"
             )
 
 

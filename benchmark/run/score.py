@@ -16,6 +16,7 @@ from retouch.benchmark.run.scale import DIGITS, PARTS, SECOND, on_scale, quality
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.cache import content_key
 from retouch.benchmark.tasks.view import Groups, Space, View
+from retouch.metrics.neighbours import least_rows
 
 LEAST = 4  # images of each group that a stratified FD asks for
 RESERVOIR, BATCH = 10_000, 1_000  # of more images, pairs are looked at in a reservoir; images looked at at a time
@@ -180,13 +181,13 @@ def quality_metrics(space: Space, keep: np.ndarray | Groups, rows: np.ndarray) -
     Args:
         keep: weights (N,), or groups, to whose mix FD and precision are weighted; rows: (K,) of the images to use.
 
-    Returns: nothing where the images are worth fewer than twice the features.
+    Returns: nothing where the images are worth fewer than twice the features, or too few to have neighbours.
     """
     groups = keep[rows] if isinstance(keep, Groups) else None
     if not groups and len(rows) > RESERVOIR:
         return metrics.suite(_stream(space.features, rows), space.reference, orders=())
     features, weight = space.features[rows], groups.weights if groups else np.ones(len(rows))
-    if not len(rows) or metrics.effective_sample_size(weight) < 2 * features.shape[1]:
+    if len(rows) < least_rows() or metrics.effective_sample_size(weight) < 2 * features.shape[1]:
         return {}
     estimates = metrics.suite(features, space.reference, weights=weight / weight.sum(), orders=())
     if groups:

@@ -7,10 +7,12 @@ import pytest
 import torch
 from toy_runs import setup
 
+from retouch import metrics
 from retouch.benchmark import setup as instance_setup
 from retouch.benchmark import weights
 from retouch.benchmark.run import look, score
 from retouch.benchmark.setup import Setup
+from retouch.benchmark.tasks.view import Space
 
 ONE_A_TASK = {  # with a control, and sampled in a moment
     "identity_removal": "identity_removal/rendered-flow",
@@ -81,6 +83,13 @@ def test_a_space_holds_samples_and_held_out_images():
     held_out = instance.task.reference(instance).images
     assert first.features == pytest.approx(look.features(instance.encoder, samples, again=True), abs=1e-6)
     assert first.reference.features == pytest.approx(look.features(instance.encoder, held_out), abs=1e-6)
+
+
+def test_too_few_images_have_no_quality_whatever_the_width():
+    features = np.random.default_rng(0).standard_normal((400, 8), dtype=np.float32)
+    space = Space("own", features, metrics.Reference(features[200:]))
+    for n, some in ((27, False), (28, True)):
+        assert bool(score.quality_metrics(space, np.ones(200), np.arange(n))) == some
 
 
 def test_which_images_quality_sees_nobody_can_choose():
