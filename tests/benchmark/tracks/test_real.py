@@ -14,7 +14,7 @@ from retouch.benchmark.train import anchors, measure_base, measure_encoder, meas
 SETS = {  # data set -> (its file or folder, task, attribute, target, channels, size)
     "mnist": ("MNIST", "category_redaction", "category", {"values": [8]}, 1, 32),
     "fashion_mnist": ("FashionMNIST", "category_redaction", "category", {"values": [8]}, 1, 32),
-    "cifar10": ("cifar10_subset", "category_redaction", "category", {"values": [3, 5, 7]}, 3, 32),
+    "cifar10": ("cifar10_subset", "category_redaction", "category", {"values": [0, 2, 4, 6, 8]}, 3, 32),
     "celeba_faces": ("celeba_faces_64", "attribute_rebalancing", "male", {"shares": [0.5, 0.5]}, 3, 32),
 }
 RECIPES = """
@@ -25,7 +25,7 @@ split = "judge"
 heads = ["{attribute}"]
 trunk = "plain"
 width = 4
-steps = 60
+steps = 200
 batch = 32
 lr = 2e-3
 
