@@ -96,7 +96,11 @@ class Operations(TorchFunctionMode):
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         if rule := RULES.get(func):
-            operands = [value for value in (*args, *(kwargs or {}).values()) if isinstance(value, Tensor)]
+            given = (*args, *(kwargs or {}).values())
+            listed = (
+                value if isinstance(value, list | tuple) else (value,) for value in given
+            )  # as einsum may have them
+            operands = [value for values in listed for value in values if isinstance(value, Tensor)]
             gradients = sum(value.requires_grad for value in operands[:2]) if out.requires_grad else 0
             equation = args[:1] if func is torch.einsum else ()
             self.total += rule(out, *equation, *operands) * (1 + gradients)

@@ -39,6 +39,7 @@ FUNCTIONAL = {
     "einsum": lambda x, w: torch.einsum("nk, kc -> nc", x, w),
     "einsum by batch": lambda x, w: torch.einsum("bnk,...bck->...bnc", x.view(2, 2, 6), w.view(1, 2, 3, 6)),
     "einsum without arrow": lambda x, w: torch.einsum("...ik,kj", x.view(2, 2, 6), w),
+    "einsum of a list": lambda x, w: torch.einsum("nk,kc->nc", [x, w]),
     "einsum of one": lambda x, w: x @ w + torch.einsum("ij->ji", w)[:4],
 }
 
