@@ -62,6 +62,10 @@ class Workbench(Task):
         self._counter = budget.counter.__enter__()
         return budget
 
+    def spent(self, budget: Budget) -> float:
+        """What of the base's pre-training a budget has gone on so far, as a share."""
+        return budget.spent / (budget.yardstick.operations * self.setup.pretraining)
+
     def _stop_counting(self) -> None:
         if self._counter is not None:
             self._counter.__exit__(None, None, None)

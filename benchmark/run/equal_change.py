@@ -76,9 +76,9 @@ def real(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[st
         return {}, {}
     images = setup.held_out().images[:REAL]
     answers = [view.answers[f"real_{name}"] for name in names]
+    whose, made = (edits.looks(view.judge, view.judge.look(one), names[0]) for one in (images, answers[0][0]))
     found = edits.joined(
-        [edits.of_answer(view.judge, edited, name, images) for name, edited in zip(names, answers, strict=True)]
+        [edits.of_answer(view.judge, edited, name, whose) for name, edited in zip(names, answers, strict=True)]
     )
-    pair = (edits.looks(view.judge, view.judge.look(one), names[0]) for one in (images, answers[0][0]))
-    kept = edits.mean_identity("inverted_identity", edits.moves(*pair).identity)
+    kept = edits.mean_identity("inverted_identity", edits.moves(whose, made).identity)
     return edits.far("real_reach", "real_identity", found) | kept, {"real_curve": edits.curve(found)}

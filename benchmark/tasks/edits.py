@@ -66,13 +66,12 @@ def moves(before: Looks, after: Looks, whose: Looks | None = None) -> Moves:
     return Moves(change, (after.unit * (whose or before).unit).sum(1))
 
 
-def of_answer(judge: Any, edits: np.ndarray, attribute: str, whose: np.ndarray | None = None) -> Moves:
-    """Edited images (V, N, C, H, W) against the first row of them; identity to that, or to images `whose` (N, ...)."""
+def of_answer(judge: Any, edits: np.ndarray, attribute: str, whose: Looks | None = None) -> Moves:
+    """Edited images (V, N, C, H, W) against the first row of them; identity to that, or to `whose` (N, ...)."""
     values, n = edits.shape[:2]
     first = np.tile(np.arange(n), values - 1)
     seen = looks(judge, judge.look(edits.reshape(-1, *edits.shape[2:])), attribute)
-    other = None if whose is None else looks(judge, judge.look(whose), attribute).rows(first)
-    return moves(seen.rows(first), seen.rows(slice(n, None)), other)
+    return moves(seen.rows(first), seen.rows(slice(n, None)), whose and whose.rows(first))
 
 
 def joined(parts: list[Moves]) -> Moves:

@@ -10,16 +10,14 @@ at its end is not in it but for the last row, which is the edit's result. One pr
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from retouch.benchmark import notebook, submission, tracks
+from retouch.benchmark import notebook, tracks
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.generators.flat import floats
-from retouch.benchmark.support import plugins
+from retouch.benchmark.tools.edited import edited, method
 from retouch.benchmark.tracks import Instance, Track
 
 LOOKS = 8  # along the planned steps, at most
@@ -46,18 +44,16 @@ def course(track: Track, instance: Instance, edit: Any, params: dict[str, Any], 
 
     def keep(step: int, of: int) -> None:
         if step % max(1, of // looks) == 0:
-            copies.append((step, spent(), generator.copy()))
+            copies.append((step, task.spent(budget), generator.copy()))
 
     budget = task.budget(keep)
-    spent = lambda: budget.spent / (budget.yardstick.operations * task.setup.pretraining)  # noqa: E731
-    with contextlib.redirect_stdout(sys.stderr):
-        edited = edit(generator, task, budget, **params)
-    total = spent()
+    result = edited(task, generator, edit, params, budget)
+    total = task.spent(budget)
     if not copies or (floats(generator.module) == floats(copies[0][2].module)).all():
         raise ValueError("the method trains other weights than those it is given, or none: it has no course")
     for step, cost, copy in copies:
         yield look(task, str(step), cost, copy)
-    yield look(task, "result", total, edited)
+    yield look(task, "result", total, result)
 
 
 def look(task: notebook.Workbench, step: str, spent: float, generator: Any) -> Look:
@@ -85,12 +81,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--point", default="default")
     parser.add_argument("--looks", type=int, default=LOOKS, help="copies along the planned steps")
     options = parser.parse_args(arguments)
-    folder = Path(options.submission)
-    folder = folder if folder.is_dir() else Path("submissions") / folder
-    manifest, (name, _, inner) = submission.read(folder), options.instance.partition("/")
+    (edit, manifest), (name, _, inner) = method(options.submission), options.instance.partition("/")
     params, track = manifest.params | manifest.point(options.point).params, tracks.load(name)
     instance = track.instance(inner).model_copy(update={"core": False})  # without attacks
-    rows = course(track, instance, plugins.named(manifest.entry, folder), params, options.looks)
+    rows = course(track, instance, edit, params, options.looks)
     for line in table(rows, notebook.opened(track, instance).setup.task.GOAL):
         print(line, flush=True)
 

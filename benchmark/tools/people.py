@@ -10,21 +10,19 @@ likelihoods alone, so that no judge has to recognise the people among the sample
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from retouch.benchmark import notebook, submission, tracks
+from retouch.benchmark import notebook, tracks
 from retouch.benchmark.question import answer
 from retouch.benchmark.run import look
 from retouch.benchmark.run.base_answers import base_answers
 from retouch.benchmark.run.reveal import NOISE_SEED
-from retouch.benchmark.support import plugins
 from retouch.benchmark.tasks.identity_removal import PUBLISHED, SETS, quantile_drops
 from retouch.benchmark.tasks.view import View
+from retouch.benchmark.tools.edited import edited, method
 from retouch.benchmark.tracks import Instance, Track
 
 Drops = dict[str, float]  # set of images -> quantile drop; "share" of the pre-training that the edit took
@@ -38,17 +36,16 @@ def drops(track: Track, instance: Instance, edit: Any, params: dict[str, Any]) -
     """
     task = notebook.opened(track, instance)
     budget = task.budget()
-    with contextlib.redirect_stdout(sys.stderr):
-        edited = edit(task.generator, task, budget, **params)
-    spent = budget.spent / (budget.yardstick.operations * task.setup.pretraining)
+    result = edited(task, task.generator, edit, params, budget)
+    share = task.spent(budget)
     questions = task.setup.task.questions(task.setup, look.judge(task.setup), 0, NOISE_SEED)
-    answers = {question.name: answer(edited, question.message(), question.arrays) for question in questions}
+    answers = {question.name: answer(result, question.message(), question.arrays) for question in questions}
     known = {name: array for name, array in answers.items() if array is not None}
     unseen: Any = None  # no judge looks
     found = quantile_drops(View(unseen, None, {}, known | base_answers(task.setup, questions)))
     if not found:
         raise ValueError(f"{instance.name}: quantiles are of likelihoods, which a flow has before and after the edit")
-    return {name: found[f"quantile_drop_{name}"].value for name in SETS} | {"share": spent}
+    return {name: found[f"quantile_drop_{name}"].value for name in SETS} | {"share": share}
 
 
 def of_person(instance: Instance, person: int, images: int) -> Instance:
@@ -85,11 +82,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--images", type=int, nargs="+", default=[15])
     parser.add_argument("--point", default="default")
     options = parser.parse_args(arguments)
-    folder = Path(options.submission)
-    folder = folder if folder.is_dir() else Path("submissions") / folder
-    manifest, (name, _, inner) = submission.read(folder), options.instance.partition("/")
+    (edit, manifest), (name, _, inner) = method(options.submission), options.instance.partition("/")
     track, params = tracks.load(name), manifest.params | manifest.point(options.point).params
-    edit = plugins.named(manifest.entry, folder)
     for line in table(track, track.instance(inner), options.people, options.images, edit, params):
         print(line, flush=True)
 

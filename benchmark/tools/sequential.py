@@ -11,19 +11,17 @@ generator of the base's family can be followed by another request. Seed 0, in on
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from retouch.benchmark import notebook, submission, tracks
+from retouch.benchmark import notebook, tracks
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.run import look, score
 from retouch.benchmark.setup import Setup
-from retouch.benchmark.support import plugins
 from retouch.benchmark.tasks.view import View
+from retouch.benchmark.tools.edited import edited, method
 from retouch.benchmark.tracks import Instance, Track
 from retouch.benchmark.train.anchors import anchors
 
@@ -47,18 +45,18 @@ def rows(track: Track, instance: Instance, values: list[int], edit: Any, params:
     """
     if "values" not in instance.target or len(set(values)) < 2:
         raise ValueError(f"{instance.name}: requests follow each other where a target names `values`, at least two")
-    edited: Any = notebook.opened(track, request(instance, values[:1])).generator
-    yield measured("base", track, instance, values, values, edited, 0.0)
-    spent = 0.0
+    current: Any = notebook.opened(track, request(instance, values[:1])).generator
+    yield measured("base", track, instance, values, values, current, 0.0)
+    total = 0.0
     for k, value in enumerate(values):
-        if not isinstance(edited, Generator):
-            raise ValueError(f"{type(edited).__name__} is no generator that a second request could edit")
-        edited, more = answered(track, request(instance, [value], values[:k]), edited, edit, params)
-        spent += more
-        yield measured(f"{k + 1}: {value}", track, instance, values[: k + 1], values, edited, spent)
+        if not isinstance(current, Generator):
+            raise ValueError(f"{type(current).__name__} is no generator that a second request could edit")
+        current, more = answered(track, request(instance, [value], values[:k]), current, edit, params)
+        total += more
+        yield measured(f"{k + 1}: {value}", track, instance, values[: k + 1], values, current, total)
     whole = request(instance, values, budget=len(values))
-    edited, spent = answered(track, whole, notebook.opened(track, whole).generator, edit, params)
-    yield measured("at once", track, instance, values, values, edited, spent)
+    current, total = answered(track, whole, notebook.opened(track, whole).generator, edit, params)
+    yield measured("at once", track, instance, values, values, current, total)
 
 
 def request(instance: Instance, values: list[int], removed: list[int] | None = None, budget: int = 1) -> Instance:
@@ -73,21 +71,19 @@ def answered(track: Track, asked: Instance, generator: Any, edit: Any, params: d
     """The generator after a request, and the share of pre-training that it took."""
     task = notebook.opened(track, asked)
     budget = task.budget()
-    with contextlib.redirect_stdout(sys.stderr):
-        edited = edit(generator, task, budget, **params)
-    return edited, budget.spent / (budget.yardstick.operations * task.setup.pretraining)
+    return edited(task, generator, edit, params, budget), task.spent(budget)
 
 
 def measured(
-    title: str, track: Track, instance: Instance, so_far: list[int], values: list[int], edited: Any, spent: float
+    title: str, track: Track, instance: Instance, so_far: list[int], values: list[int], current: Any, total: float
 ) -> Row:
     """The row of an edited generator after the requests `so_far`; shares are of all `values`."""
     task = notebook.opened(track, request(instance, so_far))
     setup = replace(task.setup, anchors=anchors(task.setup))
-    view = score.scaled_view(setup, task.answers(edited))
+    view = score.scaled_view(setup, task.answers(current))
     scores, shares = score.score_view(setup, view), shares_of(setup, view, values)
     goal, quality = (one.value if one else None for one in (scores.goal, scores.quality))
-    return Row(title, goal, quality, spent, shares)
+    return Row(title, goal, quality, total, shares)
 
 
 def shares_of(setup: Setup, view: View, values: list[int]) -> tuple[float, ...]:
@@ -110,12 +106,10 @@ def table(found: Iterator[Row], values: list[int]) -> Iterator[str]:
 
 def main(folder: str, name: str, *values: str) -> None:
     """Print the table of a submission's default point, line by line."""
-    path = Path(folder) if Path(folder).is_dir() else Path("submissions") / folder
-    manifest = submission.read(path)
+    edit, manifest = method(folder)
     point = next((point for point in manifest.points if point.name == "default"), manifest.points[0])
     track_name, _, instance = name.partition("/")
     track, people = tracks.load(track_name), [int(value) for value in values]
-    edit = plugins.named(manifest.entry, path)
     for line in table(rows(track, track.instance(instance), people, edit, manifest.params | point.params), people):
         print(line, flush=True)
 

@@ -38,7 +38,8 @@ def test_change_is_against_the_middle_identity_to_whom_is_asked():
     found = edits.of_answer(judge, np.stack([without, without, glasses]), "glasses")
     assert found.change[:10].max() < 1e-6 and found.identity[:10] == pytest.approx(1, abs=1e-5)
     assert found.change[10:].min() > 0.8
-    other = edits.of_answer(judge, np.stack([without, without, glasses]), "glasses", whose=glasses)
+    whose = edits.looks(judge, judge.look(glasses), "glasses")
+    other = edits.of_answer(judge, np.stack([without, without, glasses]), "glasses", whose)
     assert other.change == pytest.approx(found.change) and other.identity[10:] == pytest.approx(1, abs=1e-5)
 
 
