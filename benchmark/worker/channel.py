@@ -29,7 +29,8 @@ class Channel:
         """Send a message and its payload; OSError if the other end is closed or does not read."""
         text = json.dumps(message).encode()
         self.end.sendall(HEAD.pack(len(text), len(payload)) + text)
-        self.end.sendall(payload)
+        if payload:  # the other end may have answered and left already, and even no byte finds it gone then
+            self.end.sendall(payload)
 
     def receive(self, seconds: float | None = None) -> tuple[dict[str, Any], bytes] | None:
         """The next message with its payload; None if it is not complete after `seconds` (None: no limit).

@@ -75,7 +75,9 @@ def test_copied_or_steered_by_nothing_it_is_the_same(case):
     assert torch.equal(images, made.copy().sample(3, rng()))
     assert torch.equal(images, made.sample(3, rng(), lambda x, t, noise: noise))
     with torch.no_grad():
-        assert torch.equal(images, torch.cat([made.decode(z) for z in made.latent(3, rng()).split(2)]))
+        again = torch.cat([made.decode(z) for z in made.latent(3, rng()).split(2)])
+    away = (images.int() - again.int()).abs()  # on some processors the last digit depends on the images of a batch
+    assert away.max() <= 1 and (away > 0).float().mean() < 0.02
 
 
 @pytest.mark.parametrize("case", FORMS, ids=name)

@@ -24,3 +24,18 @@ def test_half_a_message_keeps_nobody_waiting():
         threading.Thread(target=theirs.sendall, args=(bad,), daemon=True).start()
         with pytest.raises(ValueError):
             Channel(ours, limit=10).receive(2)
+
+
+def test_who_answers_and_leaves_at_once_is_heard():
+    ours, theirs = socket.socketpair()
+
+    class Answered:  # the other end answers as soon as the message's first bytes are there
+        def sendall(self, data):
+            ours.sendall(data)
+            if theirs.fileno() >= 0:
+                assert Channel(theirs).receive(1) == ({"kind": "end"}, b"")
+                Channel(theirs).send(memory=1)
+                theirs.close()
+
+    Channel(Answered()).send(kind="end")
+    assert Channel(ours).receive(1) == ({"memory": 1}, b"")
