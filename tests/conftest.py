@@ -46,8 +46,8 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`: two workers more than cores, as many tests wait for a browser, a process or a clock."""
-    return min(6, (os.cpu_count() or 1) + 2)
+    """For `-n auto`: one worker more than cores, as many tests wait for a browser, a process or a clock."""
+    return min(6, (os.cpu_count() or 1) + 1)
 
 
 @pytest.fixture(scope="session", autouse=True)
