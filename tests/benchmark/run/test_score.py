@@ -108,5 +108,5 @@ def test_the_order_of_samples_matters_to_the_jackknife_alone(name):
     first, second = scored(name, "oracle"), score.score(instance, {"samples": oracle(instance)[::-1]})
     for metric, one in first.metrics.items():
         jackknifed = metric in ("fd", "second_fd", "worst_group_fd") or "vendi" in metric
-        slack = 0.2 * (one.high - one.low) if jackknifed else 2e-6
+        slack = 0.3 * (one.high - one.low) if jackknifed else 2e-6
         assert second.metrics[metric].value == pytest.approx(one.value, abs=slack), metric
