@@ -38,7 +38,7 @@ from retouch.benchmark.worker.channel import Channel
 from retouch.benchmark.worker.held import held_bytes
 from retouch.benchmark.worker.limits import Place
 
-SPEED_SECONDS = 0.25  # seconds, at least, over which the base's sampling speed is measured
+SPEED_SECONDS = 0.1  # seconds, at least, over which the base's sampling speed is measured
 
 
 def main(end: str, place: str) -> None:
