@@ -52,7 +52,7 @@ def test_all_laws_hold(tmp_path):
     assert {"conditions_count", "what_is_saved_comes_back"} <= set(kept)
 
 
-@pytest.mark.parametrize("sampler", ["DDIM", "v"])
+@pytest.mark.parametrize("sampler", [pytest.param("DDIM", marks=pytest.mark.slow), "v"])
 def test_further_training_lowers_its_own_loss(sampler, tmp_path):
     generator = base(tmp_path, sampler)
     images = torch.randint(0, 256, (8, 3, 16, 16), dtype=torch.uint8, generator=rng(1))
