@@ -7,6 +7,7 @@ INSTANCES = identity_removal/rendered-flow category_redaction/digits-gan-at-10 \
 	attribute_rebalancing/rendered-gan output_diversity/digits-gan
 MYPY = $(abspath $(VENV))/bin/mypy --config-file ../../pyproject.toml --cache-dir ../../.mypy_cache
 PARALLEL = -n auto --dist loadgroup --no-loadscope-reorder
+KEEP = MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=2147483648 # memory that tensors leave is used again
 unexport PYTHONDONTWRITEBYTECODE
 export RETOUCH_DATA ?= $(wildcard ../shared/data)
 
@@ -17,7 +18,7 @@ demo: $(VENV)/demo  ## controls, baselines and references on every task of the t
 test: $(VENV)/test chromium bubblewrap  ## lint and the fast tests
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check -q .
-	$(VENV)/bin/python -m pytest $(PARALLEL)
+	$(KEEP) $(VENV)/bin/python -m pytest $(PARALLEL)
 
 types: $(VENV)/test  ## type hints, on an unpacked wheel: mypy does not see through an editable install
 	rm -rf build
