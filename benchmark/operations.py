@@ -97,9 +97,8 @@ class Operations(TorchFunctionMode):
         out = func(*args, **(kwargs or {}))
         if rule := RULES.get(func):
             given = (*args, *(kwargs or {}).values())
-            listed = (
-                value if isinstance(value, list | tuple) else (value,) for value in given
-            )  # as einsum may have them
+            # einsum may have its operands in a list
+            listed = (value if isinstance(value, list | tuple) else (value,) for value in given)
             operands = [value for values in listed for value in values if isinstance(value, Tensor)]
             gradients = sum(value.requires_grad for value in operands[:2]) if out.requires_grad else 0
             equation = args[:1] if func is torch.einsum else ()

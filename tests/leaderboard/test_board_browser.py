@@ -287,6 +287,7 @@ def test_a_number_leads_to_pictures_with_verdicts(visit: Visit) -> None:
     rows = visit.page.locator("table.wall tbody tr")
     assert rows.count() > 4 and rows.nth(2).get_attribute("class") == "rt-loud"
     visit.page.locator("table.wall tr.rt-loud th a").click()
+    visit.page.wait_for_selector("text=One run: before and after")
     visit.page.wait_for_selector(".sheet .pic >> nth=19")
     assert visit.page.locator(".sheet .pic").count() == 20 and visit.page.locator(".sheet figure.bad").count() > 0
     visit.settle().check()

@@ -1,6 +1,7 @@
 """Laws of scoring, over every task of the tiny track: an oracle scores 1, and order does not matter."""
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,9 +15,17 @@ from retouch.benchmark.run import look, score
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.tasks.view import Space
 
-ONE_A_TASK = ["identity_removal/rendered-flow", "category_redaction/digits-gan", "attribute_rebalancing/faces-flow",
-              "output_diversity/digits-gan"]  # with a control, and sampled in a moment  # fmt: skip
-LATER = pytest.param("attribute_rebalancing/rendered-flow", marks=pytest.mark.slow)
+IDENTITY, CATEGORY, FACES, RENDERED, DIVERSITY = (  # with a control, and sampled in a moment
+    "identity_removal/rendered-flow", "category_redaction/digits-gan", "attribute_rebalancing/faces-flow",
+    "attribute_rebalancing/rendered-flow", "output_diversity/digits-gan",
+)  # fmt: skip
+
+
+def later(*names: str) -> list[Any]:
+    """Instances whose case is among the slow tests."""
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 ORACLE = 600  # of its real images
 
 
@@ -38,16 +47,14 @@ def scored(name: str, what: str) -> score.Scores:
     return score.score(instance, {"samples": samples.numpy()})
 
 
-@pytest.mark.parametrize("name", [*ONE_A_TASK, LATER])
+@pytest.mark.parametrize("name", [IDENTITY, CATEGORY, FACES, DIVERSITY, *later(RENDERED)])
 def test_an_oracle_scores_one(name):
     found = scored(name, "oracle")
     assert found.goal.value > 0.85 and found.goal.high > 0.98  # of diversity: few real images, each several times
     assert found.quality.value > 0.95
 
 
-@pytest.mark.parametrize(
-    "name", [LATER, *(pytest.param(name, marks=[pytest.mark.slow] * ("category" not in name)) for name in ONE_A_TASK)]
-)
+@pytest.mark.parametrize("name", [CATEGORY, *later(IDENTITY, FACES, RENDERED, DIVERSITY)])
 def test_the_controls_lie_where_the_scale_says(name):
     unchanged, retrained = scored(name, "unchanged"), scored(name, "retrained")
     assert unchanged.goal.low < 0 < unchanged.goal.high and unchanged.quality.low < 1 < unchanged.quality.high
@@ -73,7 +80,7 @@ def test_cached_references_are_those_that_were_computed(cache, monkeypatch):
 
 
 def test_a_space_holds_samples_and_held_out_images():
-    instance = setup("category_redaction/digits-gan")
+    instance = setup(CATEGORY)
     samples = oracle(instance)[:10]
     first, second = look.spaces(instance, samples)
     assert (first.name, second.name) == ("digits-encoder-a", "digits-encoder-b")
@@ -101,12 +108,12 @@ def test_which_images_quality_sees_nobody_can_choose():
     assert (score.drawn(images, rows, None) == rows).all() and (score.drawn(images, rows, 50) == rows).all()
 
 
-@pytest.mark.parametrize("name", ONE_A_TASK)
+@pytest.mark.parametrize("name", [IDENTITY, CATEGORY, DIVERSITY, *later(RENDERED)])
 def test_the_order_of_samples_matters_to_the_jackknife_alone(name):
     """Its blocks are made in the samples' order; the value of every other metric is the same to the last digit."""
     instance = setup(name)
     first, second = scored(name, "oracle"), score.score(instance, {"samples": oracle(instance)[::-1]})
     for metric, one in first.metrics.items():
         jackknifed = metric in ("fd", "second_fd", "worst_group_fd") or "vendi" in metric
-        slack = 0.3 * (one.high - one.low) if jackknifed else 2e-6
+        slack = 0.2 * (one.high - one.low) if jackknifed else 2e-6
         assert second.metrics[metric].value == pytest.approx(one.value, abs=slack), metric
