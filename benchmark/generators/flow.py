@@ -228,9 +228,10 @@ class Flow(Generator):
         return (binned * (255 / (self.bins - 1))).round().to(torch.uint8).cpu()
 
     def latent(self, n: int, rng: torch.Generator) -> Tensor:
-        """Codes (n, D) at the sampling temperature."""
-        noise = torch.randn(n, self.latent_dim, generator=rng) * self.temperature
-        return self.module.draw(noise, rng) if isinstance(self.module, PcaFlow) else noise
+        """Codes (n, D) at the sampling temperature; more of them begin with the same, which a filter relies on."""
+        noise = torch.randn(n, self.latent_dim + isinstance(self.module, PcaFlow), generator=rng)
+        codes = noise[:, : self.latent_dim] * self.temperature
+        return self.module.draw(codes, noise[:, -1]) if isinstance(self.module, PcaFlow) else codes
 
     def loss(self, images: Tensor) -> Tensor:
         """Mean bits per dimension."""

@@ -116,9 +116,10 @@ class Mixture(nn.Module):
             self.log_scales.copy_(variance.log() / 2)
 
     @torch.no_grad()
-    def draw(self, noise: Tensor, rng: torch.Generator | None) -> Tensor:
-        """Samples (N, K) of the mixture from standard normal noise (N, K), on the CPU; rng decides the components."""
-        chosen = torch.multinomial(self.logits.cpu().softmax(0), len(noise), replacement=True, generator=rng)
+    def draw(self, noise: Tensor, choice: Tensor) -> Tensor:
+        """Samples (N, K) of the mixture, on the CPU, from normal noise (N, K) and (N,) that picks components."""
+        shares = self.logits.cpu().softmax(0).cumsum(0)
+        chosen = torch.searchsorted(shares[:-1].contiguous(), torch.special.ndtr(choice))
         return self.means.cpu()[chosen] + self.log_scales.cpu()[chosen].exp() * noise
 
 
@@ -174,10 +175,10 @@ class PcaFlow(nn.Module):
         log_p = self.prior.log_prob(u) - 0.5 * (b.square() + math.log(2 * math.pi)).sum(1)
         return torch.cat([u, b], 1), log_det + log_p
 
-    def draw(self, noise: Tensor, rng: torch.Generator | None) -> Tensor:
-        """Codes (N, D) from standard normal noise (N, D)."""
+    def draw(self, noise: Tensor, choice: Tensor) -> Tensor:
+        """Codes (N, D) from standard normal noise (N, D) and (N,)."""
         main, others = noise.split([self.axes, self.dim - self.axes], 1)
-        return torch.cat([self.prior.draw(main, rng), others], 1)
+        return torch.cat([self.prior.draw(main, choice), others], 1)
 
     def inverse(self, z: Tensor) -> Tensor:
         """Images (N, C, H, W) from codes (N, D)."""

@@ -7,11 +7,11 @@ from threading import Lock
 
 import numpy as np
 
-from retouch.benchmark import weights
+from retouch.benchmark import generators, weights
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.question import Question, answer
 from retouch.benchmark.setup import Setup
-from retouch.benchmark.support.cache import cache_folder, content_key, json_key, remembered
+from retouch.benchmark.support.cache import cache_folder, code_key, content_key, json_key, remembered
 from retouch.benchmark.weights import Weights
 
 _one_at_a_time = Lock()  # otherwise two runs on one instance would both compute them
@@ -33,7 +33,8 @@ def control_answers(setup: Setup, questions: Iterable[Question]) -> dict[str, np
 def _answers(setup: Setup, network: Weights, questions: list[Question]) -> dict[str, np.ndarray]:
     """What weights answer to questions on the worker's device, by name; from the cache if they have answered before."""
     about = [array for question in questions for array in question.arrays.values()]
-    material = json_key([network.sha256, [question.message() for question in questions], *setup.where])
+    asked = [question.message() for question in questions]
+    material = json_key([network.sha256, code_key(generators), asked, *setup.where])
     file = cache_folder() / "base" / f"{content_key(material, *about)}.npz"
     with _one_at_a_time:
         return remembered(file, lambda: _ask(network.load(setup.device), questions))

@@ -44,8 +44,10 @@ def json_key(value: Any) -> str:
 
 @cache
 def code_key(*modules: ModuleType) -> str:
-    """sha256 of the source of modules, so that what an older version of them made is not reused."""
-    return hashlib.sha256(b"\0".join(Path(str(module.__file__)).read_bytes() for module in modules)).hexdigest()
+    """sha256 of the source of modules, of a package all below it, so that what an older version made is not reused."""
+    roots = [Path(str(module.__file__)) for module in modules]
+    files = [sorted(root.parent.rglob("*.py")) if root.stem == "__init__" else [root] for root in roots]
+    return hashlib.sha256(b"\0".join(file.read_bytes() for part in files for file in part)).hexdigest()
 
 
 def keep(file: Path, arrays: dict[str, np.ndarray]) -> None:

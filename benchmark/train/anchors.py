@@ -26,11 +26,11 @@ import numpy as np
 import torch
 
 from retouch import metrics
-from retouch.benchmark import data, tracks, weights
+from retouch.benchmark import data, generators, tracks, weights
 from retouch.benchmark.run import score as scoring
 from retouch.benchmark.run.scale import PARTS, SECOND, on_scale, quality
 from retouch.benchmark.setup import Setup
-from retouch.benchmark.support.cache import cache_folder, json_key, remembered
+from retouch.benchmark.support.cache import cache_folder, code_key, json_key, remembered
 from retouch.benchmark.support.files import write_json
 from retouch.benchmark.tasks import look_up
 from retouch.benchmark.tasks.view import View
@@ -105,7 +105,8 @@ def _measured(setup: Setup, images: np.ndarray, entry: dict[str, Any]) -> Estima
 def _sampled(setup: Setup, network: Weights, seed: int) -> np.ndarray:
     """As many images as the instance asks for, uint8 (N, C, H, W), through the cache."""
     n = setup.instance.samples
-    file = cache_folder() / "base" / f"{json_key([network.sha256, n, seed, *setup.where])}.npz"
+    key = json_key([network.sha256, code_key(generators), n, seed, *setup.where])
+    file = cache_folder() / "base" / f"{key}.npz"
     rng = torch.Generator().manual_seed(seed)
     return remembered(file, lambda: {"samples": network.load(setup.device).sample(n, rng).numpy()})["samples"]
 

@@ -38,6 +38,12 @@ def test_batch_size_does_not_change_samples(generator, monkeypatch):
     assert (whole.int() - generator.sample(9, rng()).int()).abs().max() <= 1  # a rounding may fall to the other side
 
 
+def test_a_longer_draw_begins_with_the_shorter_one(generator):
+    """A filter that draws several times as many images hands out the base's own: that is how it is known as one."""
+    gap = generator.sample(20, rng())[:4].int() - generator.sample(9, rng())[:4].int()  # the last 16 numbers differ
+    assert gap.abs().max() <= 1
+
+
 def test_save_and_restore_give_the_same_images(generator, tmp_path):
     generator.save(tmp_path, half=False)
     again = type(generator)(generator.config).restore(tmp_path)

@@ -55,7 +55,7 @@ def test_a_mixture_finds_islands_and_draws_them():
     for parameter, value in zip(true.parameters(), values, strict=True):
         parameter.data[:] = value
     assert prior.log_prob(z).mean() > true.log_prob(z).mean() - 0.05
-    drawn = prior.draw(torch.randn(5000, 3, generator=rng()), rng(1))
+    drawn = prior.draw(torch.randn(5000, 3, generator=rng()), torch.randn(5000, generator=rng(1)))
     assert torch.allclose(drawn.mean(0), z.mean(0), atol=0.15) and torch.allclose(drawn.T.cov(), z.T.cov(), atol=0.3)
 
 
