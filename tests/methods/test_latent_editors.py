@@ -9,7 +9,7 @@ from toy import budget, guided, rng, side_and_tone_guide, side_of, trained_gan
 
 from retouch.benchmark.task import Guide
 from retouch.methods import conditional_walk, latent_directions, pca_directions, weight_factorisation
-from retouch.methods.boundaries import decode
+from retouch.methods.boundaries import Boundaries, decode
 
 METHODS = [conditional_walk, pca_directions, weight_factorisation]
 EVEN = {"attribute": "side", "shares": [0.5, 0.5]}
@@ -45,6 +45,17 @@ def test_an_attribute_that_hardly_varies_holds_nothing(task):
     guide.heads["tone"].bias.data += torch.tensor([0.0, 100.0])
     task.guide = Guide(guide)
     assert conditional_walk.other_normals(trained_gan(), task).shape == (0, 8)
+
+
+@pytest.mark.parametrize(("rare", "held"), [(19, []), (20, ["tone"])])
+def test_twenty_images_of_the_rarer_value_make_a_boundary(rare, held, monkeypatch):
+    found = []
+    axes = Boundaries(torch.zeros(1, 8), torch.zeros(1))
+    monkeypatch.setattr(conditional_walk, "find_boundaries", lambda _g, _t, _k, names: found.extend(names) or axes)
+    probs = lambda images, name: torch.nn.functional.one_hot((torch.arange(len(images)) < rare).long(), 2)  # noqa: E731
+    guide = SimpleNamespace(attributes=["side", "tone"], probs=probs)
+    conditional_walk.other_normals(trained_gan(), SimpleNamespace(guide=guide, target=EVEN, rng=rng()))
+    assert found == held
 
 
 def test_a_conditional_step_adds_one_to_its_own_distance(task, monkeypatch):
