@@ -6,7 +6,9 @@ import torch
 from scipy.stats import entropy, kstest, spearmanr
 from toy import CONFIGS, budget, digits_task, rng
 
+from retouch.benchmark.budget import Budget, Yardstick
 from retouch.benchmark.generators.gan import Gan, to_float, to_uint8
+from retouch.benchmark.operations import operations_of
 from retouch.benchmark.task import Guide
 from retouch.methods import boundary_walk, inversion
 from retouch.methods import self_conditioned_gan as sc
@@ -72,6 +74,36 @@ def test_inversion_recovers_the_images_signed_distance(task):
     assert error[1] < 0.7 * error[0] and error[1] < 0.2 * to_float(images).var()
     for axis in range(3):
         assert spearmanr(axes.distance(fine)[:, axis], axes.distance(z)[:, axis]).statistic > 0.8
+
+
+def test_the_inversion_ends_at_its_share_of_the_budget(monkeypatch):
+    gan, images = small(), torch.randint(0, 256, (80, 1, 8, 8), dtype=torch.uint8, generator=rng())
+    monkeypatch.setattr(inversion, "CHUNK", 20)
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))
+
+    def inverted(operations, share):
+        spent = Budget(1, Yardstick(operations, 1.0), 1e9)
+        with spent.counter:
+            return inversion.invert(gan, images, encoder, spent, 2, share), spent.counter.total
+
+    whole, total = inverted(10**15, 1.0)
+    assert len(whole) == 80
+    for share, n in ((0.55, 40), (0.1, 20), (1.0, 80)):  # a chunk takes a quarter, and is not begun too late
+        some, _ = inverted(total, share)
+        assert len(some) == n and torch.equal(some, whole[:n])
+
+
+def test_what_is_not_inverted_is_not_trained_on(task, given, monkeypatch):
+    monkeypatch.setattr(sc, "invert", lambda *given: inversion.invert(*given[:5])[:150])
+    sc.edit(task.base(), task, budget(10), images=300, latent_steps=0, directions=1, aim=False)
+    assert len({image.numpy().tobytes() for images, _ in given for image in images}) <= 150
+
+
+def test_a_step_takes_little_more_than_one_of_the_pre_training(task):
+    gan, images = task.base(), task.retain[:64]
+    trainer = sc.Trainer(gan.copy(), 1, sc.Game(1e-3, 1.0, 5))
+    ours = operations_of(lambda: trainer.step(images, torch.rand(64, 1, generator=rng()), rng()))
+    assert 0.9 * sc.STEP < ours / operations_of(lambda: gan.train_step(images)) <= sc.STEP
 
 
 def test_labels_are_latent_distances_that_no_guide_made(task, given, monkeypatch):
