@@ -242,7 +242,6 @@ def edit(
     encoder = train_encoder(generator, task, budget, max(1, round(inversion * budget.train_steps)), generator.lr)
     data = task.retain[torch.randperm(len(task.retain), generator=task.rng)[:images]]
     z = invert(generator, data, encoder, budget, latent_steps, 1 - STEP * share)
-    data = data[: len(z)]
     labels = normalise(boundaries.distance(z))
     rows = resample(labels, QUERIES, task.rng)
     steps = max(1, round(share * budget.train_steps))

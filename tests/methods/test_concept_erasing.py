@@ -52,8 +52,11 @@ def test_only_the_stated_part_is_trained(part, base, task):
     assert not any(name.startswith("encoder") for name in moved)
 
 
-def test_steps_are_adams_on_the_stated_loss(base, task):
+def test_steps_are_adams_on_the_stated_loss(base, task, monkeypatch):
+    drawn_by, partway = [], method.partway
+    monkeypatch.setattr(method, "partway", lambda *given: drawn_by.append(given[0]) or partway(*given))
     ours = method.edit(base.copy(), task, budget(2), batch=3, lr=1e-3, part="all", eta=0.5, share=1.0)
+    assert drawn_by == [ours, ours]  # the current model, not the frozen one
     theirs, draws = base.copy(), rng(0)
     theirs.module.eval()
     adam = torch.optim.Adam(theirs.module.unet.parameters(), 1e-3)

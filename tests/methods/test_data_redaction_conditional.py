@@ -40,6 +40,12 @@ def test_the_named_half_becomes_the_other(base, task):
     assert free[1] < 0.3 * free[0]
 
 
+def test_features_come_from_the_reference(base, task, monkeypatch):
+    monkeypatch.setattr(method, "nearest", lambda prompt, kept: "")
+    edited = method.edit(base.copy(), task, budget(20), steps=150)
+    assert method.distance(features(edited, "right"), features(base, "")) < 0.05
+
+
 def test_nothing_but_the_text_encoder_is_trained_nor_run(base, task):
     spent = budget(20)
     with spent.counter:

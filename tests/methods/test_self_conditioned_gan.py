@@ -81,8 +81,9 @@ def test_the_inversion_ends_at_its_share_of_the_budget(monkeypatch):
     monkeypatch.setattr(inversion, "CHUNK", 20)
     encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))
 
-    def inverted(operations, share):
+    def inverted(operations, share, charged=0):
         spent = Budget(1, Yardstick(operations, 1.0), 1e9)
+        spent.charge(charged)
         with spent.counter:
             return inversion.invert(gan, images, encoder, spent, 2, share), spent.counter.total
 
@@ -91,12 +92,14 @@ def test_the_inversion_ends_at_its_share_of_the_budget(monkeypatch):
     for share, n in ((0.55, 40), (0.1, 20), (1.0, 80)):  # a chunk takes a quarter, and is not begun too late
         some, _ = inverted(total, share)
         assert len(some) == n and torch.equal(some, whole[:n])
+    assert len(inverted(total, 0.5, charged=1)[0]) == 20  # one at least, whatever was spent before
 
 
-def test_what_is_not_inverted_is_not_trained_on(task, given, monkeypatch):
-    monkeypatch.setattr(sc, "invert", lambda *given: inversion.invert(*given[:5])[:150])
-    sc.edit(task.base(), task, budget(10), images=300, latent_steps=0, directions=1, aim=False)
-    assert len({image.numpy().tobytes() for images, _ in given for image in images}) <= 150
+def test_the_fine_tuning_has_its_share_left(task, monkeypatch):
+    shares = []
+    monkeypatch.setattr(sc, "invert", lambda *given: shares.append(given[5]) or inversion.invert(*given[:5]))
+    sc.edit(task.base(), task, budget(10), share=0.3, images=200, latent_steps=0, directions=1, aim=False)
+    assert shares == [pytest.approx(1 - 1.1 * 0.3)]
 
 
 def test_a_step_takes_little_more_than_one_of_the_pre_training(task):

@@ -14,6 +14,9 @@ def test_the_loss_is_the_papers():
         return 3 * x[:, 0, 0, 0] + 4 * x[:, 0, 0, 1]
 
     real, fake = torch.ones(5, 1, 1, 2), torch.zeros(5, 1, 1, 2)
+    w = torch.tensor([3.0, 4.0], requires_grad=True)  # the penalty's gradient reaches the critic: 20 (|w| - 1) w / |w|
+    wgan_gp.critic_loss(lambda x: x.flatten(1) @ w, real, fake, rng()).backward()
+    assert w.grad.tolist() == pytest.approx([-1 + 80 * 0.6, -1 + 80 * 0.8], rel=1e-4)
     assert wgan_gp.critic_loss(critic, real, fake, rng()).item() == pytest.approx(0 - 7 + 10 * (5 - 1) ** 2)
 
 
