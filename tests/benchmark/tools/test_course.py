@@ -28,6 +28,23 @@ def test_the_course_goes_from_the_base_to_the_result():
     assert lines[0] == "| step | pre-training | invalidity | goal | quality |" and len(lines) == 5
 
 
+def test_the_last_row_is_of_what_the_edit_returns(monkeypatch, capsys):
+    seen, handed = [], []
+
+    def edit(generator, task, budget):
+        for _ in budget.steps(1):
+            generator.train_step(task.retain[:64])
+        print("a method's own words")
+        handed.append(object())
+        return handed[0]
+
+    monkeypatch.setattr(course, "look", lambda task, step, spent, generator: seen.append((step, generator)))
+    list(course.course(TINY, DIGITS, edit, {}))
+    assert [step for step, _ in seen] == ["0", "result"] and seen[1][1] is handed[0]
+    out, err = capsys.readouterr()
+    assert out == "" and "own words" in err  # not among the rows of the table
+
+
 def test_what_trains_nothing_has_no_course():
     def edit(generator, task, budget):
         for _ in budget.steps(2):
