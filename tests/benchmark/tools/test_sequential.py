@@ -71,7 +71,7 @@ def test_each_request_follows_the_last_and_all_at_once_the_base(small, monkeypat
 def test_a_row_is_of_the_base_for_the_base(small):
     track, instance = small
     base = notebook.opened(track, instance).generator
-    row = sequential.measured("base", track, instance, [8], [8, 1], base, 0.02)
+    row = sequential.measured("base", track, instance, [8, 1], [8, 1], base, 0.02)  # no target of the track
     assert abs(row.goal) < 0.5 and row.quality == pytest.approx(1, abs=0.3)
     assert (row.title, row.spent) == ("base", 0.02) and len(row.shares) == 2
     assert all(0.02 < share < 0.25 for share in row.shares)
@@ -120,3 +120,12 @@ def test_the_table_has_a_column_a_value():
     lines = list(sequential.table(iter(rows), [8, 1]))
     assert lines[0].endswith("| share of 8 | share of 1 |") and lines[1].count("---") == lines[0].count("|") - 1
     assert lines[2:] == ["| base | 0.00 | 1.00 | 0.0% | 10.0% | 8.0% |", "| 1: 8 | – | – | 1.0% | 0.0% | 8.0% |"]
+
+
+def test_the_default_point_is_run(monkeypatch, capsys):
+    given = []
+    monkeypatch.setattr(sequential, "rows", lambda track, instance, values, edit, params:
+                        given.append((instance.name, values, params)) or iter([]))  # fmt: skip
+    sequential.main("data_redaction_data", "tiny/category_redaction/digits-gan", "8", "1")
+    assert given == [("category_redaction/digits-gan", [8, 1], {"lam": 0.8})]
+    assert capsys.readouterr().out.startswith("| after request |")
