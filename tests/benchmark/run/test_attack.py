@@ -75,7 +75,7 @@ def test_relearning_is_measured_until_half_of_the_bases_share_is_back():
 
 
 @pytest.mark.parametrize(
-    ("shares", "steps"), [([0.1] * 7, 64), ([0.0, 0.2] + [0.9] * 5, 2), ([0.2] + [0.9] * 6, 0), ([0.1] + [0.3] * 6, 1)]
+    ("shares", "steps"), [([0.1] * 7, 64), ([0.0, 0.2] + [0.9] * 5, 2), ([0.2] * 7, 0), ([0.1] + [0.3] * 6, 1)]
 )
 def test_steps_are_counted_to_where_the_share_comes_to_half(shares, steps):
     assert attack.steps_until(np.array(shares), 0.2) == pytest.approx(steps)
