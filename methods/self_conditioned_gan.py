@@ -24,7 +24,7 @@ Deviations, and why:
   on each image's latent follow. D has seen the data, and the budget pays for both, in each run in full: so at most
   2,000 of the training images are inverted instead of all, or as many as are paid for beside the fine-tuning, and
   training draws from these. (All of them with a single step each: labels half as good.) To invert all 20,000 rendered
-  faces takes 6% of their GAN's pre-training: the point `all-images` does where the budget is a tenth of that.
+  faces takes 6% of their GAN's pre-training; the point `all-images` inverts as many as are paid for.
 - Some hundred steps instead of some ten thousand: lambda is 2 instead of 0.5 (5 reaches further still); the bank learns
   20 times faster than the old weights and the new head 5 times; 20,000 queries instead of 250,000 (more than training
   draws); EMA over a tenth of the steps.
