@@ -42,6 +42,7 @@ def test_fisher_is_the_mean_of_each_images_squared_gradient(task):
     f = method.fisher(gan, task)
     assert gan.discriminator.training  # for the game that follows
     task.rng.manual_seed(0)
+    gan.module.eval()
     gan.discriminator.eval()
     rows = []
     for z in gan.latent(method.FISHER, task.rng):
