@@ -55,7 +55,7 @@ def test_values_are_uniform_until_aimed():
     assert [Editor(generator(), None, k).levels for k in (1, 2, 3, 6)] == [32, 5, 3, 2]
 
 
-def test_an_editor_starts_from_the_bases_latents_and_moves_one_value():
+def test_an_editor_starts_from_the_bases_latents():
     seen = []
     editor = Editor(generator(), lambda z, values: seen.append((z, values)) or z, 3)
     editor.sample(5, rng(3))

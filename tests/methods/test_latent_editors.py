@@ -137,7 +137,7 @@ def test_an_effect_is_the_total_variation_between_both_ends(task, monkeypatch):
     assert effect[0].item() == pytest.approx((z[:, 0].abs() <= 2).float().mean().item()) and effect[1] == 0
 
 
-def test_directions_that_are_not_orthogonal_leave_each_others_distance(task, monkeypatch):
+def test_oblique_directions_leave_each_others_distance(task, monkeypatch):
     given = []
     monkeypatch.setattr(latent_directions, "walking_editor", lambda *rest: given.append(rest[2:]))
     task.target = {"attribute": ["side", "tone"], "shares": [[0.25, 0.25], [0.25, 0.25]]}

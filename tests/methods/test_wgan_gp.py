@@ -62,7 +62,7 @@ def test_each_image_has_its_own_place_on_the_line():
     assert points[0].unique().numel() == 50
 
 
-def test_two_steps_are_adams_on_the_stated_losses_and_their_average(tmp_path):
+def test_two_steps_are_adams_on_the_stated_losses(tmp_path):
     images, p = torch.cat([halves(0, 20), halves(1, 20)]), torch.full((40,), 1 / 40)
     task = redaction(tmp_path / "task", retain=images)
     ours, theirs, draws = generator(), generator(), rng(0)

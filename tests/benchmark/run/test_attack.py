@@ -61,7 +61,7 @@ def test_membership_is_of_the_forgotten_first(forget):
     assert attack.membership(setting(forget), -answer).value == 0
 
 
-def test_relearning_is_measured_until_half_of_the_bases_share_is_back():
+def test_relearning_is_measured_until_half_is_back():
     judge = SimpleNamespace(look=lambda images: images)
     view = View(None, judge, answers={"relearning": np.array(attack.STEPS)})
     found, details = attack.measure(setting(), view)

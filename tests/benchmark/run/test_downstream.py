@@ -31,7 +31,7 @@ def view(setup):
     )  # fmt: skip
 
 
-def test_the_gain_is_of_600_training_images_topped_up_with_generated_ones(setup, view, monkeypatch):
+def test_the_gain_is_of_600_images_topped_up(setup, view, monkeypatch):
     seen = []
     made = {"balanced": metrics.Estimate(0.1, 0, 1, 9), "worst": metrics.Estimate(0.2, 0, 1, 9)}
     monkeypatch.setattr(metrics, "downstream_gains", lambda *parts: seen.append(parts) or made)
@@ -46,7 +46,7 @@ def test_the_gain_is_of_600_training_images_topped_up_with_generated_ones(setup,
     assert np.array_equal(extra.features, view.features) and extra.labels.mean() == 0.5
 
 
-def test_nothing_is_said_of_removals_or_without_an_encoder_or_a_class(setup, view, monkeypatch):
+def test_nothing_is_said_of_removals_or_without_an_encoder(setup, view, monkeypatch):
     assert downstream.measure(toy_runs.setup(), view) == {}
     assert downstream.measure(setup, SimpleNamespace(spaces=())) == {}
     held_out = setup.task.reference(setup)

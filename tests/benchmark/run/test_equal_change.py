@@ -71,7 +71,7 @@ def test_real_images_are_inverted_once(monkeypatch):
     assert np.array_equal(equal_change.inverted(instance), z)
 
 
-def test_editors_of_gans_that_rebalance_are_asked_of_every_attribute():
+def test_editors_of_gans_are_asked_of_every_attribute():
     instance = setup(PAIR)
     z = equal_change.inverted(instance)
     asked, again, other = (equal_change.questions(instance, seed, 5) for seed in (1, 1, 2))

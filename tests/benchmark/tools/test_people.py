@@ -29,7 +29,7 @@ class Forgetful:
         return self.flow.log_prob(images, rng) - torch.tensor(known)
 
 
-def test_what_an_edit_costs_and_what_it_takes_from_the_forgotten_alone():
+def test_an_edit_takes_from_the_forgotten_alone_at_a_cost():
     def edit(generator, task, budget):
         for _ in budget.steps(2):
             generator.copy().train_step(task.retain[:64])

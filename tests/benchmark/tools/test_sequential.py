@@ -34,7 +34,7 @@ def test_a_request_shows_nothing_that_was_removed_before():
         assert np.isin(first.values(first.task.reveal(first)["retain"]), removed).any()
 
 
-def test_a_request_has_its_own_values_and_its_share_of_the_budget(small):
+def test_a_request_has_its_own_values_and_budget(small):
     _, instance = small
     whole = sequential.request(instance.model_copy(update={"share": 0.01, "steps": 7}), [8, 1], budget=2)
     assert (whole.share, whole.steps, whole.target["values"]) == (0.02, 14, [8, 1])
