@@ -47,7 +47,7 @@ def test_another_person_is_another_target_without_controls():
     assert (other.retrained, other.retrained_again, other.core) == (None, [], False)
 
 
-def test_the_table_has_mean_and_spread_beside_the_published_rows(monkeypatch):
+def test_the_table_has_mean_and_spread_beside_published_rows(monkeypatch):
     values = {0: 0.1, 1: 0.3}
 
     def drops(track, instance, edit, params):
