@@ -16,6 +16,9 @@ Deviations
 - Embedding: the guide's features where the task reveals it, raw pixels otherwise. The guide was trained with labels, so
   they reach p through its angles, though p never sees one; raw pixels and an encoder that is trained on the images
   alone are free of that.
+- DINOv2 is not among the embeddings: a task hands out no published weights, and its smallest network takes 11 billion
+  operations an image of its own size (12 layers of 12 x 384^2 weights, 257 tokens), on the digits' 408 training images
+  40 times their GAN's budget. A submission that wants it carries the file and says `outside_weights`.
 - The spectrum of K_p is read off phi^T diag(p) phi (D, D), which has the same non-zero eigenvalues: exact, and far
   smaller. The released code takes the logarithm of K, which restricts it to positive similarities; here they may be
   negative, as they are between a guide's features.

@@ -34,15 +34,25 @@ def train_encoder(generator: Gan, task: Task, budget: Budget, steps: int, lr: fl
     return encoder.eval()
 
 
-def invert(generator: Gan, images: Tensor, encoder: nn.Module, budget: Budget, steps: int) -> Tensor:
-    """Latents (N, Z) of uint8 images: the encoder's, then `steps` of `refine`."""
+def invert(
+    generator: Gan, images: Tensor, encoder: nn.Module, budget: Budget, steps: int, share: float = 1.0
+) -> Tensor:  # fmt: skip
+    """Latents (n, Z) of the first n uint8 images: the encoder's, then `steps` of `refine`.
+
+    n: all of them, or as many chunks, one at least, as bring what is spent to at most `share` of the budget.
+    """
     network = deepcopy(generator.module).eval().requires_grad_(False)
-    latents = []
+    latents: list[Tensor] = []
+    last = 0  # operations of the chunk before
     for part in images.split(CHUNK):
+        before = budget.spent
+        if latents and before + last > share * budget.operations:
+            break
         x = to_float(part.to(generator.device))
         with torch.no_grad():
             z = encoder(x)
         latents.append(refine(network, x, z, budget, steps).cpu())
+        last = budget.spent - before
     return torch.cat(latents)
 
 

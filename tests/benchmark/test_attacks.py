@@ -100,6 +100,7 @@ def test_removals_alone_are_attacked_once():
     assert not attacked("category_redaction/digits-gan", point="strong")
     assert not attacked("category_redaction/digits-gan", seed=1)
     assert not attacked("category_redaction/digits-gan", attacks=False)
+    assert not attacked("category_redaction/digits-gan", core=False)
     assert not attacked("attribute_rebalancing/faces-gan")
 
 

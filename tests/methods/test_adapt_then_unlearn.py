@@ -7,8 +7,10 @@ import torch
 from torch.nn.utils import parameters_to_vector
 from toy import RIGHT, budget, generator, guided, rng, side_and_tone_guide, side_of, trained_gan
 
+from retouch.benchmark.generators.gan import to_float
 from retouch.benchmark.task import Guide, NotRevealed
 from retouch.methods import adapt_then_unlearn as method
+from retouch.methods.training import descend
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,9 @@ def test_the_guide_sorts_the_generators_own_images(base, task, guide):
 def test_fisher_is_the_mean_of_each_images_squared_gradient(task):
     gan = generator()
     f = method.fisher(gan, task)
+    assert gan.discriminator.training  # for the game that follows
     task.rng.manual_seed(0)
+    gan.module.eval()
     gan.discriminator.eval()
     rows = []
     for z in gan.latent(method.FISHER, task.rng):
@@ -78,12 +82,33 @@ def test_a_copy_adapts_to_negatives_then_the_gan_to_positives(base, task, monkey
         seen.append((method.weights(gan), side_of(images).float().mean().item(), extra().item(), rest[2]))
         return real(gan, images, extra, *rest)
 
+    far, repulsion_from = [], method.repulsion
+    monkeypatch.setattr(method, "repulsion", lambda *given: far.append(given[1:3]) or repulsion_from(*given))
     monkeypatch.setattr(method, "play", watched)
     method.edit(base.copy(), task, budget(20), adapt=0.2, share=0.8, gamma=5.0)
     (first, bad, elastic, n), (second, good, repulsion, m) = seen
     assert torch.equal(first, method.weights(base)) and torch.equal(second, first) and (n, m) == (4, 12)
     assert bad > 0.9 and good < 0.1
     assert elastic == 0 and repulsion == pytest.approx(5 * math.exp(-1), rel=1e-4)
+    [(theta_g, theta_n)] = far
+    assert torch.equal(theta_g, first) and (theta_n - theta_g).abs().max() > 0.1 * base.lr  # four steps away
+
+
+def test_a_step_is_the_pre_trainings_game_with_the_extra_term(base, task):
+    gan, twin, images = base.copy(), base.copy(), base.sample(80, rng(5))
+    extra = lambda one: 0.1 * parameters_to_vector(one.module.parameters()).square().sum()  # noqa: E731
+    method.play(gan, images, lambda: extra(gan), task, budget(1), 1, 0.5)
+    task.rng.manual_seed(0)
+    g_adam = torch.optim.Adam(twin.module.parameters(), 0.5 * twin.lr, (0.0, 0.9))
+    d_adam = torch.optim.Adam(twin.discriminator.parameters(), twin.lr, (0.0, 0.9))
+    twin.module.train()
+    real = to_float(images[torch.randint(80, (64,), generator=task.rng)])
+    fake = twin.module(twin.latent(64, task.rng))
+    descend(d_adam, (1 - twin.judged(real)).relu().mean() + (1 + twin.judged(fake.detach())).relu().mean())
+    descend(g_adam, extra(twin) - twin.judged(fake).mean())
+    for part in ("module", "discriminator"):
+        for a, b in zip(getattr(gan, part).parameters(), getattr(twin, part).parameters(), strict=True):
+            assert torch.allclose(a, b, atol=1e-6)
 
 
 def test_the_kind_goes_and_repulsion_leads_away_from_it(base, task):

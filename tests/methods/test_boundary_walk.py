@@ -7,7 +7,7 @@ from torch import nn
 from toy import budget, digits_task, generator, rng
 
 from retouch.methods import boundary_walk
-from retouch.methods.boundaries import Boundaries, Editor, find_boundaries, principal, tilt
+from retouch.methods.boundaries import Boundaries, Editor, decode, find_boundaries, principal, tilt
 
 EVEN = [0.1] * 10
 
@@ -39,6 +39,9 @@ def test_principal_axes_are_orthonormal_and_keep_the_functions():
     said = axes.distance(z) @ (axes.n @ w.T)  # with all five axes nothing of the five functions is lost
     assert torch.allclose(said - said.mean(0), (z @ w.T) - (z @ w.T).mean(0), atol=1e-4)
     assert torch.equal(principal(w, b, 2).n, axes.n[:2])
+    along = axes.n @ w.T  # (5, 5): how each function changes along each axis
+    assert torch.allclose(axes.distance(z), (z @ w.T + b) @ along.T / along.square().sum(1), atol=1e-4)
+    assert (along.gather(1, along.abs().argmax(1, keepdim=True)) > 0).all()  # up is where the heaviest class lies
     one = principal(w[:1], b[:1], 3)
     assert torch.allclose(one.distance(z)[:, 0], (z @ w[0] + b[0]) / w[0].norm(), atol=1e-5)
 
@@ -47,6 +50,29 @@ def test_values_are_uniform_until_aimed():
     editor = Editor(generator(), None, 3)
     values = editor.within(torch.multinomial(editor.q, 6000, replacement=True, generator=rng()), rng(1))
     assert all(kstest(values[:, a], "uniform").statistic < 0.025 for a in range(3))
+    within = (values * editor.levels) % 1  # where in its cell each value lies
+    assert (torch.corrcoef(within.T) - torch.eye(3)).abs().max() < 0.05
+    assert [Editor(generator(), None, k).levels for k in (1, 2, 3, 6)] == [32, 5, 3, 2]
+
+
+def test_an_editor_starts_from_the_bases_latents():
+    seen = []
+    editor = Editor(generator(), lambda z, values: seen.append((z, values)) or z, 3)
+    editor.sample(5, rng(3))
+    assert torch.equal(seen[0][0], generator().latent(5, rng(3)))
+    z = torch.zeros(2, 8)
+    editor.edit_attribute(z, torch.tensor([0.2, 0.9]), attribute=1)
+    assert torch.allclose(seen[1][1], torch.tensor([[0.5, 0.2, 0.5], [0.5, 0.9, 0.5]]))
+    for value in (-0.1, 1.1):
+        with pytest.raises(ValueError, match=r"must lie in \[0, 1\]"):
+            editor.edit_attribute(z, value)
+
+
+def test_images_are_decoded_without_batch_statistics():
+    gan, z = generator(), torch.randn(6, 8, generator=rng())
+    together = decode(gan, z)
+    gan.module.train()
+    assert torch.equal(decode(gan, z[:1]), together[:1])
 
 
 def test_tilt_meets_the_target_and_stays_uniform_if_that_does():

@@ -1,10 +1,13 @@
 """What makes ESD what it is, on a model by prompt that learned two kinds of image."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.nn import functional as F
 from toy import PROMPTED, budget, halves, prompted, redaction, rng, side_of
 
+from retouch.benchmark.budget import Budget, Yardstick
 from retouch.methods import concept_erasing as method
 from retouch.methods.distribution_guidance import DistributionGuidance, Strength
 from retouch.methods.guidance import Sampling
@@ -49,18 +52,62 @@ def test_only_the_stated_part_is_trained(part, base, task):
     assert not any(name.startswith("encoder") for name in moved)
 
 
-def test_a_step_is_adams_on_the_stated_loss(base, task):
-    ours, theirs = method.edit(base.copy(), task, budget(1), batch=3, lr=1e-3, part="all"), base.copy()
-    draws = rng(0)
-    torch.randint(1, (3,), generator=draws)
+def test_steps_are_adams_on_the_stated_loss(base, task, monkeypatch):
+    drawn_by, partway = [], method.partway
+    monkeypatch.setattr(method, "partway", lambda *given: drawn_by.append(given[0]) or partway(*given))
+    ours = method.edit(base.copy(), task, budget(2), batch=3, lr=1e-3, part="all", eta=0.5, share=1.0)
+    assert drawn_by == [ours, ours]  # the current model, not the frozen one
+    theirs, draws = base.copy(), rng(0)
     theirs.module.eval()
-    x, t = method.partway(theirs, ["right"] * 3, draws)
     adam = torch.optim.Adam(theirs.module.unet.parameters(), 1e-3)
-    goal = method.erased(base, x, t, ["right"] * 3, 1.0)
-    F.mse_loss(theirs.module(x, t, ["right"] * 3).sample, goal).backward()
-    adam.step()
+    for _ in range(2):
+        torch.randint(1, (3,), generator=draws)
+        x, t = method.partway(theirs, ["right"] * 3, draws)
+        goal = method.erased(base, x, t, ["right"] * 3, 0.5)
+        adam.zero_grad()
+        F.mse_loss(theirs.module(x, t, ["right"] * 3).sample, goal).backward()
+        adam.step()
     for a, b in zip(ours.module.parameters(), theirs.module.parameters(), strict=True):
-        assert torch.allclose(a, b, atol=1e-6)
+        assert torch.allclose(a, b, atol=1e-6) and a.requires_grad
+
+
+def test_partway_is_where_deterministic_sampling_comes_by(base):
+    base.scheduler.set_timesteps(base.sampling_steps)
+    course, x = [], base.latent(2, rng(9))
+    with torch.no_grad():
+        for t in base.scheduler.timesteps:
+            course.append(x)
+            x = base.scheduler.step(base.predict(x, t, ["right"] * 2), t, x, eta=0.0).prev_sample
+    seen = set()
+    for seed in range(12):
+        draws = rng(seed)
+        stop = int(torch.randint(base.sampling_steps, (), generator=draws))
+        latent = base.latent(2, draws)
+        x, t = method.partway(SimpleNamespace(**vars(base), predict=base.predict, device=base.device,
+                                              latent=lambda n, _: course[0]), ["right"] * 2, rng(seed))  # fmt: skip
+        assert t == base.scheduler.timesteps[stop] and torch.allclose(x, course[stop], atol=1e-6)
+        assert torch.equal(method.partway(base, ["right"] * 2, rng(seed))[0], latent) == (stop == 0)
+        seen.add(stop)
+    assert seen == set(range(base.sampling_steps))
+
+
+def test_the_budgets_share_ends_it_before_the_planned_steps(base, task):
+    totals = []
+    free = Budget(12, Yardstick(10**15, 1.0), 1e9, report=lambda step, of: totals.append(free.counter.total))
+    with free.counter:
+        method.edit(base.copy(), task, free, batch=2, share=0.5)
+    assert len(totals) == 6
+    task.rng.manual_seed(0)
+    tight = Budget(12, Yardstick((totals[3] - 1) // 6, 1.0), 1e9)  # half of it is spent after three steps
+    with tight.counter:
+        method.edit(base.copy(), task, tight, batch=2, share=0.5)
+    assert tight.gradient_steps == 3
+
+
+def test_concepts_are_words_of_the_bases_prompts():
+    base = SimpleNamespace(prompts=["a person", "a person with hat", "a hatter"])
+    assert method.prompts_of(base, "hat") == ["a person with hat"]
+    assert method.prompts_of(base, "scarf") == ["scarf"]
 
 
 def test_bad_settings_say_what_to_change(base, task):

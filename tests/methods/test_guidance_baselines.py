@@ -70,6 +70,12 @@ def test_sample_guidance_leaves_the_first_step_and_the_skips(base):
         assert torch.equal(one.epsilon(x, 0, t), plain) and not torch.equal(one.epsilon(x, 1, t), plain)
 
 
+def test_a_batchs_classes_have_the_targets_shares(base, task):
+    one = universal_guidance.edit(base, task, budget(100))
+    one.begin(10, rng(4))
+    assert torch.equal(one.classes["a"], assign_classes(torch.tensor(TARGET["shares"]), 10, rng(4)))
+
+
 def test_universal_guidance_goes_through_classifier_and_unet(base, task):
     one = universal_guidance.edit(base, task, budget(100), scale=0.6)
     x, t = torch.randn(4, 1, 8, 8, generator=rng()), torch.tensor(333)

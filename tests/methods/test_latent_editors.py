@@ -1,6 +1,7 @@
 """The latent editors: each finds its own direction; all walk along it as `boundary_walk` does."""
 
 from copy import deepcopy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from toy import budget, guided, rng, side_and_tone_guide, side_of, trained_gan
 
 from retouch.benchmark.task import Guide
 from retouch.methods import conditional_walk, latent_directions, pca_directions, weight_factorisation
-from retouch.methods.boundaries import decode
+from retouch.methods.boundaries import Boundaries, decode
 
 METHODS = [conditional_walk, pca_directions, weight_factorisation]
 EVEN = {"attribute": "side", "shares": [0.5, 0.5]}
@@ -46,6 +47,17 @@ def test_an_attribute_that_hardly_varies_holds_nothing(task):
     assert conditional_walk.other_normals(trained_gan(), task).shape == (0, 8)
 
 
+@pytest.mark.parametrize(("rare", "held"), [(19, []), (20, ["tone"])])
+def test_twenty_images_of_the_rarer_value_make_a_boundary(rare, held, monkeypatch):
+    found = []
+    axes = Boundaries(torch.zeros(1, 8), torch.zeros(1))
+    monkeypatch.setattr(conditional_walk, "find_boundaries", lambda _g, _t, _k, names: found.extend(names) or axes)
+    probs = lambda images, name: torch.nn.functional.one_hot((torch.arange(len(images)) < rare).long(), 2)  # noqa: E731
+    guide = SimpleNamespace(attributes=["side", "tone"], probs=probs)
+    conditional_walk.other_normals(trained_gan(), SimpleNamespace(guide=guide, target=EVEN, rng=rng()))
+    assert found == held
+
+
 def test_a_conditional_step_adds_one_to_its_own_distance(task, monkeypatch):
     walks = []
     monkeypatch.setattr(conditional_walk, "walking_editor", lambda *given: walks.append(given[2:4]))
@@ -70,13 +82,34 @@ def test_components_are_taken_back_to_the_latents_by_regression():
     y = torch.stack([5 * z[:, 2], 2 * z[:, 4], torch.tanh(z[:, 0])], 1) + 3
     u = pca_directions.regress(y, z, 2)
     assert u[0, 2].abs() > 0.99 and u[1, 4].abs() > 0.99 and torch.allclose(u.norm(dim=1), torch.ones(2))
+    wide = z * torch.tensor([1.0, 3.0, 1, 1, 1, 1])  # of latents from features: E[z x], not the slopes of x
+    (row,) = pca_directions.regress(wide[:, :1] + wide[:, 1:2], wide, 1)
+    assert (row[1] / row[0]).item() == pytest.approx(9, rel=0.05)
 
 
 def test_features_are_the_first_blocks_output():
     base, z = trained_gan(), torch.randn(5, 8, generator=rng())
     with torch.no_grad():
         expected = base.module.blocks[0](base.module.first(z))
+    base.module.train()
     assert torch.allclose(pca_directions.features(base, z), expected.flatten(1), atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [pca_directions, weight_factorisation])
+def test_the_guide_chooses_among_so_many_directions(method, task, monkeypatch):
+    given, latents = [], []
+    base, draw = trained_gan(), trained_gan().latent
+    monkeypatch.setattr(method, "edit_along", lambda generator, task, *rest: given.append(rest))
+    monkeypatch.setattr(base, "latent", lambda n, rng: latents.append(n) or draw(n, rng))
+    method.edit(base, task, budget(1), candidates=3, reach=1.5, aim=False)
+    [(u, reach, aim)] = given
+    assert u.shape == (3, 8) and (reach, aim) == (1.5, False)
+    assert latents == ([4000] if method is pca_directions else [])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_stay_uniform_without_aim(method, task):
+    assert torch.equal(method.edit(trained_gan().copy(), task, budget(1), aim=False).q, torch.full((32,), 1 / 32))
 
 
 def test_the_guide_takes_the_strongest_direction(task):
@@ -89,6 +122,29 @@ def test_the_guide_takes_the_strongest_direction(task):
         (side_of(decode(base, z + 2 * row)) - side_of(decode(base, z - 2 * row))).float().mean().abs() for row in u
     ]
     assert change[best] > max(change) - 0.15
+
+
+def test_an_effect_is_the_total_variation_between_both_ends(task, monkeypatch):
+    """Images are their latents, and the guide sees the sign of the first value."""
+    seen = []
+    monkeypatch.setattr(latent_directions, "decode", lambda _, z: seen.append(z) or z)
+    task.guide = SimpleNamespace(probs=lambda z, name: torch.stack([z[:, 0] < 0, z[:, 0] >= 0], 1).float())
+    base = trained_gan()
+    effect = latent_directions.effects(base, task, torch.eye(8)[:2], "side")
+    task.rng.manual_seed(0)
+    z = base.latent(200, task.rng)
+    assert torch.allclose(seen[0], z - 2 * torch.eye(8)[0]) and torch.allclose(seen[1], z + 2 * torch.eye(8)[0])
+    assert effect[0].item() == pytest.approx((z[:, 0].abs() <= 2).float().mean().item()) and effect[1] == 0
+
+
+def test_oblique_directions_leave_each_others_distance(task, monkeypatch):
+    given = []
+    monkeypatch.setattr(latent_directions, "walking_editor", lambda *rest: given.append(rest[2:]))
+    task.target = {"attribute": ["side", "tone"], "shares": [[0.25, 0.25], [0.25, 0.25]]}
+    u = torch.nn.functional.normalize(torch.tensor([[1.0, 0] + [0.0] * 6, [1.0, 1] + [0.0] * 6]))
+    latent_directions.edit_along(trained_gan(), task, u, 1.5, False)
+    axes, steps, reach, aim = given[0]
+    assert torch.allclose(steps @ axes.n.T, torch.eye(2), atol=1e-5) and (reach, aim) == (1.5, False)
 
 
 def test_a_direction_serves_one_attribute(task, monkeypatch):

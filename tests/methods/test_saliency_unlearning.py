@@ -46,6 +46,29 @@ def test_only_salient_weights_change(base, task):
     assert not changed[mask == 0].any() and changed[mask == 1].float().mean() > 0.95
 
 
+def test_what_was_trained_before_leaves_no_trace_in_the_mask(base, task):
+    masks = []
+    model = base.copy()
+    for _ in range(2):
+        task.rng.manual_seed(0)
+        torch.manual_seed(1)
+        masks.append(flat(method.saliency(model, task, budget(1), 0.5)))
+        for parameter in model.module.parameters():
+            parameter.grad = torch.randn(parameter.shape, generator=rng(7))
+    assert torch.equal(*masks)
+
+
+def test_a_step_is_a_tenth_of_the_pre_trainings(base, task):
+    """Adam's first step has one size for all weights."""
+    spent = budget(10)
+    edited = method.edit(base.copy(), task, spent, share=0.3)
+    assert spent.gradient_steps == method.PASSES + 3
+    once = method.edit(base.copy(), task, budget(1), lr=0.2)
+    moved = (flat(once.module.parameters()) - flat(base.module.parameters())).abs().max().item()
+    assert moved == pytest.approx(0.2 * base.lr, rel=0.01)
+    assert not torch.equal(flat(edited.module.parameters()), flat(once.module.parameters()))
+
+
 def test_a_noised_forget_image_is_answered_by_another(base, task):
     x, other = task.forget[:8], task.retain[:8]
     ours = method.relabel_loss(base, x, other, rng(2)).item()

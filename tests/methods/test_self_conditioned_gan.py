@@ -6,7 +6,9 @@ import torch
 from scipy.stats import entropy, kstest, spearmanr
 from toy import CONFIGS, budget, digits_task, rng
 
+from retouch.benchmark.budget import Budget, Yardstick
 from retouch.benchmark.generators.gan import Gan, to_float, to_uint8
+from retouch.benchmark.operations import operations_of
 from retouch.benchmark.task import Guide
 from retouch.methods import boundary_walk, inversion
 from retouch.methods import self_conditioned_gan as sc
@@ -72,6 +74,39 @@ def test_inversion_recovers_the_images_signed_distance(task):
     assert error[1] < 0.7 * error[0] and error[1] < 0.2 * to_float(images).var()
     for axis in range(3):
         assert spearmanr(axes.distance(fine)[:, axis], axes.distance(z)[:, axis]).statistic > 0.8
+
+
+def test_the_inversion_ends_at_its_share_of_the_budget(monkeypatch):
+    gan, images = small(), torch.randint(0, 256, (80, 1, 8, 8), dtype=torch.uint8, generator=rng())
+    monkeypatch.setattr(inversion, "CHUNK", 20)
+    encoder = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8))
+
+    def inverted(operations, share, charged=0):
+        spent = Budget(1, Yardstick(operations, 1.0), 1e9)
+        spent.charge(charged)
+        with spent.counter:
+            return inversion.invert(gan, images, encoder, spent, 2, share), spent.counter.total
+
+    whole, total = inverted(10**15, 1.0)
+    assert len(whole) == 80
+    for share, n in ((0.55, 40), (0.1, 20), (1.0, 80)):  # a chunk takes a quarter, and is not begun too late
+        some, _ = inverted(total, share)
+        assert len(some) == n and torch.equal(some, whole[:n])
+    assert len(inverted(total, 0.5, charged=1)[0]) == 20  # one at least, whatever was spent before
+
+
+def test_the_fine_tuning_has_its_share_left(task, monkeypatch):
+    shares = []
+    monkeypatch.setattr(sc, "invert", lambda *given: shares.append(given[5]) or inversion.invert(*given[:5]))
+    sc.edit(task.base(), task, budget(10), share=0.3, images=200, latent_steps=0, directions=1, aim=False)
+    assert shares == [pytest.approx(1 - 1.1 * 0.3)]
+
+
+def test_a_step_takes_little_more_than_one_of_the_pre_training(task):
+    gan, images = task.base(), task.retain[:64]
+    trainer = sc.Trainer(gan.copy(), 1, sc.Game(1e-3, 1.0, 5))
+    ours = operations_of(lambda: trainer.step(images, torch.rand(64, 1, generator=rng()), rng()))
+    assert 0.9 * sc.STEP < ours / operations_of(lambda: gan.train_step(images)) <= sc.STEP
 
 
 def test_labels_are_latent_distances_that_no_guide_made(task, given, monkeypatch):

@@ -173,6 +173,15 @@ def test_forgetting_by_ascent_is_taming_but_for_its_loss(identity, flow, monkeyp
     assert torch.equal(weights(ours), weights(edit(flow.copy(), identity, budget(3), share=1.0, batch=16)))
 
 
+def test_ascent_hands_on_its_settings(monkeypatch):
+    given = []
+    monkeypatch.setattr(forget_ascent, "tame", lambda *rest: given.append(rest[3:]))
+    names = ("delta", "alpha", "gamma", "lr", "batch", "tolerance", "stop_share", "share", "moments")
+    values = (2.0, 0.7, 0.5, 1e-3, 3, 0.2, 0.02, 0.9, 99)
+    forget_ascent.edit(None, None, None, **dict(zip(names, values, strict=True)))
+    assert given == [(forget_ascent.ascent_loss, taming_flows.Settings(*values, "both", True))]
+
+
 # ---- what the loss looks at -----------------------------------------------------------------------------------------
 
 

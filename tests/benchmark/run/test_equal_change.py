@@ -1,5 +1,7 @@
 """Identity at equal change: of images from the same noise, of edits along each attribute, of real images."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -67,6 +69,55 @@ def test_real_images_are_inverted_once(monkeypatch):
     )
     monkeypatch.setattr(equal_change, "_search", None)
     assert np.array_equal(equal_change.inverted(instance), z)
+
+
+def test_editors_of_gans_are_asked_of_every_attribute():
+    instance = setup(PAIR)
+    z = equal_change.inverted(instance)
+    asked, again, other = (equal_change.questions(instance, seed, 5) for seed in (1, 1, 2))
+    assert [question.name for question in asked] == ["real_glasses", "real_smile"]
+    assert all(np.array_equal(question.arrays["latents"], z) for question in asked)
+    values = [part[0].arrays["values"] for part in (asked, again, other)]
+    assert np.array_equal(values[0], values[1]) and not np.array_equal(values[0], values[2])
+    for name in ("attribute_rebalancing/faces-diffusion", "category_redaction/digits-gan"):
+        assert equal_change.questions(setup(name), 1, 5) == []
+    assert equal_change.measure(setup("category_redaction/digits-gan"), None) == ({}, {})
+
+
+def test_latents_are_kept_by_their_base_and_images(monkeypatch, tmp_path):
+    searched = []
+    monkeypatch.setenv("RETOUCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(equal_change, "_search", lambda setup, images: searched.append(images) or np.zeros((50, 1)))
+    first = np.zeros((60, 3, 2, 2), np.uint8)
+    other = np.concatenate([first[:1], first[1:] + 1])
+    for sha, images in (("a", first), ("a", first), ("b", first), ("a", other)):
+        held_out = lambda images=images: SimpleNamespace(images=images)  # noqa: E731
+        equal_change.inverted(SimpleNamespace(base=SimpleNamespace(sha256=sha), where=[], held_out=held_out))
+    assert len(searched) == 3 and len(searched[0]) == equal_change.REAL == 50
+
+
+def test_real_edits_move_each_attribute_from_the_real_image():
+    instance = setup(PAIR)
+    judge, images = look.judge(instance), instance.held_out().images[: equal_change.REAL]
+    turned = images[::-1]
+    answers = {"real_glasses": np.stack([images, images, turned]), "real_smile": np.stack([images, turned, turned])}
+    found, details = equal_change.real(instance, View(None, judge, {}, answers))
+    whose = edits.looks(judge, judge.look(images), "glasses")
+
+    def by_hand(answers):
+        parts = [edits.of_answer(judge, answers[f"real_{name}"], name, whose) for name in ("glasses", "smile")]
+        return edits.joined(parts)
+
+    whole = by_hand(answers)
+    assert found["inverted_identity"].value == pytest.approx(1, abs=1e-5)
+    assert found["real_reach"].n == 4 * equal_change.REAL
+    assert found["real_reach"].value == pytest.approx((whole.change >= edits.MOVED).mean())
+    assert details["real_curve"] == edits.curve(whole)
+    shifted = {name: np.concatenate([turned[None], answer[1:]]) for name, answer in answers.items()}
+    moved, curves = equal_change.real(instance, View(None, judge, {}, shifted))
+    assert moved["inverted_identity"].value < 0.9  # what the middle value shows, against the real image
+    assert curves["real_curve"] == edits.curve(by_hand(shifted))
+    assert equal_change.real(instance, View(None, judge)) == ({}, {})
 
 
 @pytest.mark.slow

@@ -34,6 +34,49 @@ def test_a_request_shows_nothing_that_was_removed_before():
         assert np.isin(first.values(first.task.reveal(first)["retain"]), removed).any()
 
 
+def test_a_request_has_its_own_values_and_budget(small):
+    _, instance = small
+    whole = sequential.request(instance.model_copy(update={"share": 0.01, "steps": 7}), [8, 1], budget=2)
+    assert (whole.share, whole.steps, whole.target["values"]) == (0.02, 14, [8, 1])
+    assert (whole.retrained, whole.core) == (None, False) and "removed" not in whole.target
+    assert sequential.request(instance, [8]).share == instance.share
+
+
+def test_each_request_follows_the_last_and_all_at_once_the_base(small, monkeypatch):
+    """Edits that add 1 to a generator's `edits`; what is measured is watched."""
+    (track, instance), asked, seen = small, [], []
+
+    def answered(track, request, generator, edit, params):
+        asked.append((request.target["values"], request.target.get("removed"), generator.edits, request.share))
+        twin = generator.copy()
+        twin.edits = generator.edits + 1
+        return twin, 0.01 * len(asked)
+
+    base = notebook.opened(track, instance).generator
+    base.edits = 0
+    monkeypatch.setattr(sequential, "answered", answered)
+    monkeypatch.setattr(sequential.notebook, "opened", lambda *_: type("Opened", (), {"generator": base}))
+    monkeypatch.setattr(sequential, "measured", lambda title, track, instance, so_far, values, current, total:
+                        seen.append((title, so_far, values, current.edits, round(total, 6))))  # fmt: skip
+    list(sequential.rows(track, instance, [8, 1], None, {}))
+    assert asked == [
+        ([8], None, 0, instance.share),
+        ([1], [8], 1, instance.share),
+        ([8, 1], None, 0, 2 * instance.share),
+    ]
+    assert seen == [("base", [8, 1], [8, 1], 0, 0.0), ("1: 8", [8], [8, 1], 1, 0.01), ("2: 1", [8, 1], [8, 1], 2, 0.03),
+                    ("at once", [8, 1], [8, 1], 1, 0.03)]  # fmt: skip
+
+
+def test_a_row_is_of_the_base_for_the_base(small):
+    track, instance = small
+    base = notebook.opened(track, instance).generator
+    row = sequential.measured("base", track, instance, [8, 1], [8, 1], base, 0.02)  # no target of the track
+    assert abs(row.goal) < 0.5 and row.quality == pytest.approx(1, abs=0.3)
+    assert (row.title, row.spent) == ("base", 0.02) and len(row.shares) == 2
+    assert all(0.02 < share < 0.25 for share in row.shares)
+
+
 @pytest.mark.slow
 def test_a_request_edits_what_the_last_one_left(small):
     seen = []
@@ -77,3 +120,12 @@ def test_the_table_has_a_column_a_value():
     lines = list(sequential.table(iter(rows), [8, 1]))
     assert lines[0].endswith("| share of 8 | share of 1 |") and lines[1].count("---") == lines[0].count("|") - 1
     assert lines[2:] == ["| base | 0.00 | 1.00 | 0.0% | 10.0% | 8.0% |", "| 1: 8 | – | – | 1.0% | 0.0% | 8.0% |"]
+
+
+def test_the_default_point_is_run(monkeypatch, capsys):
+    given = []
+    monkeypatch.setattr(sequential, "rows", lambda track, instance, values, edit, params:
+                        given.append((instance.name, values, params)) or iter([]))  # fmt: skip
+    sequential.main("data_redaction_data", "tiny/category_redaction/digits-gan", "8", "1")
+    assert given == [("category_redaction/digits-gan", [8, 1], {"lam": 0.8})]
+    assert capsys.readouterr().out.startswith("| after request |")
