@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from retouch.benchmark import records, versions
+from retouch.benchmark import generators, records, versions
 from retouch.benchmark.records import UNSANDBOXED, Record
 from retouch.benchmark.run.method import method_sha256
 from retouch.benchmark.run.plan import Run
 from retouch.benchmark.setup import Setup, current_versions
-from retouch.benchmark.support.cache import cache_folder, json_key
+from retouch.benchmark.support.cache import cache_folder, code_key, json_key
 from retouch.benchmark.tasks import look_up
 
 SCORING = ("judge", "encoder", "second_encoder", "scale")  # what decides the scores of answers, not the answers
@@ -71,7 +71,7 @@ def _key(run: Run, identity: dict[str, str]) -> str:
     material = {name: value for name, value in identity.items() if name not in SCORING}
     extras = [run.evaluation] * bool(run.evaluation) + ["sandboxed"] * run.sandboxed
     edit = [run.submission.entry, run.submission.access, run.params]
-    return json_key([material, edit, run.seed, run.device, *extras])
+    return json_key([material, code_key(generators), edit, run.seed, run.device, *extras])
 
 
 def current_record(run: Run) -> Record | None:
