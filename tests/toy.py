@@ -145,6 +145,11 @@ def prompted(steps: int) -> Generator:
     return model
 
 
+def right(generator: Generator, prompt: str) -> float:
+    """Share of right halves among 40 images of a prompt."""
+    return side_of(generator.sample(40, rng(1), [prompt] * 40)).float().mean().item()
+
+
 @cache
 def trained_gan(steps: int = 400) -> Generator:
     """A GAN that makes the mix, more or less; trained once for all tests, which edit copies of it."""

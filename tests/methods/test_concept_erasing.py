@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch.nn import functional as F
-from toy import PROMPTED, budget, halves, prompted, redaction, rng, side_of
+from toy import PROMPTED, budget, halves, prompted, redaction, right, rng
 
 from retouch.benchmark.budget import Budget, Yardstick
 from retouch.methods import concept_erasing as method
@@ -24,10 +24,6 @@ def base():
 @pytest.fixture
 def task(tmp_path):
     return redaction(tmp_path / "task", target=TARGET, retain=halves(0, 4))
-
-
-def right(generator, prompt):
-    return side_of(generator.sample(40, rng(1), [prompt] * 40)).float().mean().item()
 
 
 def test_the_named_half_goes(base, task):

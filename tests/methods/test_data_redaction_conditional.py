@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from toy import budget, halves, prompted, redaction, rng, side_of
+from toy import budget, halves, prompted, redaction, right, rng, side_of
 
 from retouch.methods import data_redaction_conditional as method
 
@@ -24,10 +24,6 @@ def task(tmp_path):
 def features(generator, *prompts):
     with torch.no_grad():
         return generator.module.encoder(prompts)
-
-
-def right(generator, prompt):
-    return side_of(generator.sample(40, rng(1), [prompt] * 40)).float().mean().item()
 
 
 def test_the_named_half_becomes_the_other(base, task):
