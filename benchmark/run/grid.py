@@ -1,4 +1,4 @@
-"""Run a grid: several runs at once, the longest first, one record each; a failed run does not stop the others."""
+"""Run a grid: several runs at once, long ones first, one record each; a failed run does not stop the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
 from threading import Event, current_thread, main_thread
 from typing import Any
 
@@ -20,6 +19,7 @@ from retouch.benchmark.records import Record
 from retouch.benchmark.run import edit, resumed, reveal
 from retouch.benchmark.run.answers import Answers, cached, keep_answers, keep_log
 from retouch.benchmark.run.keep import keep
+from retouch.benchmark.run.placement import Placement
 from retouch.benchmark.run.plan import Run, families, longest_first
 from retouch.benchmark.run.record import failed, scored
 from retouch.benchmark.run.resolve import Resolved, resolve
@@ -46,29 +46,37 @@ class Events:
     late: Callable[[], bool] = bool
 
 
+PLENTY = dict.fromkeys(("CPU", "GPU", "memory"), math.inf)  # what a worker of this machine may take
 Engine = Callable[[list[Run], Events], Iterator[Record]]  # of runs, the longest first; a record once it is written
 
 
 def local(workers: int, families: Iterable[str] = ()) -> Engine:
     """The engine of one machine: `workers` runs at a time, each edit in a process of its own.
 
+    Each worker has bases of its own as long as it can, as machines of a cluster do: what a base's first run computes
+    for all the others, nobody waits for.
     On Ctrl-C all workers end at once and leave no record; those that were written are yielded before it is raised.
     families: of the generators that come, which the server of these processes imports now.
     """
     fork.start(families)
 
     def engine(runs: list[Run], events: Events) -> Iterator[Record]:
-        stop, pool, due = Event(), ThreadPoolExecutor(workers), (run for run in runs if not events.late())
+        stop, pool, placement = Event(), ThreadPoolExecutor(workers), Placement(runs)
+        placement.machines({str(worker): 1.0 for worker in range(workers)})
+        pending: dict[Future[Record], str] = {}  # the workers of the runs under way
 
-        def submitted(most: int) -> set[Future[Record]]:
-            return {pool.submit(execute, run, events, stop=stop) for run in islice(due, most)}
+        def submit(worker: str) -> None:
+            if not stop.is_set() and not events.late() and (run := placement.take(worker, PLENTY)):
+                pending[pool.submit(execute, run, events, stop=stop)] = worker
 
-        pending = submitted(workers)
         try:
+            for worker in range(workers):
+                submit(str(worker))
             with _noted(stop):
                 while pending:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    pending |= set() if stop.is_set() else submitted(len(done))
+                    done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        submit(pending.pop(future))
                     yield from (future.result() for future in done if not _is_stopped(future))
             if stop.is_set():
                 raise KeyboardInterrupt

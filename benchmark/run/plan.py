@@ -193,8 +193,8 @@ def estimate(run: Run) -> dict[str, float]:
 
     NaN where the base is not at hand.
 
-    Minutes are the mean of the records of other seeds or versions, where there are any; else at most what the budget
-    and the base's sampling took on the machine that trained the base.
+    Minutes are the mean of the records of other seeds or versions, where there are any; else at most what the budget,
+    of a method that can train, and the base's sampling took on the machine that trained the base.
     """
     try:
         base = weights.find(run.instance.base)
@@ -202,7 +202,7 @@ def estimate(run: Run) -> dict[str, float]:
         return {"minutes": math.nan, "gpu_minutes": math.nan, "memory": run.track.max_memory_mb, "disk": math.nan}
     pixels = base.config["channels"] * base.config["size"] ** 2
     whole = base.card.get("seconds", 0.0) * (run.instance.share or 0)  # 0: nobody knows
-    edit = min(whole or run.track.max_minutes * 60, run.track.max_minutes * 60)
+    edit = min(whole or run.track.max_minutes * 60, run.track.max_minutes * 60) if _can_train(run.submission) else 0.0
     sampling = base.card.get("measured", {}).get("seconds_per_image", 0.0) * run.instance.samples
     before = [cost.work_seconds + cost.harness_seconds for cost in _costs(run)]
     minutes = (sum(before) / len(before) if before else edit + sampling) / 60
@@ -212,6 +212,11 @@ def estimate(run: Run) -> dict[str, float]:
         "memory": run.track.max_memory_mb,
         "disk": run.instance.samples * pixels / 2**20,
     }
+
+
+def _can_train(method: Submission) -> bool:
+    """Whether a method may spend its budget; one that sees neither gradients nor training data leaves nearly all."""
+    return not method.control and not {"gradients", "training_data"}.isdisjoint(method.access)
 
 
 def gpu_share(run: Run) -> float:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from retouch.benchmark import operations, records
 from retouch.benchmark.question import Question
@@ -35,6 +36,7 @@ def scored(resolved: Resolved, answers: Answers, questions: list[Question], bega
     questions: those of the run; began: `time.perf_counter()` at the run's start.
     """
     torch.set_num_threads(1)  # of this thread, as in the worker: the order of additions, and so the last digit
+    threadpool_limits(1)  # and of NumPy and SciPy, for good: whatever runs beside this has its own core
     arrays, cost = answers.arrays, answers.cost
     setup, manifest = resolved.setup, resolved.run.submission
     base = _base_answers(resolved, answers, questions) if cost else {}

@@ -11,10 +11,11 @@ import sys
 import time
 import types
 from pathlib import Path
-from threading import Event
+from threading import Barrier, Event
 
 import psutil
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 from toy_runs import FEW, INSTANCE, KEEPS, TRAINS, frozen, own_cache, planned, record_file, run, write
 
 from retouch.benchmark import records, weights
@@ -30,7 +31,9 @@ RETOUCH = [sys.executable, "-m", "retouch.benchmark.cli.main"]
 def test_controls_cost_nothing_and_one_training(submissions):
     write(submissions, "unchanged", entry="retouch.methods.unchanged:edit", access=())
     write(submissions, "retrained", entry="retouch.methods.retrained:edit", access=["retrained"], more="control = true")
+    threadpool_limits(2)
     unchanged, retrained = (run(submissions / name, samples=FEW) for name in ("unchanged", "retrained"))
+    assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}  # runs have a core
     assert unchanged.cost.share == 0 and unchanged.metrics["drift"].value == 0
     assert retrained.cost.share == pytest.approx(1, abs=0.05) and retrained.metrics["drift"].value > 0
 
@@ -295,7 +298,7 @@ def test_ctrl_c_while_a_record_is_shown_loses_no_other(submissions, monkeypatch)
         return failed(run, None, "no matter why")
 
     monkeypatch.setattr(grid, "execute", execute)
-    records, seeds = grid.local(3)(iter(runs), grid.Events()), []
+    records, seeds = grid.local(3)(runs, grid.Events()), []
     with pytest.raises(KeyboardInterrupt):
         for record in records:
             seeds.append(record.seed)
@@ -304,6 +307,24 @@ def test_ctrl_c_while_a_record_is_shown_loses_no_other(submissions, monkeypatch)
                 second.set()
     assert sorted(seeds) == [0, 1, 3]  # the fourth began before, the fifth never
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_workers_begin_with_different_bases(submissions, monkeypatch):
+    """Or both would wait for, or compute, what is asked of a base and of its held-out images once."""
+    begun, both = [], Barrier(2)
+
+    def execute(run, events, stop):
+        begun.append(run.instance.base)
+        both.wait(100)
+        return failed(run, None, "no matter why")
+
+    monkeypatch.setattr(grid, "execute", execute)
+    folder = write(submissions, "m", KEEPS)
+    runs = [planned(folder, f"category_redaction/digits-gan{at}", seed) for at in ("", "-at-10") for seed in (0, 1)]
+    flow = write(submissions, "flow", KEEPS, family="flow")
+    runs += [planned(flow, "category_redaction/digits-flow", seed) for seed in (0, 1)]
+    assert len(list(grid.grid(runs, grid.local(2)))) == 6
+    assert set(begun[:2]) == set(begun[2:4]) == {"digits-gan", "digits-flow"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")

@@ -84,6 +84,20 @@ def test_the_longest_runs_come_first_in_a_stable_order(submissions):
     ]
 
 
+def test_what_cannot_train_comes_after_what_can(submissions):
+    access = {
+        "filter": ["classifier"],
+        "trains": ["gradients"],
+        "again": ["training_data"],
+        "control": ["training_data"],
+    }
+    runs = [
+        planned(write(submissions, name, access=words, more="control = true" if name == "control" else ""))
+        for name, words in access.items()
+    ]
+    assert [run.name for run in plan.longest_first(runs)] == ["trains", "again", "filter", "control"]
+
+
 def test_a_share_of_a_gpu_is_that_of_the_bases_card(submissions, monkeypatch):
     run = planned(write(submissions, "m"))
     on_gpu = replace(run, device="cuda")
