@@ -63,15 +63,17 @@ class TextEncoder(nn.Module):
 class Prompted(nn.Module):
     """epsilon(x_t, t, prompts); without prompts, the empty one.
 
-    `form` is what the UNet itself predicts, at the levels of noise `alphas` (T,).
+    `form` is what the UNet itself predicts, at the levels of noise `alphas` (T,), of images whose patches of `patch`
+    times `patch` pixels are stacked into channels.
     """
 
     frequencies: Tensor
 
     def __init__(
-        self, unet: UNet2DConditionModel, encoder: nn.Module, known: int, form: Form, alphas: Tensor
+        self, unet: UNet2DConditionModel, encoder: nn.Module, known: int, form: Form, alphas: Tensor, patch: int = 1
     ) -> None:  # fmt: skip
         super().__init__()
+        self.patch = patch
         self.unet, self.encoder, self.form, self.alphas = unet, encoder, form, alphas
         self.register_buffer("frequencies", torch.full((known,), 1 / known))
 
@@ -88,11 +90,15 @@ class Prompted(nn.Module):
     def predict(self, x_t: Tensor, t: Tensor | int, prompts: Sequence[str] | None = None) -> Tensor:
         """What the UNet itself predicts, (N, C, H, W)."""
         features = self.encoder([EMPTY] * len(x_t) if prompts is None else prompts)
-        return self.unet(x_t, t, encoder_hidden_states=features).sample
+        prediction = self.unet(F.pixel_unshuffle(x_t, self.patch), t, encoder_hidden_states=features).sample
+        return F.pixel_shuffle(prediction, self.patch)
 
 
 class ConditionalDiffusion(Diffusion):
-    """`conditions` are the prompts that it was trained on, or how many classes there are: prompts "0", "1", ..."""
+    """`conditions` are the prompts that it was trained on, or how many classes there are: prompts "0", "1", ...
+
+    With `patch` > 1 the UNet works on a quarter of the places, or fewer, each with the pixels of a patch as channels.
+    """
 
     module: Prompted
     family = "conditional_diffusion"
@@ -101,18 +107,19 @@ class ConditionalDiffusion(Diffusion):
 
     def build(  # type: ignore[override]  # the config's own fields
         self, *, channels: int, size: int, conditions: int | list[str], sampling_steps: int = 20,
-        guidance_scale: float = 2.0, text_width: int = 32, **unet: Any,
+        guidance_scale: float = 2.0, text_width: int = 32, patch: int = 1, prediction: str = "epsilon", **unet: Any,
     ) -> None:  # fmt: skip
         self.shape = self.noise_shape = (channels, size, size)
         self.sampling_steps, self.guidance_scale, self.autoencoder = sampling_steps, guidance_scale, None
         self.conditions = conditions
         self.prompts = [str(i) for i in range(conditions)] if isinstance(conditions, int) else list(conditions)
+        depth = channels * patch**2
         network = UNet2DConditionModel(
-            sample_size=size, in_channels=channels, out_channels=channels, cross_attention_dim=text_width, **unet
+            sample_size=size // patch, in_channels=depth, out_channels=depth, cross_attention_dim=text_width, **unet
         )
         self.scheduler = DDIMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample_range=1.0)
         encoder, alphas = TextEncoder(self.prompts, text_width), self.scheduler.alphas_cumprod
-        self.module = Prompted(network, encoder, len(self.prompts), Form("epsilon"), alphas)
+        self.module = Prompted(network, encoder, len(self.prompts), Form(prediction), alphas, patch)
 
     def prompts_of(self, condition: Condition) -> list[str]:
         """Prompts from prompts, or from classes int64 (n,)."""

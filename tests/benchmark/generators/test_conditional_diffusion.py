@@ -1,8 +1,11 @@
 """Diffusion by prompt: the prompt decides, the laws of a generator hold, and captions say what images show."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional as F
 from toy import PROMPTED, halves, prompted, rng, side_of
 
 from retouch import check_generator
@@ -47,6 +50,20 @@ def test_what_is_saved_is_read_again(model, tmp_path):
     again = family("conditional_diffusion")(PROMPTED).restore(tmp_path)
     again.module.eval()
     assert torch.equal(again.sample(5, rng()), model.sample(5, rng()))
+
+
+@pytest.mark.parametrize("form", ["epsilon", "v_prediction"])
+def test_patches_and_the_form_leave_the_noise_in_its_place(model, form):
+    """What a UNet of patches predicts, in either form, is read as the noise of the pixels."""
+    patched = family("conditional_diffusion")(PROMPTED | {"patch": 2, "prediction": form})
+    assert patched.module.unet.config.in_channels == 4 and patched.module.unet.config.sample_size == 4
+    assert patched.sample(2, rng(), ["left", "right"]).shape == (2, 1, 8, 8)
+    x, noise = torch.rand(2, 1, 8, 8), torch.randn(2, 1, 8, 8)
+    t = torch.tensor([300, 700])
+    a = patched.scheduler.alphas_cumprod[t].view(-1, 1, 1, 1)
+    target = patched.module.form.target(x, noise, a)
+    patched.module.unet.forward = lambda stacked, *_, **__: SimpleNamespace(sample=F.pixel_unshuffle(target, 2))
+    assert torch.allclose(patched.module(patched.scheduler.add_noise(x, noise, t), t).sample, noise, atol=1e-5)
 
 
 def test_classes_are_prompts_of_one_word():
