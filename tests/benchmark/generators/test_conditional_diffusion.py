@@ -53,7 +53,7 @@ def test_what_is_saved_is_read_again(model, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["epsilon", "v_prediction"])
-def test_patches_and_the_form_leave_the_noise_in_its_place(model, form):
+def test_patches_and_the_form_leave_the_noise_in_its_place(form):
     """What a UNet of patches predicts, in either form, is read as the noise of the pixels."""
     patched = family("conditional_diffusion")(PROMPTED | {"patch": 2, "prediction": form})
     assert patched.module.unet.config.in_channels == 4 and patched.module.unet.config.sample_size == 4
