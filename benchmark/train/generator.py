@@ -96,8 +96,8 @@ class GeneratorLearner:
 
 
 def conditions(images: Images, plan: dict[str, Any]) -> list[str]:
-    """The prompt of each image, by the attributes that the recipe names in `caption`; empty where it names none."""
-    return captions(images, plan["caption"]) if "caption" in plan else []
+    """The prompt of each image, by the recipe's `caption`, attributes, and `implied`; empty where it names none."""
+    return captions(images, plan["caption"], plan.get("implied")) if "caption" in plan else []
 
 
 @torch.no_grad()

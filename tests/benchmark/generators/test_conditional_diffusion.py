@@ -86,3 +86,12 @@ def test_captions_name_what_is_there():
         "a person", "a person with glasses", "a person with glasses and hat"
     ]  # fmt: skip
     assert captions(images, ["category"]) == ["3", "4", "5"]
+
+
+def test_every_second_caption_only_implies():
+    labels = {"hat": np.array([1, 1, 0, 1]), "smile": np.array([1, 1, 1, 0])}
+    names = {"hat": ["no hat", "hat"], "smile": ["no smile", "smile"]}
+    images = Images(np.zeros((4, 1, 2, 2), np.uint8), labels, names)
+    assert captions(images, ["smile", "hat"], {"hat": "in winter"}) == [
+        "a person with smile and hat", "a person in winter with smile", "a person with smile", "a person in winter"
+    ]  # fmt: skip
