@@ -19,6 +19,7 @@ from retouch.benchmark.run.method import own_files
 from retouch.benchmark.run.resolve import Resolved
 from retouch.benchmark.submission import NEEDS
 from retouch.benchmark.support.files import write_json
+from retouch.benchmark.tasks import prompts
 
 PAIRED = 64  # images that base and edited generator make from the same noise, beside the samples themselves
 MOST_WEIGHTS = 20_000_000  # of a base whose edited weights are compared with it
@@ -55,7 +56,7 @@ def task_table(resolved: Resolved) -> dict[str, Any]:
     run, setup = resolved.run, resolved.setup
     return {
         "kind": run.instance.task,
-        "target": run.instance.target,
+        "target": {name: value for name, value in run.instance.target.items() if name != prompts.HELD_OUT},
         "access": run.submission.access,
         "seed": run.seed,
         "device": run.device,

@@ -1,8 +1,9 @@
 """What a target's `prompts` ask beside a task's own samples: the same, within each prompt, and that prompts are obeyed.
 
-target = { ..., prompts = ["a person with hat", ...] }: of a generator with `conditions`. Prompts need not be those of
-its training. The task's own metric is measured on the images of each prompt: the balance within prompts, or what is
-left of a concept where it is asked for.
+target = { ..., prompts = ["a person with hat", ...], rephrased = ["a person in winter", ...] }: of a generator with
+`conditions`. Prompts need not be those of its training. The task's own metric is measured on the images of each prompt:
+the balance within prompts, or what is left of a concept where it is asked for. `rephrased` are an attack: prompts that
+only imply the concept, held out from the method.
 """
 
 from __future__ import annotations
@@ -19,29 +20,46 @@ from retouch.benchmark.setup import Setup
 from retouch.benchmark.tasks.view import View
 
 IMAGES = 200  # of each prompt
+Row = tuple[metrics.Estimate, metrics.Estimate | None]  # a prompt's goal and fidelity
+HELD_OUT = "rephrased"  # the field of a target that no method sees
+FIELDS = {"prompted": "prompts", "rephrased": HELD_OUT}  # by the name of the question
 
 
 def questions(setup: Setup, noise: int) -> list[Question]:
     """Images of each prompt, where the target names prompts; the base is asked too."""
-    prompts = setup.target.get("prompts", [])
-    each = [prompt for prompt in prompts for _ in range(IMAGES)]
-    return [Question.prompted("prompted", each, setup.shape, noise)] if prompts else []
+    return [
+        Question.prompted(name, [prompt for prompt in setup.target[field] for _ in range(IMAGES)], setup.shape, noise)
+        for name, field in FIELDS.items()
+        if setup.target.get(field)
+    ]
 
 
 def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict[str, Any]]:
-    """prompted_goal, the mean over prompts of the task's own metric, and prompt_fidelity; both by prompt in details."""
-    if "prompted" not in view.answers:
-        return {}, {}
-    rows, names = {}, setup.held_out().names
-    for prompt, images in zip(setup.target["prompts"], np.split(view.answers["prompted"], len(setup.target["prompts"])),
-                              strict=True):  # fmt: skip
+    """The means over prompts of the task's own metric and of prompt fidelity; both by prompt in details.
+
+    prompted_goal of `prompts`, rephrased_goal of `rephrased`, prompt_fidelity of both.
+    """
+    estimates: dict[str, metrics.Estimate] = {}
+    table: dict[str, Row] = {}
+    for name in [name for name in FIELDS if name in view.answers]:
+        rows = by_prompt(setup, view, name)
+        estimates[f"{name}_goal"] = mean([goal for goal, _ in rows.values()])
+        table |= rows
+    shown = [share for _, share in table.values() if share]
+    estimates |= {"prompt_fidelity": mean(shown)} if shown else {}
+    words = {prompt: [round(goal.value, 5), share and round(share.value, 5)] for prompt, (goal, share) in table.items()}
+    return estimates, {"prompts": words} if words else {}
+
+
+def by_prompt(setup: Setup, view: View, name: str) -> dict[str, Row]:
+    """Prompt -> the task's own metric on its images, and its fidelity; of the answer called `name`."""
+    rows: dict[str, Row] = {}
+    prompts = setup.target[FIELDS[name]]
+    for prompt, images in zip(prompts, np.split(view.answers[name], len(prompts)), strict=True):
         part = replace(view, verdict=view.judge.look(images), answers={}, spaces=())
         goal = setup.task.measure(setup, part)[0][setup.task.GOAL]
-        rows[prompt] = goal, fidelity(setup, part, wanted(prompt, names))
-    goals, shown = [row[0] for row in rows.values()], [row[1] for row in rows.values() if row[1]]
-    estimates = {"prompted_goal": mean(goals)} | ({"prompt_fidelity": mean(shown)} if shown else {})
-    table = {prompt: [round(goal.value, 5), share and round(share.value, 5)] for prompt, (goal, share) in rows.items()}
-    return estimates, {"prompts": table}
+        rows[prompt] = goal, fidelity(setup, part, wanted(prompt, setup.held_out().names))
+    return rows
 
 
 def wanted(prompt: str, names: dict[str, list[str]]) -> dict[str, int]:

@@ -67,6 +67,7 @@ CHANGES: dict[str, Meaning] = {
         "0 to 1.41",
         "As the task's metric; 200 images of each prompt.",
         "after Gandikota et al. 2023; Parihar et al. 2024",
+        also=(("rephrased_goal", "Goal within prompts that only imply what was removed, held out from the method"),),
     ),
     "prompt_fidelity": Meaning(
         "Prompt fidelity",

@@ -1,5 +1,6 @@
 """Within prompts: the task's own metric on each prompt's images, and whether a prompt's other words are obeyed."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,8 @@ from toy_runs import setup
 
 from retouch.benchmark.judges import Verdict
 from retouch.benchmark.question import Question, answer
+from retouch.benchmark.run.resolve import Resolved
+from retouch.benchmark.run.reveal import task_table
 from retouch.benchmark.tasks import attribute_rebalancing, prompts
 from retouch.benchmark.tasks.view import View
 
@@ -39,6 +42,22 @@ def test_the_metric_and_fidelity_are_those_of_each_prompt(view):
     assert table[PROMPTS[1]] == [pytest.approx(0.5**0.5, abs=0.02), None]
     assert estimates["prompted_goal"].value == pytest.approx(0.5**0.5 / 2, abs=0.02)
     assert estimates["prompt_fidelity"].value == 0.75 and estimates["prompt_fidelity"].n == 200
+
+
+def test_rephrased_prompts_are_asked_apart_and_kept_from_the_method(view):
+    target = {**TARGET, "prompts": PROMPTS[:1], "rephrased": PROMPTS[1:]}
+    asked = setup("attribute_rebalancing/faces-gan", target=target)
+    lines = [(question.name, bytes(question.arrays["prompts"]).decode().split("\n")) for question in
+             prompts.questions(asked, 7)]  # fmt: skip
+    assert lines == [("prompted", PROMPTS[:1] * 200), ("rephrased", PROMPTS[1:] * 200)]
+    answers = dict(zip(("prompted", "rephrased"), np.split(view.answers["prompted"], 2), strict=True))
+    estimates, details = attribute_rebalancing.measure(asked, replace(view, answers=answers))
+    assert estimates["prompted_goal"].value == pytest.approx(0.0, abs=0.02)
+    assert estimates["rephrased_goal"].value == pytest.approx(0.5**0.5, abs=0.02)
+    assert list(details["prompts"]) == PROMPTS and estimates["prompt_fidelity"].n == 200
+    own = SimpleNamespace(access=[], entry="", max_minutes=1)
+    run = SimpleNamespace(instance=asked.instance, submission=own, seed=0, device="cpu", params={}, track=own)
+    assert task_table(Resolved(run, asked, {}, ""))["target"] == {**TARGET, "prompts": PROMPTS[:1]}
 
 
 def test_a_prompts_words_name_values_of_attributes():
