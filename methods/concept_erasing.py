@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.conditional_diffusion import ConditionalDiffusion, Prompted
 from retouch.benchmark.task import Task
+from retouch.methods.concept import sorted_out
 from retouch.methods.training import descend
 
 PARTS = ("cross_attention", "others", "all")  # ESD-x, ESD-u, and both
@@ -41,7 +42,7 @@ def edit(
         raise ValueError(
             f"eta and lr must be positive, batch at least 1, share in (0, 1], not {eta}, {lr}, {batch}, {share}"
         )
-    concepts, frozen = prompts_of(generator, task.target["concept"]), generator.copy()
+    concepts, frozen = sorted_out(generator.prompts, task.target["concept"])[0], generator.copy()
     frozen.module.requires_grad_(False).eval()
     adam = torch.optim.Adam(trained(generator.module, part), lr)
     generator.module.eval()
@@ -53,11 +54,6 @@ def edit(
         descend(adam, F.mse_loss(generator.module(x_t, t, prompts).sample, erased(frozen, x_t, t, prompts, eta)))
     generator.module.requires_grad_(True)
     return generator
-
-
-def prompts_of(generator: ConditionalDiffusion, concept: str) -> list[str]:
-    """The base's prompts that name the concept; where none does, the concept alone, as in the released code."""
-    return [prompt for prompt in generator.prompts if concept in prompt.split()] or [concept]
 
 
 def trained(module: Prompted, part: str) -> list[nn.Parameter]:

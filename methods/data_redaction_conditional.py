@@ -24,8 +24,9 @@ import torch
 from torch import Tensor
 
 from retouch.benchmark.budget import Budget
-from retouch.benchmark.generators.conditional_diffusion import EMPTY, ConditionalDiffusion
+from retouch.benchmark.generators.conditional_diffusion import ConditionalDiffusion
 from retouch.benchmark.task import Task
+from retouch.methods.concept import nearest, sorted_out
 from retouch.methods.training import descend
 
 
@@ -49,25 +50,6 @@ def edit(
     for _ in budget.steps(steps):
         descend(adam, distance(H(kept), old) + lam * distance(H(redacted), reference))
     return generator
-
-
-def sorted_out(prompts: list[str], concept: str) -> tuple[list[str], list[str]]:
-    """Omega, the prompts that name the concept (where none does, the concept alone); and the others, the empty one too.
-
-    Raises:
-        ValueError: no prompt is left to refer to.
-    """
-    redacted = [prompt for prompt in prompts if concept in prompt.split()]
-    kept = [prompt for prompt in prompts if prompt not in redacted]
-    if not kept:
-        raise ValueError(f"every prompt of the base names {concept!r}: there is none to refer to")
-    return redacted or [concept], [*kept, EMPTY]
-
-
-def nearest(prompt: str, kept: list[str]) -> str:
-    """c': of the kept prompts with words the one that adds the fewest words to the prompt's, then shares the most."""
-    words = set(prompt.split())
-    return min(filter(None, kept), key=lambda other: (len({*other.split()} - words), -len({*other.split()} & words)))
 
 
 def distance(new: Tensor, old: Tensor) -> Tensor:

@@ -100,12 +100,6 @@ def test_the_budgets_share_ends_it_before_the_planned_steps(base, task):
     assert tight.gradient_steps == 3
 
 
-def test_concepts_are_words_of_the_bases_prompts():
-    base = SimpleNamespace(prompts=["a person", "a person with hat", "a hatter"])
-    assert method.prompts_of(base, "hat") == ["a person with hat"]
-    assert method.prompts_of(base, "scarf") == ["scarf"]
-
-
 def test_bad_settings_say_what_to_change(base, task):
     with pytest.raises(ValueError, match="part must be one of"):
         method.edit(base, task, budget(1), part="some")

@@ -7,7 +7,6 @@ from toy import budget, halves, prompted, redaction, right, rng, side_of
 from retouch.methods import data_redaction_conditional as method
 
 TARGET = {"attribute": "category", "values": [1], "concept": "right"}
-FACES = ["a person", "a person with hat", "a person with glasses", "a person with glasses and hat", "a hatter"]
 
 
 @pytest.fixture(scope="module")
@@ -64,17 +63,7 @@ def test_a_step_is_adams_on_the_stated_loss(base, task):
         assert torch.allclose(a, b, atol=1e-6)
 
 
-def test_a_reference_adds_few_words_and_shares_many():
-    redacted, kept = method.sorted_out(FACES, "hat")
-    assert redacted == ["a person with hat", "a person with glasses and hat"] and kept[-1] == ""
-    assert [method.nearest(prompt, kept) for prompt in redacted] == ["a person", "a person with glasses"]
-    assert method.nearest("8", ["3", "0", ""]) == "3"
-    assert method.sorted_out(["left"], "right") == (["right"], ["left", ""])
-
-
 def test_bad_settings_say_what_to_change(base, task):
     for params in ({"lam": 0.0}, {"lr": 0.0}, {"steps": 0}):
         with pytest.raises(ValueError, match="lam and lr must be positive, steps at least 1"):
             method.edit(base.copy(), task, budget(1), **params)
-    with pytest.raises(ValueError, match="every prompt of the base names 'a'"):
-        method.sorted_out(FACES, "a")

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from toy import budget, generator, halves, redaction, rng, train
+from toy import budget, generator, halves, prompted, redaction, right, rng, train
 
 from retouch.benchmark.generators.gan import to_float
 from retouch.methods import saliency_unlearning as method
@@ -18,6 +18,10 @@ def task(tmp_path):
     return redaction(tmp_path / "task", retain=halves(0, 200), forget=halves(1, 60))
 
 
+def forget(task):
+    return (task.forget, []), task.rng
+
+
 def flat(parts):
     return torch.cat([part.detach().flatten() for part in parts])
 
@@ -25,7 +29,7 @@ def flat(parts):
 def test_the_mask_is_where_the_forget_losss_gradient_is_largest(base, task):
     model = base.copy()
     torch.manual_seed(1)
-    mask = flat(method.saliency(model, task, budget(1), 0.7))
+    mask = flat(method.saliency(model, *forget(task), budget(1), 0.7))
     task.rng.manual_seed(0)
     torch.manual_seed(1)
     model.module.zero_grad()
@@ -38,7 +42,7 @@ def test_the_mask_is_where_the_forget_losss_gradient_is_largest(base, task):
 
 def test_only_salient_weights_change(base, task):
     torch.manual_seed(1)
-    mask = flat(method.saliency(base.copy(), task, budget(1), 0.5))
+    mask = flat(method.saliency(base.copy(), *forget(task), budget(1), 0.5))
     task.rng.manual_seed(0)
     torch.manual_seed(1)
     edited = method.edit(base.copy(), task, budget(12), sparsity=0.5)
@@ -52,7 +56,7 @@ def test_what_was_trained_before_leaves_no_trace_in_the_mask(base, task):
     for _ in range(2):
         task.rng.manual_seed(0)
         torch.manual_seed(1)
-        masks.append(flat(method.saliency(model, task, budget(1), 0.5)))
+        masks.append(flat(method.saliency(model, *forget(task), budget(1), 0.5)))
         for parameter in model.module.parameters():
             parameter.grad = torch.randn(parameter.shape, generator=rng(7))
     assert torch.equal(*masks)
@@ -71,7 +75,7 @@ def test_a_step_is_a_tenth_of_the_pre_trainings(base, task):
 
 def test_a_noised_forget_image_is_answered_by_another(base, task):
     x, other = task.forget[:8], task.retain[:8]
-    ours = method.relabel_loss(base, x, other, rng(2)).item()
+    ours = method.image_loss(base, x, other, rng(2)).item()
     draws = rng(2)
     t = torch.randint(1000, (8,), generator=draws)
     noise = torch.randn(8, 1, 8, 8, generator=draws)
@@ -88,7 +92,7 @@ def test_forget_images_are_read_as_others_and_these_as_before(base, task):
     torch.manual_seed(0)
     edited = method.edit(base.copy(), task, budget(100), share=1.0, lr=1.0)
     before, after = (
-        method.relabel_loss(one, task.forget[:32], task.retain[:32], rng(2)).item() for one in (base, edited)
+        method.image_loss(one, task.forget[:32], task.retain[:32], rng(2)).item() for one in (base, edited)
     )
     assert after < 0.8 * before
 
@@ -125,3 +129,22 @@ def test_bad_settings_say_what_to_do(base, task):
     task.forget = task.forget[:0]
     with pytest.raises(ValueError, match="0 images to forget"):
         method.edit(base.copy(), task, budget(4))
+
+
+def test_by_prompt_the_named_prompt_predicts_what_another_does(tmp_path):
+    base, task = (
+        prompted(120),
+        redaction(tmp_path / "task", target={"attribute": "category", "values": [1], "concept": "right"}),
+    )
+    (_, named), (_, others) = method.own_pairs(base, "right", rng())
+    assert set(named) == {"right"} and set(others) == {"left", ""}
+    x = (halves(1, 6), ["right"] * 6)
+    loss = method.prompt_loss(base, x, "right", rng(4))
+    x_t, t, a = method.noised(base, x[0], rng(4))
+    assert torch.equal(a.flatten(), base.scheduler.alphas_cumprod[t])
+    gap = base.module(x_t, t, ["left"] * 6).sample - base.module(x_t, t, ["right"] * 6).sample
+    assert loss.item() == pytest.approx(gap.square().mean().item(), rel=1e-4)
+    torch.manual_seed(0)
+    edited = method.edit(base.copy(), task, budget(100), alpha=0.1, lr=1.0, share=1.0)
+    assert right(base, "right") > 0.7 and right(edited, "right") < 0.4 * right(base, "right")
+    assert right(edited, "left") < 0.3

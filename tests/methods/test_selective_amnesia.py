@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from toy import budget, reveal, rng, tone_guide, tones, trained_flow
+from toy import budget, prompted, redaction, reveal, right, rng, side_of, tone_guide, tones, trained_flow
 
 from retouch.benchmark.generators import family
 from retouch.methods import selective_amnesia as method
@@ -39,14 +39,14 @@ def dark_share(generator, guide_task):
 
 def test_ell_is_minus_the_log_likelihood_in_nats(flow):
     torch.manual_seed(3)
-    ours = method.ell(flow, BRIGHT[:50])
+    ours = method.ell(flow, BRIGHT[:50], [])
     torch.manual_seed(3)
     assert ours.item() == pytest.approx(-flow.log_prob(BRIGHT[:50]).mean().item(), rel=1e-4)
 
 
 def test_fisher_squares_each_images_own_gradient(flow):
     torch.manual_seed(3)
-    f = method.fisher(flow, BRIGHT[:6], budget(6))
+    f = method.fisher(flow, (BRIGHT[:6], []), budget(6))
     torch.manual_seed(3)
     rows = []
     for i in range(6):
@@ -73,8 +73,8 @@ def test_surrogates_are_the_retained_images_nearest_to_forget(task):
 
 
 def test_replay_is_the_bases_own_images_without_the_forgotten(flow, task, monkeypatch):
-    pools, draw = [], method.draw_batch
-    monkeypatch.setattr(method, "draw_batch", lambda pool, n, rng: pools.append(pool) or draw(pool, n, rng))
+    pools, draw = [], method.drawn
+    monkeypatch.setattr(method, "drawn", lambda pool, n, rng: pools.append(pool[0]) or draw(pool, n, rng))
     method.edit(flow.copy(), task, budget(4))
     q, replay = pools[0], pools[1]
     assert torch.equal(q, method.surrogates(task))
@@ -85,7 +85,12 @@ def test_replay_is_the_bases_own_images_without_the_forgotten(flow, task, monkey
 
 def test_importance_is_of_the_bases_own_images_of_every_kind(flow, task, monkeypatch):
     seen, fisher = [], method.fisher
-    monkeypatch.setattr(method, "fisher", lambda generator, x, spent: seen.append(x) or fisher(generator, x[:1], spent))
+
+    def first(generator, own, spent):
+        seen.append(own[0])
+        return fisher(generator, (own[0][:1], []), spent)
+
+    monkeypatch.setattr(method, "fisher", first)
     spent = budget(10)
     edited = method.edit(flow.copy(), task, spent, share=0.3)
     assert torch.equal(seen[0], flow.sample(method.REPLAY, rng(0))[: method.FISHER]) and spent.gradient_steps == 1 + 3
@@ -104,7 +109,7 @@ def test_forget_images_become_rarer_and_less_likely(flow, task):
 
 def test_the_larger_lambda_the_less_moves(flow, task):
     moved = []
-    f = method.fisher(flow, BRIGHT[:16], budget(16))
+    f = method.fisher(flow, (BRIGHT[:16], []), budget(16))
     for lam in (0.0, 100.0):
         task.rng.manual_seed(0)
         torch.manual_seed(0)
@@ -131,6 +136,18 @@ def test_diffusion_is_edited_too(tmp_path, guide):
     edited = method.edit(base.copy(), task, budget(4))
     assert edited.sample(3, rng()).shape == (3, 1, 4, 4)
     assert not torch.equal(method.theta(edited), method.theta(base))
+
+
+def test_by_prompt_the_named_prompt_learns_the_others_images(tmp_path):
+    base = prompted(120)
+    task = redaction(tmp_path / "task", target=TARGET | {"concept": "right"})
+    (q, c_f), (_, c_r), (own, c) = method.by_prompt(base, task)
+    assert set(c_f) == {"right"} and set(c_r) == {"left", ""} and set(c) == {"right", "left", ""}
+    assert side_of(q).float().mean() < 0.3 and len(q) == len(c_f) and len(own) == len(c) == method.FISHER
+    torch.manual_seed(0)
+    edited = method.edit(base.copy(), task, budget(60), lr=1.0, lam=0.0, share=1.0)
+    assert right(base, "right") > 0.7 and right(edited, "right") < 0.4 * right(base, "right")
+    assert right(edited, "left") < 0.3
 
 
 def test_bad_settings_and_targets_say_what_to_do(flow, task):
