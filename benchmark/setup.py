@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from retouch.benchmark import data, joint
+from retouch.benchmark import data, joint, tasks
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.support.cache import content_key, json_key
 from retouch.benchmark.tracks import Instance, Track
@@ -58,6 +58,11 @@ class Setup:
     def target(self) -> dict[str, Any]:
         """What must change; its form is the task's."""
         return self.instance.target
+
+    @property
+    def goal(self) -> str:
+        """The metric that becomes the goal."""
+        return tasks.goal(self.task, self.target)[0]
 
     @property
     def encoders(self) -> list[Weights]:

@@ -28,7 +28,11 @@ if TYPE_CHECKING:  # the same names for editors and type checkers
         shares as shares,
     )
     from retouch.metrics.kernel import kd as kd
-    from retouch.metrics.likelihood_drop import quantile_drop as quantile_drop, quantiles as quantiles
+    from retouch.metrics.likelihood_drop import (
+        mean_quantile as mean_quantile,
+        quantile_drop as quantile_drop,
+        quantiles as quantiles,
+    )
     from retouch.metrics.meaning import MEANING as MEANING, Meaning as Meaning
     from retouch.metrics.judged.mix_distances import (
         entropy as entropy,
@@ -89,7 +93,7 @@ _HOME = {
     "judged.votes": ("agreed", "clear_shares", "voted_share", "voted_shares"),
     "judged.classification": ("auc", "balanced_accuracy"),
     "judged.mix_distances": ("entropy", "fairness_discrepancy", "kl_to_target", "total_variation"),
-    "likelihood_drop": ("quantile_drop", "quantiles"),
+    "likelihood_drop": ("mean_quantile", "quantile_drop", "quantiles"),
     "judged.identity_similarity": ("Curve", "identity_curve"),
     "summary": ("Aggregate", "aggregate", "means", "paired_difference", "ranks", "smallest_difference"),
     "meaning": ("MEANING", "Meaning"),

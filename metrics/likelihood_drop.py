@@ -18,6 +18,17 @@ def quantiles(nll: np.ndarray, mu_sigma: tuple[float, float]) -> np.ndarray:
     return ndtr((mu - unmasked(nll, "nll").astype(np.float64)) / sigma)
 
 
+def mean_quantile(
+    nll: np.ndarray, mu_sigma: tuple[float, float], *, level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> Estimate:
+    """Mean quantile of images, in [0, 1]: 0.5 for the model's own data, near 0 for what it finds unlikely.
+
+    nll: (images,), or (noise draws, images), averaged over the draws first. Interval: bootstrap over images.
+    """
+    each = quantiles(_mean_nll(nll, "nll"), mu_sigma)
+    return over_images(each, np.random.default_rng(seed), draws, level)
+
+
 def quantile_drop(
     nll_base: np.ndarray,
     nll_edited: np.ndarray,

@@ -15,6 +15,7 @@ from retouch.benchmark.records import Quality, Scaled
 
 DIGITS = 6  # recorded decimals: float rounding differs between batch sizes far below this
 PARTS = ("fd", "precision", "recall", "coverage")  # of quality
+OTHERS = "others_quantile"  # a part where the goal goes by likelihoods: other people's
 SECOND = "second_"  # before the name of a metric in the second encoder's space
 
 
@@ -81,6 +82,8 @@ def ratios(raw: Mapping[str, Interval], anchors: dict[str, Any], space: str = ""
     for part in PARTS[1:]:
         if base[space + part]["value"] > 0:
             parts[part] = _ratio(raw[space + part], base[space + part])
+    if OTHERS in base and OTHERS in raw:
+        parts[OTHERS] = _ratio(raw[OTHERS], base[OTHERS])
     return parts
 
 

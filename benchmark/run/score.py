@@ -83,12 +83,14 @@ def score_view(setup: Setup, view: View) -> Scores:
             f"quality {found.value:.2f} ({found.binds} binds) is below the track's floor of {floor}: no goal is scored"
         )
         return Scores(None, found, raw, details, low)
+    if setup.goal not in estimates:
+        return Scores(None, found, raw, details, f"{setup.goal} needs log-likelihoods, which it does not give")
     return Scores(goal(setup, estimates), found, raw, details)
 
 
 def goal(setup: Setup, estimates: dict[str, metrics.Estimate]) -> Scaled:
     """The task's metric between the base's and the ideal's."""
-    name = setup.task.GOAL
+    name = setup.goal
     return on_scale(estimates[name], setup.anchors["unchanged"][name], setup.anchors["ideal"])
 
 

@@ -135,8 +135,9 @@ def distributions(claimed: list[Record], draws: list[Record]) -> list[Comparison
     with what is expected before any is seen: SPREAD sampling errors squared, weighed as PRIOR draws. Source: the
     scaled inverse chi-squared prior, Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6.
     """
-    goal = tasks.module(draws[0].task).GOAL
-    names = [name for name in (goal, *PARTS) if all(name in draw.metrics for draw in draws)]
+    task = tasks.module(draws[0].task)
+    goals = [task.GOAL, *(metric for metric, _ in getattr(task, "BY", {}).values())]
+    names = [name for name in (*goals, *PARTS) if all(name in draw.metrics for draw in draws)]
     return [_means(name, claimed, draws) for name in names]
 
 

@@ -8,6 +8,7 @@ A task's module defines
     GOAL, GOAL_TEXT         the metric that becomes the goal, and what goal 0 and 1 mean;
     IDEAL                   that metric where the request is wholly met; None: what the held-out images of `reference`
                             measure;
+    BY                      optional: {word: (metric, ideal)}, another goal of an instance whose target has `by = word`;
     AHEAD                   what the better of two methods does, as in "A redacts more on 2 of 3 instances";
     TRADEOFF                (title, x, y): the trade-off that the board draws for it;
     START                   a `Start`: what `retouch new` writes for it;
@@ -76,6 +77,18 @@ def module(task: str) -> ModuleType:
     if lacking := [name for name in (*WORDS, *FUNCTIONS) if not hasattr(loaded, name)]:
         raise ValueError(f"{loaded.__file__}: lacks {', '.join(lacking)}; benchmark/tasks/__init__.py has the list")
     return loaded
+
+
+def goal(task: ModuleType, target: dict[str, Any]) -> tuple[str, float | None]:
+    """The metric that becomes an instance's goal, and what it is where the request is wholly met: GOAL and IDEAL.
+
+    Raises:
+        ValueError: a target that goes by what the task does not know.
+    """
+    by, others = target.get("by"), getattr(task, "BY", {})
+    if by is not None and by not in others:
+        raise ValueError(f"target.by is {by!r}; {task.TITLE.lower()} knows {', '.join(others) or 'none'}")
+    return (task.GOAL, task.IDEAL) if by is None else others[by]
 
 
 def _check_gate(track: Track, card: dict[str, Any]) -> None:

@@ -26,9 +26,11 @@ import numpy as np
 import torch
 
 from retouch import metrics
-from retouch.benchmark import data, generators, tracks, weights
+from retouch.benchmark import data, generators, tasks, tracks, weights
+from retouch.benchmark.question import answer
+from retouch.benchmark.run import look
 from retouch.benchmark.run import score as scoring
-from retouch.benchmark.run.scale import PARTS, SECOND, on_scale, quality
+from retouch.benchmark.run.scale import OTHERS, PARTS, SECOND, on_scale, quality
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.support.cache import cache_folder, code_key, json_key, remembered
 from retouch.benchmark.support.files import write_json
@@ -41,16 +43,17 @@ from retouch.metrics.estimate import t_value
 SEEDS = (9001, 9002, 9003)
 FITTED = 4000  # training images that the mixture of Gaussians is fitted to: 200 for each of its 20
 Estimates = dict[str, metrics.Estimate]
+Answers = dict[str, Any]  # name -> array
 
 
 def anchors(setup: Setup) -> dict[str, Any]:
     """What the scale holds of one instance."""
-    views = [_view(setup, _sampled(setup, setup.base, seed), {}) for seed in SEEDS]
+    views = [_view(setup, _answers(setup, setup.base, seed), {}) for seed in SEEDS]
     counts = _total(scoring.counts(setup, view.verdict) for view in views)
     kept = min(len(scoring.kept(setup.task.keep(setup, view))) for view in views)
     rows = [scoring.measure_view(setup, replace(view, base=counts), kept)[0] for view in views]
     entry = {"counts": counts, "kept": kept, "units": _rounded(scoring.units(setup)), "unchanged": _means(setup, rows)}
-    ideal = setup.task.IDEAL
+    ideal = tasks.goal(setup.task, setup.target)[1]
     entry["ideal"] = _held_out(setup, counts) if ideal is None else {"value": ideal, "se": 0.0}
     trainings = [setup.retrained, *map(weights.find, setup.instance.retrained_again)] if setup.retrained else []
     if trainings:
@@ -67,7 +70,7 @@ def place(setup: Setup, base: Estimates, entry: dict[str, Any]) -> dict[str, dic
     shape, n = setup.shape, setup.instance.samples
     noise = np.random.default_rng(0).integers(0, 256, (n, *shape), dtype=np.uint8)
     sets = {"gaussians": _mixture(json.dumps(setup.data)).sample(n), "noise": noise}
-    found = {name: _measured(setup, images, entry) for name, images in sets.items()}
+    found = {name: _measured(setup, {"samples": images}, entry) for name, images in sets.items()}
     return {name: _absolute(rows, entry["units"]["fd"]) for name, rows in {"base": base, **found}.items()}
 
 
@@ -92,14 +95,26 @@ def _mixture(spec: str) -> Mixture:
     return Mixture(data.load(json.loads(spec), "train").images[:FITTED])
 
 
-def _view(setup: Setup, images: np.ndarray, counts: dict[str, list[int]]) -> View:
-    """Images as judges and encoders see them, through the cache: instances on one base share them."""
-    return scoring.view(setup, {"samples": images}, counts, again=True)
+def _view(setup: Setup, answers: Answers, counts: dict[str, list[int]]) -> View:
+    """Answers as judges and encoders see them, through the cache: instances on one base share them."""
+    return scoring.view(setup, answers, counts, again=True)
 
 
-def _measured(setup: Setup, images: np.ndarray, entry: dict[str, Any]) -> Estimates:
-    """The raw metrics of images beside an instance's base."""
-    return scoring.measure_view(setup, _view(setup, images, entry["counts"]), entry["kept"])[0]
+def _measured(setup: Setup, answers: Answers, entry: dict[str, Any]) -> Estimates:
+    """The raw metrics of answers beside an instance's base."""
+    return scoring.measure_view(setup, _view(setup, answers, entry["counts"]), entry["kept"])[0]
+
+
+def _answers(setup: Setup, network: Weights, seed: int) -> Answers:
+    """Samples; where the goal goes by likelihoods, also what network and base answer to the task's questions."""
+    samples = {"samples": _sampled(setup, network, seed)}
+    if setup.goal == setup.task.GOAL:
+        return samples
+    asked = setup.task.questions(setup, look.judge(setup), seed, seed)
+    models = {"": network.load(setup.device), "base_": setup.base.load(setup.device)}
+    return samples | {
+        prefix + one.name: answer(model, one.message(), one.arrays) for prefix, model in models.items() for one in asked
+    }
 
 
 def _sampled(setup: Setup, network: Weights, seed: int) -> np.ndarray:
@@ -135,9 +150,8 @@ def _control(setup: Setup, trainings: list[Weights], entry: dict[str, Any]) -> d
     goals: list[list[Any]] = []
     qualities: list[Any] = []
     for network in trainings:
-        rows = [_measured(setup, _sampled(setup, network, seed), entry) for seed in SEEDS]
-        goals.append([on_scale(row[setup.task.GOAL], entry["unchanged"][setup.task.GOAL], entry["ideal"])
-                      for row in rows])  # fmt: skip
+        rows = [_measured(setup, _answers(setup, network, seed), entry) for seed in SEEDS]
+        goals.append([on_scale(row[setup.goal], entry["unchanged"][setup.goal], entry["ideal"]) for row in rows])
         qualities += [quality(row, entry) for row in rows]
     means = [float(np.mean([goal.value for goal in part])) for part in goals]
     return {
@@ -162,7 +176,8 @@ def _means(setup: Setup, rows: list[Estimates]) -> dict[str, dict[str, float]]:
     The error is the larger of what the seeds show and what each number claims, over the root of their number. What the
     seeds share, held-out images, judge and its doubt about unclear images, a run shares too: its own interval has it.
     """
-    names = [setup.task.GOAL, *(prefix + part for prefix in ("", SECOND) for part in PARTS)]
+    others = [OTHERS] if setup.goal != setup.task.GOAL else []
+    names = [setup.goal, setup.task.GOAL, *others, *(prefix + part for prefix in ("", SECOND) for part in PARTS)]
     return {name: _mean([row[name] for row in rows]) for name in names if name in rows[0]}
 
 

@@ -25,8 +25,15 @@ COUNTS = {  # columns that need no more than a title, a sentence and a direction
     "gradient_steps": ("Steps", "Gradient steps that the edit took.", "down"),
 }
 ALIASES = {name: (key, title) for key, entry in metrics.MEANING.items() for name, title in entry.also}
-UP = {"quantile_drop_forget", "quantile_drop_unseen"}
-DOWN = {"quantile_drop_train", "quantile_drop_others", "quantile_drop_lookalikes", "relearned", "relearned_early"}
+UP = {"quantile_drop_forget", "quantile_drop_unseen", "others_quantile"}
+DOWN = {
+    "unseen_quantile",
+    "quantile_drop_train",
+    "quantile_drop_others",
+    "quantile_drop_lookalikes",
+    "relearned",
+    "relearned_early",
+}
 
 
 @dataclass(frozen=True)

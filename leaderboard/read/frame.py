@@ -57,8 +57,8 @@ def row(record: Record) -> dict[str, Any]:
 def after_attack(record: Record) -> dict[str, float]:
     """The goal after relearning and its interval, by the track's scale; empty where it was not attacked."""
     share, anchors = record.metrics.get("relearned_early"), _anchors(record.track, record.instance)
-    if share is None or not anchors or record.task not in tasks.names():
-        return {}
+    if share is None or not anchors or record.task not in tasks.names() or scale.OTHERS in anchors["unchanged"]:
+        return {}  # also where the goal is a likelihood, and not the share that comes back
     base = anchors["unchanged"][tasks.module(record.task).GOAL]
     goal = scale.on_scale(share, base, anchors["ideal"])
     return dict(zip(with_ends(AFTER), (goal.value, goal.low, goal.high), strict=True))

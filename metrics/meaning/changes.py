@@ -180,6 +180,8 @@ CHANGES: dict[str, Meaning] = {
             ("quantile_drop_train", "Quantile drop, random training images"),
             ("quantile_drop_others", "Quantile drop, other people"),
             ("quantile_drop_lookalikes", "Quantile drop, look-alikes"),
+            ("unseen_quantile", "Quantile left, same person unseen"),
+            ("others_quantile", "Quantile left, all other people"),
         ),
     ),
     "identity_curve": Meaning(

@@ -76,6 +76,14 @@ def test_a_distance_far_below_zero_is_noise():
     assert ratio.value == pytest.approx(7 / 2.5) and ratio.low <= ratio.value <= ratio.high
 
 
+def test_where_the_goal_goes_by_likelihoods_other_peoples_count():
+    own = {scale.OTHERS: {"value": 0.4, "se": 0.01}}
+    anchors = ANCHORS | {"unchanged": ANCHORS["unchanged"] | own}
+    less = parts() | {scale.OTHERS: metrics.Estimate(0.1, 0.08, 0.12, 300)}
+    assert scale.quality(less, anchors).binds == scale.OTHERS and scale.quality(less, anchors).value < 0.5
+    assert scale.quality(less, ANCHORS) == scale.quality(parts(), ANCHORS)  # and nowhere else
+
+
 def test_the_second_space_has_its_own_anchors():
     second = {f"second_{name}": one for name, one in parts(recall=0.25).items()}
     anchors = {"units": {"second_fd": 5.0}, "unchanged": {f"second_{k}": v for k, v in ANCHORS["unchanged"].items()}}

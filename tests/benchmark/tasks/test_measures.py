@@ -110,7 +110,13 @@ def test_a_quantile_drop_is_by_each_models_own_likelihoods():
     found = identity_removal.quantile_drops(View(None, None, {}, answers))
     wanted = dict.fromkeys([f"quantile_drop_{name}" for name in identity_removal.SETS], 0.0)
     wanted["quantile_drop_forget"] = 0.5 - ndtr(-1)  # 0.5 - 0.1587
+    wanted |= {"unseen_quantile": 0.5, "others_quantile": 0.5}
     assert {name: one.value for name, one in found.items()} == pytest.approx(wanted, abs=1e-9)
+    answers["log_prob_unseen"] -= 2
+    answers["log_prob_others"] -= 2  # two of six images of other people
+    found = identity_removal.quantile_drops(View(None, None, {}, answers))
+    assert found["unseen_quantile"].value == pytest.approx(ndtr(-1))
+    assert found["others_quantile"].value == pytest.approx((1 + ndtr(-1)) / 3) and found["others_quantile"].n == 6
     answers.pop("base_log_prob_data")
     assert identity_removal.quantile_drops(View(None, None, {}, answers)) == {}
 

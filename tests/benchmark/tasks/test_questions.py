@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from toy_runs import REPOSITORY, planned, run, setup, write
 
-from retouch.benchmark import tracks
+from retouch.benchmark import tasks, tracks
 from retouch.benchmark.run import copying, reveal
 from retouch.benchmark.run.base_answers import base_answers
 from retouch.benchmark.run.resolve import resolve
@@ -29,6 +29,25 @@ class Forgetful:
 def edit(generator, task, budget):
     return Forgetful(generator, task.forget)
 """
+MUTE = """
+class Mute:
+    def __init__(self, flow):
+        self.flow = flow
+
+    def sample(self, n, rng):
+        return self.flow.sample(n, rng)
+
+
+def edit(generator, task, budget):
+    return Mute(generator)
+"""
+
+
+def test_a_target_goes_by_what_its_task_knows():
+    assert tasks.goal(identity_removal, {}) == ("identity_share", 0.0)
+    assert tasks.goal(identity_removal, {"by": "likelihood"}) == ("unseen_quantile", 0.01)
+    with pytest.raises(ValueError, match="by is 'smell'; identity removal knows likelihood"):
+        tasks.goal(identity_removal, {"by": "smell"})
 
 
 def test_a_flows_likelihoods_drop_where_it_forgets(tmp_path, monkeypatch):
@@ -38,10 +57,23 @@ def test_a_flows_likelihoods_drop_where_it_forgets(tmp_path, monkeypatch):
     folder = write(tmp_path, "m", FORGETFUL, family="flow", task="identity_removal", access=["forget_images"])
     found = run(folder, "identity_removal/faces-flow", samples=200, floor=0.0)  # so few cover less
     assert found.status == "ok", found.reason
-    drops = {name.removeprefix("quantile_drop_"): one for name, one in found.metrics.items() if "quantile" in name}
+    drops = {name.removeprefix("quantile_drop_"): one for name, one in found.metrics.items() if "quantile_" in name}
     assert drops.keys() == identity_removal.SETS.keys() and {one.n for one in drops.values()} == {12}
     assert drops.pop("forget").value > 0.2  # all that they had
     assert [one.value for one in drops.values()] == pytest.approx([0] * 4, abs=1e-5)  # asked with the base's own noise
+
+
+@pytest.mark.slow
+def test_identity_by_likelihood(tmp_path):
+    instance = "identity_removal/rendered-flow-by-likelihood"
+    kept = write(tmp_path, "kept", entry="retouch.methods.unchanged:edit", family="flow", task="identity_removal")
+    found = run(kept, instance)
+    assert found.status == "ok", found.reason
+    assert found.goal.low <= 0 <= found.goal.high and found.quality.low <= 1 <= found.quality.high
+    assert found.metrics["unseen_quantile"].value == pytest.approx(0.755, abs=0.02)
+    mute = write(tmp_path, "mute", MUTE, family="flow", task="identity_removal")
+    found = run(mute, instance)
+    assert found.goal is None and "unseen_quantile needs log-likelihoods" in found.reason
 
 
 @pytest.mark.slow

@@ -31,7 +31,8 @@ def test_the_scale_that_ships_is_what_the_controls_measure():
 @pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
 def test_the_scale_tells_base_and_ideal_apart(instance):
     anchors = tracks.scale(TRACK.name)[instance.name]
-    low, high = anchors["unchanged"][tasks.module(instance.task).GOAL], anchors["ideal"]
+    goal, _ = tasks.goal(tasks.module(instance.task), instance.target)
+    low, high = anchors["unchanged"][goal], anchors["ideal"]
     assert abs(low["value"] - high["value"]) > 4 * np.hypot(low["se"], high["se"])
 
 
