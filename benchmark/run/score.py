@@ -219,6 +219,8 @@ def drift(base: np.ndarray, edited: np.ndarray) -> metrics.Estimate:
     """Root mean squared pixel difference of images from the same noise, in [0, 1], mean over pairs."""
     gap = (base.astype(np.float64) - edited.astype(np.float64)) / 255
     each = np.sqrt((gap**2).mean((1, 2, 3)))
+    if not each.any():
+        return metrics.share(each > 0)  # no image moved, yet a small share of all may
     half = 1.96 * each.std(ddof=1) / np.sqrt(len(each))
     return metrics.Estimate(float(each.mean()), float(each.mean() - half), float(each.mean() + half), len(each))
 

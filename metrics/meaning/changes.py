@@ -95,8 +95,8 @@ CHANGES: dict[str, Meaning] = {
         "pre-training until half of the base's share is back, or that of all 64 steps where it is not.",
         "up",
         "0 to 1",
-        "A lower bound where all steps were taken. A filter around unchanged weights costs nothing to undo: 0. Compare "
-        "with the retrained control, which never saw these images.",
+        "A lower bound where all steps were taken. Its interval is wider than need be. A filter around unchanged "
+        "weights costs nothing to undo: 0. Compare with the retrained control, which never saw these images.",
         "defined by this suite",
         also=(("relearned", "Share after relearning"), ("relearned_early", "Share after 4 steps of relearning")),
     ),

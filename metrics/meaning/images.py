@@ -33,7 +33,8 @@ IMAGES: dict[str, Meaning] = {
         "down",
         "around 0 for equal distributions, slightly negative by chance",
         'Its size has no natural unit: compare it within one feature space only. The "std" that libraries print is '
-        "not the error of the estimate; the interval here is.",
+        "not the error of the estimate; the interval here is. Of a lost mode with 15 images in the reference it held "
+        "the truth 82 times in 100, with 30 and more 95 times.",
         "Bińkowski et al. 2018",
     ),
     "precision": Meaning(

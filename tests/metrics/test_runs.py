@@ -18,6 +18,14 @@ def test_quantile_drop_by_hand():
     estimate = metrics.quantile_drop(np.full(6, 3.0), np.full(6, 5.0), (3, 1), (4, 1))
     assert estimate.value == pytest.approx(0.5 - 0.158655, abs=1e-6) and estimate.n == 6
     assert metrics.quantiles(np.array([3.0]), (3, 2))[0] == 0.5
+    left = metrics.mean_quantile(np.full(6, 5.0), (4, 1))
+    assert left.value == pytest.approx(0.158655, abs=1e-6) and left.low < left.value < left.high
+
+
+def test_equal_images_leave_doubt():
+    """None of 200 images has moved: one in a hundred of all may."""
+    drop = metrics.quantile_drop(np.linspace(2, 4, 200), np.linspace(2, 4, 200), (3, 1), (3, 1))
+    assert drop.value == 0 and drop.high == -drop.low == pytest.approx(0.0188, abs=1e-3)
 
 
 def test_noise_draws_are_averaged_first():

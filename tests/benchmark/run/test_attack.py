@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import toy_runs
 
+from retouch import metrics
 from retouch.benchmark.run import attack
 from retouch.benchmark.tasks.view import View
-from retouch.metrics import Estimate
 
 COURSE = {0: 0.0, 2: 0.05, 4: 0.1, 8: 0.3, 16: 0.3, 32: 0.4, 64: 0.4}  # shares after so many steps
 
 
 def estimate(value, arm=0.0):
-    return Estimate(value, value - arm, value + arm, 100)
+    return metrics.Estimate(value, value - arm, value + arm, 100)
 
 
 def setting(forget=80):
@@ -51,6 +51,25 @@ def test_reach_is_the_removed_kinds_minus_the_others():
     assert gap.value == pytest.approx(2) and gap.n == 7
     assert (gap.low, gap.high) == pytest.approx((2 - half, 2 + half))
     assert found["reach_likelihood"].value == pytest.approx(20)
+
+
+def test_a_reachs_interval_holds_the_truth():
+    rng, held = np.random.default_rng(0), 0
+    for _ in range(1000):
+        kind, others = 1.2 * rng.gamma(4, 1 / 4, 50), rng.gamma(9, 1 / 9, 50)  # skewed, as distances are
+        gap = attack.reach(None, np.stack([np.concatenate([kind, others])] * 2))["reach_distance"]
+        held += gap.low <= 0.2 <= gap.high
+    assert 920 <= held <= 980
+
+
+@pytest.mark.parametrize("course", [(0, 0, 0.01, 0.1, 0.3, 0.4, 0.4), (0.05, 0.1, 0.15, 0.18, 0.25, 0.3, 0.35)])
+def test_a_relearnings_interval_holds_the_truth(course):
+    rng, held = np.random.default_rng(0), 0
+    truth = attack.steps_until(np.array(course, float), 0.2) / 1000
+    for _ in range(200):
+        found = attack.cost(setting(), [metrics.share(rng.random(attack.SAMPLES) < p) for p in course], 0.2)
+        held += found.low <= truth <= found.high
+    assert held >= 184
 
 
 @pytest.mark.parametrize("forget", [30, 300])
