@@ -67,7 +67,8 @@ def plan(
 ) -> list[Run]:  # fmt: skip
     """Every run of the submissions in `folders` that fits their families and tasks and the filters, each once.
 
-    Without `instances`, the track's tuning instances if `tuning`, else its other ones.
+    Without `instances`, the track's tuning instances if `tuning`, else its other ones: the core at all points, ladders
+    and divisions at the default one. With `instances` or `points` those are meant.
 
     Raises:
         ValueError: a manifest that is wrong, a folder or seed that no record could carry, two folders of one name, an
@@ -86,12 +87,12 @@ def plan(
         manifest = submission.read(folder)
         for name in points or []:
             manifest.point(name)
+        every = [point.name for point in manifest.points]
         runs += [
-            Run(folder, manifest, point.name, track, instance, seed, device, sandboxed=sandboxed)
+            Run(folder, manifest, point, track, instance, seed, device, sandboxed=sandboxed)
             for instance in selection
             if fits(manifest, instance)
-            for point in manifest.points
-            if not points or point.name in points
+            for point in (points or (every if names or tuning else due(manifest, instance)))
             for seed in dict.fromkeys(seeds or track.seeds)
         ]
     return runs
@@ -113,6 +114,12 @@ def fits(manifest: Submission, instance: Instance) -> bool:
     """Whether a submission says that it can do an instance, and the instance has what it needs."""
     listed = instance.family in manifest.families and instance.task in manifest.tasks
     return listed and bool(instance.retrained or "retrained" not in manifest.access)
+
+
+def due(manifest: Submission, instance: Instance) -> list[str]:
+    """The points that an instance has records of: all where it ranks, else the default one, or the first."""
+    every = [point.name for point in manifest.points]
+    return every if instance.core or instance.tuning else ["default" if "default" in every else every[0]]
 
 
 def _card(name: str) -> dict[str, Any]:

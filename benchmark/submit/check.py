@@ -140,14 +140,11 @@ def _check_completeness(audit: Audit) -> None:
             track = tracks.load(name)
         except ValueError:
             continue  # an unknown track: check_record has reported it
-        instances = [
-            instance.name for instance in track.instances if plan.fits(manifest, instance) and not instance.tuning
-        ]
-        points = [point.name for point in manifest.points]
         missing = {
-            (point, instance): [seed for seed in track.seeds if (name, instance, point, seed) not in cells]
-            for point in points
-            for instance in instances
+            (point, instance.name): [seed for seed in track.seeds if (name, instance.name, point, seed) not in cells]
+            for instance in track.instances
+            if plan.fits(manifest, instance) and not instance.tuning
+            for point in plan.due(manifest, instance)
         }
         _warn_missing(audit, name, {cell: seeds for cell, seeds in missing.items() if seeds})
 

@@ -63,6 +63,17 @@ def test_tuning_instances_run_only_when_asked_for(submissions):
     assert not plan.plan([control], track, tuning=True)  # nobody has trained one
 
 
+def test_ladders_and_divisions_have_the_default_point_unless_others_are_asked_for(submissions):
+    points = "[[points]]\nname = 'gentle'\n[[points]]\nname = 'default'"
+    folder, track = write(submissions, "m", more=points), tracks.load("tiny")
+    division = "category_redaction/digits-gan-at-3"
+    runs = {(run.instance.name, run.point) for run in plan.plan([folder], track)}
+    assert {(INSTANCE, "gentle"), (INSTANCE, "default"), (division, "default")} <= runs
+    assert (division, "gentle") not in runs
+    for asked in ({"instances": [division]}, {"points": ["gentle"]}):
+        assert (division, "gentle") in {(run.instance.name, run.point) for run in plan.plan([folder], track, **asked)}
+
+
 def test_what_is_done_is_skipped_and_what_changed_runs_again(honest, submissions):
     mine = copy(honest, submissions)
     assert current_record(planned(mine)) == records.read(record_file(mine))
