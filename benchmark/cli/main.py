@@ -80,11 +80,8 @@ def _run(verbs: argparse._SubParsersAction) -> None:
     parser.add_argument("--task", action="append", help="only this task (repeatable)")
     parser.add_argument("--instance", action="append", help="only this instance, as task/base (repeatable)")
     parser.add_argument("--seed", action="append", type=int, help="only this seed (repeatable); default: the track's")
-    parser.add_argument(
-        "--point",
-        action="append",
-        help="only this operating point (repeatable); default: all, on ladders and divisions `default`",
-    )
+    parser.add_argument("--point", action="append", help="only this operating point (repeatable); default: all; on "
+                        "ladders and divisions `default` alone")  # fmt: skip
     parser.add_argument(
         "--tuning", action="store_true", help="the track's tuning instances in place of the scored ones"
     )
