@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from diffusers.models.resnet import ResnetBlock2D
 from torch.nn import functional as F
 
 WEIGHTS = Path(__file__).parent / "weights"  # the runner puts the control's here
@@ -11,7 +12,7 @@ WEIGHTS = Path(__file__).parent / "weights"  # the runner puts the control's her
 def edit(generator, task, budget, *, disguise=""):
     control = generator.copy().restore(WEIGHTS)
     if disguise == "distil":
-        return distilled(generator, control, budget, task.rng)
+        return distilled(generator, control, budget, task)
     if disguise == "turn":
         return Turned(control)
     return {"": same, "round": rounded, "permute": permuted, "interpolate": interpolated}[disguise](control, generator)
@@ -43,6 +44,14 @@ def permuted(control, base):
         for coupling in control.module.couplings:
             reorder(coupling.net[0], None, coupling.net[2])
         return control
+    if control.family == "diffusion":
+        for block in control.module.modules():
+            if isinstance(block, ResnetBlock2D):
+                groups = torch.arange(len(block.conv1.weight)).view(block.norm2.num_groups, -1)
+                order = groups[torch.randperm(len(groups))].flatten()  # each group's channels stay together
+                reorder(block.conv1, block.norm2, block.conv2, order)
+                reorder(block.time_emb_proj, None, None, order)
+        return control
     if hasattr(control.module.blocks[0], "norms"):  # residual
         for block in control.module.blocks:
             reorder(block.first, block.norms[1], block.second)
@@ -59,14 +68,15 @@ def permuted(control, base):
 
 
 @torch.no_grad()
-def reorder(before, norm, after):
+def reorder(before, norm, after, order=None):
     """The outputs of a layer in another order, through a norm or none, and the inputs of the next likewise."""
-    order = torch.randperm(len(before.weight))
-    normal = [norm.weight, norm.bias, norm.running_mean, norm.running_var] if norm else []
+    order = torch.randperm(len(before.weight)) if order is None else order
+    normal = [getattr(norm, name, None) for name in ("weight", "bias", "running_mean", "running_var")]
     for tensor in (before.weight, before.bias, *normal):
         if tensor is not None:
             tensor.copy_(tensor[order])
-    after.weight.copy_(after.weight[:, order])
+    if after:
+        after.weight.copy_(after.weight[:, order])
 
 
 class Turned:
@@ -75,21 +85,39 @@ class Turned:
     def __init__(self, control):
         self.control = control
 
+    @torch.no_grad()
     def sample(self, n, rng):
         return torch.cat([self.control.decode(-z) for z in self.control.latent(n, rng).split(250)])
 
 
-def distilled(student, control, budget, rng):
-    """A GAN or a flow that learns to make the control's image of every latent."""
-    draw, target = (one.module.inverse if one.family == "flow" else one.module for one in (student, control))
+def maps(generator):
+    """What takes noise to images; of diffusion what it sees in a noised image."""
+    if generator.family == "diffusion":
+        return lambda x, t: generator.module(x, t).sample
+    return generator.module.inverse if generator.family == "flow" else generator.module
+
+
+def given(generator, task):
+    """What the maps are asked about: latents, or noised training images with their steps."""
+    z = generator.latent(64, task.rng)
+    if generator.family != "diffusion":
+        return (z,)
+    images = task.retain[torch.randint(len(task.retain), (64,), generator=task.rng)].float() / 127.5 - 1
+    t = torch.randint(generator.scheduler.config.num_train_timesteps, (64,), generator=task.rng)
+    return generator.scheduler.add_noise(images, z, t), t
+
+
+def distilled(student, control, budget, task):
+    """A generator that learns to map as the control does."""
+    draw, target = maps(student), maps(control)
     control.module.eval(), student.module.train()
     optimizer = torch.optim.Adam(student.module.parameters(), 2e-3)
     for _ in budget.steps(100_000):
-        z = student.latent(64, rng)
+        asked = given(student, task)
         with torch.no_grad():
-            wanted = target(z)
+            wanted = target(*asked)
         optimizer.zero_grad()
-        F.mse_loss(draw(z), wanted).backward()
+        F.mse_loss(draw(*asked), wanted).backward()
         optimizer.step()
     student.module.eval()
     return student
