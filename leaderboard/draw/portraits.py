@@ -122,6 +122,27 @@ def _draw_curve(figure: go.Figure, curve: np.ndarray, title: str, mark: theme.Ma
                        hovertemplate="%{hovertext}<extra></extra>")  # fmt: skip
 
 
+def prompts(details: Mapping[str, Any], dark: bool = False) -> go.Figure | None:
+    """What the images of each prompt measure: the task's metric, and how many show what else the prompt names."""
+    table = details.get("prompts")
+    if not isinstance(table, Mapping) or not 0 < len(table) <= 100:
+        return None
+    rows = [values if isinstance(values, list) and len(values) == 2 else [None, None] for values in table.values()]
+    of, names = theme.look(dark), [esc(str(prompt)[:60]) for prompt in table]
+    figure = go.Figure()
+    for k, (title, colour, shape) in enumerate([("metric", of.goal, "circle"), ("fidelity", of.quality, "diamond")]):
+        shown = [(name, row[k]) for name, row in zip(names, rows, strict=True) if _numbers([row[k]]) is not None]
+        if shown:
+            figure.add_scatter(x=[value for _, value in shown], y=[name for name, _ in shown], mode="markers",
+                               name=title, marker={"size": 10, "color": colour, "symbol": shape},
+                               hovertemplate=f"%{{y}}: {title} %{{x:.3f}}<extra></extra>")  # fmt: skip
+    if not figure.data:
+        return None
+    return figure.update_layout(template=theme.template(dark), height=98 + 30 * len(names), showlegend=True,
+                                legend=LEGEND, xaxis={"title": {"text": "of the prompt's images"}},
+                                yaxis={"type": "category", "categoryarray": names[::-1]})  # fmt: skip
+
+
 def quantile_drops(values: Mapping[str, tuple[float, float, float]], dark: bool = False) -> go.Figure | None:
     """The five quantile drops of a flow: what is to be forgotten should move, everybody else should not."""
     names = [f"quantile_drop_{key}" for key in SETS if f"quantile_drop_{key}" in values]

@@ -99,6 +99,7 @@ def portrait(record: records.Record, look: theme.Look) -> None:
     kept = {title: curve(record.details, look.dark, kind) for kind, title in portraits.CURVES.items()}
     figures = {
         "Shares": portraits.shares(record.details, look.dark),
+        "Prompts": portraits.prompts(record.details, look.dark),
         **kept,
         "Quantile drops": portraits.quantile_drops(drops, look.dark),
     }

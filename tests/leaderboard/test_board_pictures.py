@@ -189,10 +189,12 @@ def test_marks_stand_out_three_to_one(dark: bool) -> None:
      {"identity_curve": {"change": [1], "identity": "no"}}, {"identity_curve": {"change": [1, 2], "identity": [1]}},
      {"identity_curve": {"change": [1], "identity": [None]}},
      {"identity_curve": {"change": [1], "identity": [1e300]}},
-     {"shares": {"values": [0.5], "names": [{"a": 1}]}}],
+     {"shares": {"values": [0.5], "names": [{"a": 1}]}},
+     {"prompts": [1]}, {"prompts": {"<b>a</b>": None}}, {"prompts": {"a": ["x", {}], "b": [1e300, None]}}],
 )  # fmt: skip
 def test_details_of_any_form_stand(details: dict[str, object]) -> None:
     portraits.shares(details), portraits.identity_curve(details)
+    assert portraits.prompts(details) is None
     assert sheets.layout_of(details) is None
 
 
@@ -207,6 +209,13 @@ def test_identity_curve_leaves_empty_bins_out() -> None:
     assert [t.name for t in both.data if t.name] == ["a", "b"] and both.layout.showlegend
     moved = portraits.identity_curve({"moved_curve": curve}, kind="moved_curve")
     assert list(moved.data[1].y) == [0.9, 0.5] and portraits.identity_curve({"moved_curve": curve}) is None
+
+
+def test_prompts_stand_with_their_metric_and_fidelity() -> None:
+    table = {"a person with hat": [0.9, None], "a <b>person</b> in winter": [0.8, 0.95]}
+    metric, fidelity = portraits.prompts({"prompts": table}).data
+    assert list(metric.x) == [0.9, 0.8] and list(fidelity.x) == [0.95]
+    assert list(fidelity.y) == ["a &lt;b&gt;person&lt;/b&gt; in winter"] == list(metric.y)[1:]
 
 
 def test_shares_of_a_pair_are_named() -> None:
