@@ -12,6 +12,7 @@ Forgotten Concepts (CVPR 2025, arXiv 2412.00782), which inverts images of the er
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ import torch
 from torch import Tensor
 
 from retouch.benchmark.generators.base import BATCH, Generator
+from retouch.benchmark.generators.conditional_diffusion import EMPTY, ConditionalDiffusion
 from retouch.benchmark.generators.diffusion import Diffusion
 from retouch.benchmark.generators.flow import Flow, log_probs
 from retouch.benchmark.generators.gan import Gan, to_float
@@ -26,6 +28,7 @@ from retouch.benchmark.generators.gan import Gan, to_float
 DRAWS = 8  # noises of an image's likelihood or loss
 STARTS, STEPS, STEP_SIZE = 500, 100, 0.05  # of the search for a GAN's latents: candidates, then Adam
 PRIOR = 0.01  # weight of |z|^2 in it
+RELEARNT = 64  # images in a step of relearning
 
 
 def beneath(edited: object) -> Any:
@@ -41,14 +44,21 @@ def beneath(edited: object) -> Any:
     return weights.copy()
 
 
-def relearn(edited: object, images: Tensor, steps: Tensor, lr: float, n: int, rng: torch.Generator) -> np.ndarray:
-    """n samples (K, n, C, H, W), uint8, after each of K ascending numbers of training steps on images to forget."""
+def relearn(
+    edited: object, images: Tensor, steps: Tensor, lr: float, n: int, rng: torch.Generator, prompts: Sequence[str] = ()
+) -> np.ndarray:  # fmt: skip
+    """n samples (K, n, C, H, W), uint8, after each of K ascending numbers of training steps on images to forget.
+
+    A generator with prompts is trained on them under these, in turn.
+    """
+    under = [prompts[i % len(prompts)] for i in range(RELEARNT)] if prompts else []
     attacked, seed, done, rows = beneath(edited), rng.initial_seed(), 0, []
     attacked.lr = lr
     torch.manual_seed(seed)  # `train_step` draws its noise from the global generator
     for upto in steps.tolist():
         for _ in range(upto - done):
-            attacked.train_step(images[torch.randint(len(images), (64,), generator=rng)])
+            batch = images[torch.randint(len(images), (RELEARNT,), generator=rng)]
+            attacked.train_step(batch, *([under] if prompts else ()))
         done = upto
         rows.append(attacked.sample(n, torch.Generator().manual_seed(seed)).numpy())
     return np.stack(rows)
@@ -69,9 +79,14 @@ def reach(edited: object, images: Tensor, rng: torch.Generator) -> np.ndarray:
         z = search(attacked, images, rng) if isinstance(attacked, Gan) else invert(attacked, images)
         likelihood = -(z.flatten(1).square().mean(1) + math.log(2 * math.pi)) / 2
     with torch.no_grad():
-        nearest = torch.cat([attacked.decode(part) for part in z.split(BATCH)])
+        nearest = torch.cat([attacked.decode(part, **plainly(attacked, len(part))) for part in z.split(BATCH)])
     distance = ((nearest.float() - images.float()) / 255).square().flatten(1).mean(1).sqrt()
     return torch.stack([distance, likelihood.cpu()]).double().numpy()
+
+
+def plainly(generator: Generator, n: int) -> dict[str, Any]:
+    """What `decode` is told beside n latents: the empty prompt, under which `invert` went, where there are prompts."""
+    return {"condition": [EMPTY] * n} if isinstance(generator, ConditionalDiffusion) else {}
 
 
 def search(gan: Gan, images: Tensor, rng: torch.Generator) -> Tensor:

@@ -28,7 +28,7 @@ class Question:
         shape: of the answer; n: images to sample, or number of weights; draws: noises of a log-likelihood.
         arrays: "images" uint8 (N, C, H, W) for log_prob, laws and attacks; "latents" (N, Z) for edit_attribute and
             laws; "values" (V, N) for edit_attribute, with "attribute" (1,) if not the target's first; "steps" (K,) and
-            "lr" (1,) for relearn; "prompts", bytes of lines of text, for prompted.
+            "lr" (1,) for relearn; "prompts", bytes of lines of text, for prompted and relearn.
         paired: the base is asked too, and its answer stands beside this one as base_NAME.
     """
 
@@ -49,9 +49,8 @@ class Question:
     @classmethod
     def prompted(cls, name: str, prompts: Sequence[str], image: tuple[int, int, int], seed: int) -> Question:
         """Ask for one image of each prompt; the base is asked too."""
-        text = np.frombuffer(bytearray("\n".join(prompts).encode()), np.uint8)
         n = len(prompts)
-        return cls(name, "prompted", seed, (n, *image), n=n, arrays={"prompts": text}, paired=True)
+        return cls(name, "prompted", seed, (n, *image), n=n, arrays={"prompts": _text(prompts)}, paired=True)
 
     @classmethod
     def log_prob(cls, name: str, images: np.ndarray, draws: int, seed: int) -> Question:
@@ -77,9 +76,16 @@ class Question:
         return cls(name, "laws", 0, (TEXT,), arrays={"images": images, "latents": latents})
 
     @classmethod
-    def relearn(cls, name: str, images: np.ndarray, steps: Sequence[int], lr: float, n: int, seed: int) -> Question:
-        """Ask for n samples after each number of training steps on images: uint8 (K, n, C, H, W)."""
+    def relearn(
+        cls, name: str, images: np.ndarray, steps: Sequence[int], lr: float, n: int, seed: int,
+        prompts: Sequence[str] = (),
+    ) -> Question:  # fmt: skip
+        """Ask for n samples after each number of training steps on images, under the prompts if there are any.
+
+        The answer is uint8 (K, n, C, H, W).
+        """
         arrays = {"images": images, "steps": np.array(steps, np.int64), "lr": np.array([lr])}
+        arrays |= {"prompts": _text(prompts)} if prompts else {}
         return cls(name, "relearn", seed, (len(steps), n, *images.shape[1:]), n=n, arrays=arrays)
 
     @classmethod
@@ -153,6 +159,10 @@ def _edits(generator: Any, latents: torch.Tensor, values: torch.Tensor, attribut
     return np.stack([generator.edit_attribute(latents, row, **which).numpy() for row in values])
 
 
+def _text(lines: Sequence[str]) -> np.ndarray:
+    return np.frombuffer(bytearray("\n".join(lines).encode()), np.uint8)
+
+
 def prompts(text: np.ndarray) -> list[str]:
     """The lines of a text's bytes."""
     return bytes(text).decode().split("\n")
@@ -167,7 +177,8 @@ def _attack(
     try:
         if question["kind"] == "relearn":
             steps, lr = tensors["steps"], float(tensors["lr"])
-            return attacks.relearn(generator, tensors["images"], steps, lr, question["n"], rng)
+            asked = prompts(tensors["prompts"].numpy()) if "prompts" in tensors else []
+            return attacks.relearn(generator, tensors["images"], steps, lr, question["n"], rng, asked)
         attack = attacks.reach if question["kind"] == "reach" else attacks.membership
         return attack(generator, tensors["images"], rng)
     except Exception as error:  # a method's own class may lack whatever an attack needs: its edit counts all the same

@@ -41,8 +41,13 @@ def questions(setup: Setup, seed: int) -> list[Question]:
     return [
         Question.reach("reach", both, seed),
         Question.membership("membership", pair, seed),
-        Question.relearn("relearning", forget, STEPS, setup.base.recipe["lr"], SAMPLES, seed),
+        Question.relearn("relearning", forget, STEPS, setup.base.recipe["lr"], SAMPLES, seed, naming(setup.target)),
     ]
+
+
+def naming(target: dict[str, Any]) -> list[str]:
+    """The target's prompts that name its concept; none where there is no concept."""
+    return [prompt for prompt in target.get("prompts", []) if target.get("concept") in prompt.split()]
 
 
 def same_kind(setup: Setup, images: Images) -> np.ndarray:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 import toy_runs
-from toy import CONFIGS, generator, halves, rng, train
+from toy import CONFIGS, generator, halves, prompted, rng, train
 
 from retouch.benchmark import attacks, tracks
+from retouch.benchmark.generators.conditional_diffusion import ConditionalDiffusion
 from retouch.benchmark.question import Question, answer
 from retouch.benchmark.run import attack
 from retouch.benchmark.run.plan import Run
@@ -51,6 +52,18 @@ def test_relearning_brings_back_and_leaves_the_edited_alone(kind, left):
     assert brighter[2] > brighter[0] + 5, brighter  # the forgotten half of the image, in levels of 255
     assert all(torch.equal(value, before[name]) for name, value in edited.module.state_dict().items())
     assert np.array_equal(course, attacks.relearn(edited, RIGHT, STEPS, 1e-2, 20, rng(1)))  # the seed decides
+
+
+def test_by_prompt_relearning_is_under_those_that_name_the_concept(monkeypatch):
+    base, given, step = prompted(120), [], ConditionalDiffusion.train_step
+    monkeypatch.setattr(ConditionalDiffusion, "train_step", lambda self, *of: given.append(of[1:]) or step(self, *of))
+    question = Question.relearn("relearning", RIGHT.numpy(), [0, 2], 1e-3, 4, 1, ["left", "right"])
+    course = answer(base, question.message(), question.arrays)
+    assert course.shape == question.shape and given == [(["left", "right"] * 32,)] * 2
+    found = attacks.reach(base, RIGHT[:3], rng())
+    assert found.shape == (2, 3) and found[0].max() < 0.5
+    assert attack.naming({"concept": "hat", "prompts": ["a person", "a person with hat"]}) == ["a person with hat"]
+    assert attack.naming({"prompts": ["a person"]}) == attack.naming({}) == []
 
 
 def test_a_filter_is_attacked_beneath(left):
