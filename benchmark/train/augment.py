@@ -46,6 +46,11 @@ def blurred(x: Tensor, share: float) -> Tensor:
     return torch.where(chosen, purify.blur(x), x)
 
 
+def flipped(x: Tensor) -> Tensor:
+    """Images (N, C, H, W), left and right exchanged in half of them."""
+    return torch.where((torch.rand(len(x), 1, 1, 1) < 0.5).to(x.device), x.flip(3), x)
+
+
 def view(x: Tensor, *, turn: float, scale: float, shift: float, colour: float, noise: float, flip: bool) -> Tensor:
     """One random view of each image (N, C, H, W) in [-1, 1]: what a contrastive encoder shall see through.
 
@@ -57,8 +62,7 @@ def view(x: Tensor, *, turn: float, scale: float, shift: float, colour: float, n
     n, channels = x.shape[:2]
     angle = math.radians(turn) * _within(n)
     x = affine(x, angle, 1 + scale * (_within(n, 1) + 0.3 * _within(n, 2)), 2 * shift * _within(n, 2))
-    if flip:
-        x = torch.where((torch.rand(n, 1, 1, 1) < 0.5).to(x.device), x.flip(3), x)
+    x = flipped(x) if flip else x
     gain, level = 1 + colour * (_within(n, 1, 1, 1) + 0.5 * _within(n, channels, 1, 1)), colour * _within(n, 1, 1, 1)
     x = x * gain.to(x.device) + level.to(x.device)
     return x + (noise * torch.rand(n, 1, 1, 1) * torch.randn(x.shape)).to(x.device)

@@ -10,15 +10,16 @@ from torch.nn import functional as F
 from retouch.benchmark import data
 from retouch.benchmark.data.images import Images, concat
 from retouch.benchmark.judges import Classifier, Judge
-from retouch.benchmark.train.augment import blurred, perturb
+from retouch.benchmark.train.augment import blurred, flipped, perturb
 from retouch.benchmark.train.learner import NetworkLearner
 
 
 class ClassifierLearner(NetworkLearner):
     """Trains a `Classifier` by cross-entropy on all its heads at once.
 
-    The recipe may ask for `blur`, the share of images that are blurred, and `adversary`, in levels of 255: the size of
-    an adversarial step that each batch makes first (fast adversarial training, Wong et al., arXiv 2001.03994).
+    The recipe may ask for `blur`, the share of images that are blurred; `flip`, left and right exchanged in half of
+    them; and `adversary`, in levels of 255, the size of an adversarial step that each batch makes first (fast
+    adversarial training, Wong et al., arXiv 2001.03994).
     """
 
     def __init__(self, plan: dict[str, Any]) -> None:
@@ -39,6 +40,7 @@ class ClassifierLearner(NetworkLearner):
         rows = torch.randint(len(self.images), (self.plan["batch"],))
         labels = {head: labels[rows].to(self.device) for head, labels in self.labels.items()}
         x = perturb(self.floats(self.images[rows]))
+        x = flipped(x) if self.plan.get("flip") else x
         if share := self.plan.get("blur"):
             x = blurred(x, share)
         if levels := self.plan.get("adversary"):

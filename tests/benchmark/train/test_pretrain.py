@@ -5,10 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from retouch.benchmark import weights
 from retouch.benchmark.cli.main import main
-from retouch.benchmark.train import pretrain
+from retouch.benchmark.train import augment, classifier, pretrain
 
 
 def test_what_would_fail_after_a_training_fails_before_it(tmp_path, monkeypatch):
@@ -87,3 +88,14 @@ def test_interrupted_training_equals_whole_training(tmp_path, monkeypatch, name,
         assert card["measured"]["neighbours"]["category"]["value"] > 0.1
     else:
         assert 0 <= card["measured"]["accuracy"]["category"] <= 1
+
+
+def test_a_recipe_may_ask_for_mirrored_images(monkeypatch):
+    x = torch.arange(2.0).expand(1000, 1, 3, 2)
+    mirrored = (augment.flipped(x) == x.flip(3)).flatten(1).all(1)
+    assert 400 < mirrored.sum() < 600 and (augment.flipped(x)[:, 0, 0].sort(1).values == torch.arange(2.0)).all()
+    calls = []
+    monkeypatch.setattr(classifier, "flipped", lambda x: calls.append(len(x)) or x)
+    for flip in (False, True):
+        classifier.ClassifierLearner(pretrain.recipe("digits-guide") | {"flip": flip}).step()
+    assert len(calls) == 1
