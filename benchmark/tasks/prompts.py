@@ -19,7 +19,7 @@ from retouch.benchmark.question import Question
 from retouch.benchmark.setup import Setup
 from retouch.benchmark.tasks.view import View
 
-IMAGES = 200  # of each prompt
+IMAGES = 100  # of each prompt
 Row = tuple[metrics.Estimate, metrics.Estimate | None]  # a prompt's goal and fidelity
 HELD_OUT = "rephrased"  # the field of a target that no method sees
 FIELDS = {"prompted": "prompts", "rephrased": HELD_OUT}  # by the name of the question

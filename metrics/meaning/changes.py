@@ -65,7 +65,7 @@ CHANGES: dict[str, Meaning] = {
         "discrepancy within prompts, or what is left of a concept where it is asked for.",
         "down",
         "0 to 1.41",
-        "As the task's metric; 200 images of each prompt.",
+        "As the task's metric; 100 images of each prompt.",
         "after Gandikota et al. 2023; Parihar et al. 2024",
         also=(("rephrased_goal", "Goal within prompts that only imply what was removed, held out from the method"),),
     ),

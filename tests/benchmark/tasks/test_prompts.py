@@ -49,7 +49,7 @@ def test_rephrased_prompts_are_asked_apart_and_kept_from_the_method(view):
     asked = setup("attribute_rebalancing/faces-gan", target=target)
     lines = [(question.name, bytes(question.arrays["prompts"]).decode().split("\n")) for question in
              prompts.questions(asked, 7)]  # fmt: skip
-    assert lines == [("prompted", PROMPTS[:1] * 200), ("rephrased", PROMPTS[1:] * 200)]
+    assert lines == [("prompted", PROMPTS[:1] * 100), ("rephrased", PROMPTS[1:] * 100)]
     answers = dict(zip(("prompted", "rephrased"), np.split(view.answers["prompted"], 2), strict=True))
     estimates, details = attribute_rebalancing.measure(asked, replace(view, answers=answers))
     assert estimates["prompted_goal"].value == pytest.approx(0.0, abs=0.02)
@@ -68,7 +68,7 @@ def test_a_prompts_words_name_values_of_attributes():
 
 def test_prompts_are_asked_of_what_takes_them():
     asked = prompts.questions(setup("attribute_rebalancing/faces-gan", target=TARGET), 7)
-    assert [question.shape for question in asked] == [(400, 3, 16, 16)] and asked[0].paired
+    assert [question.shape for question in asked] == [(200, 3, 16, 16)] and asked[0].paired
     assert prompts.questions(setup("attribute_rebalancing/faces-gan"), 7) == []
     question = Question.prompted("prompted", ["left", "right"], (1, 8, 8), 5)
     images = question.check(answer(prompted(1), question.message(), question.arrays))
