@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from retouch.benchmark import data, joint, tasks
+from retouch.benchmark import data, joint
 from retouch.benchmark.data.images import Images
 from retouch.benchmark.support.cache import content_key, json_key
 from retouch.benchmark.tracks import Instance, Track
@@ -62,7 +62,7 @@ class Setup:
     @property
     def goal(self) -> str:
         """The metric that becomes the goal."""
-        return tasks.goal(self.task, self.target)[0]
+        return goal(self.task, self.target)[0]
 
     @property
     def encoders(self) -> list[Weights]:
@@ -142,6 +142,18 @@ class Setup:
             "scale": json_key(self.anchors or None),
             "instance": json_key(terms | {"budget": self.track.max_minutes}),
         }
+
+
+def goal(task: ModuleType, target: dict[str, Any]) -> tuple[str, float | None]:
+    """The metric that becomes an instance's goal, and what it is where the request is wholly met: GOAL and IDEAL.
+
+    Raises:
+        ValueError: a target that goes by what the task does not know.
+    """
+    by, others = target.get("by"), getattr(task, "BY", {})
+    if by is not None and by not in others:
+        raise ValueError(f"target.by is {by!r}; {task.TITLE.lower()} knows {', '.join(others) or 'none'}")
+    return (task.GOAL, task.IDEAL) if by is None else others[by]
 
 
 def current_versions(track: Track, instance: Instance) -> dict[str, str]:

@@ -11,7 +11,7 @@ import math
 from functools import partial
 from pathlib import Path
 
-from retouch.benchmark import records, tasks, tracks, versions
+from retouch.benchmark import records, setup, tasks, tracks, versions
 from retouch.benchmark.records import Record, Scaled
 from retouch.benchmark.run import scale
 from retouch.benchmark.submission import NEEDS
@@ -122,7 +122,7 @@ def _check_scores(record: Record, track: Track, instance: Instance, error: AddFi
     remedy = "goal and quality follow from the metrics: `retouch run` writes them, nobody edits them"
     if record.status in ("ok", "samples_only", "below_floor") and record.quality is not None:
         anchors = tracks.scale(track.name)[instance.name]
-        goal, _ = tasks.goal(tasks.module(instance.task), instance.target)
+        goal, _ = setup.goal(tasks.module(instance.task), instance.target)
         absent = [name for name in (goal, *scale.PARTS) if name not in record.metrics]
         if absent:
             error(f"metrics lack {', '.join(absent)}", remedy)

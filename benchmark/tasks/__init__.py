@@ -79,18 +79,6 @@ def module(task: str) -> ModuleType:
     return loaded
 
 
-def goal(task: ModuleType, target: dict[str, Any]) -> tuple[str, float | None]:
-    """The metric that becomes an instance's goal, and what it is where the request is wholly met: GOAL and IDEAL.
-
-    Raises:
-        ValueError: a target that goes by what the task does not know.
-    """
-    by, others = target.get("by"), getattr(task, "BY", {})
-    if by is not None and by not in others:
-        raise ValueError(f"target.by is {by!r}; {task.TITLE.lower()} knows {', '.join(others) or 'none'}")
-    return (task.GOAL, task.IDEAL) if by is None else others[by]
-
-
 def _check_gate(track: Track, card: dict[str, Any]) -> None:
     from retouch.benchmark.judges import below  # imports torch
 

@@ -26,12 +26,12 @@ import numpy as np
 import torch
 
 from retouch import metrics
-from retouch.benchmark import data, generators, tasks, tracks, weights
+from retouch.benchmark import data, generators, tracks, weights
 from retouch.benchmark.question import answer
 from retouch.benchmark.run import look
 from retouch.benchmark.run import score as scoring
 from retouch.benchmark.run.scale import OTHERS, PARTS, SECOND, on_scale, quality
-from retouch.benchmark.setup import Setup
+from retouch.benchmark.setup import Setup, goal
 from retouch.benchmark.support.cache import cache_folder, code_key, json_key, remembered
 from retouch.benchmark.support.files import write_json
 from retouch.benchmark.tasks import look_up
@@ -53,7 +53,7 @@ def anchors(setup: Setup) -> dict[str, Any]:
     kept = min(len(scoring.kept(setup.task.keep(setup, view))) for view in views)
     rows = [scoring.measure_view(setup, replace(view, base=counts), kept)[0] for view in views]
     entry = {"counts": counts, "kept": kept, "units": _rounded(scoring.units(setup)), "unchanged": _means(setup, rows)}
-    ideal = tasks.goal(setup.task, setup.target)[1]
+    ideal = goal(setup.task, setup.target)[1]
     entry["ideal"] = _held_out(setup, counts) if ideal is None else {"value": ideal, "se": 0.0}
     trainings = [setup.retrained, *map(weights.find, setup.instance.retrained_again)] if setup.retrained else []
     if trainings:

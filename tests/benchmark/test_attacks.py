@@ -54,7 +54,7 @@ def test_relearning_brings_back_and_leaves_the_edited_alone(kind, left):
     assert np.array_equal(course, attacks.relearn(edited, RIGHT, STEPS, 1e-2, 20, rng(1)))  # the seed decides
 
 
-def test_by_prompt_relearning_is_under_those_that_name_the_concept(monkeypatch):
+def test_relearning_by_prompt_names_the_concept(monkeypatch):
     base, given, step = prompted(120), [], ConditionalDiffusion.train_step
     monkeypatch.setattr(ConditionalDiffusion, "train_step", lambda self, *of: given.append(of[1:]) or step(self, *of))
     question = Question.relearn("relearning", RIGHT.numpy(), [0, 2], 1e-3, 4, 1, ["left", "right"])

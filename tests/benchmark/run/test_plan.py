@@ -63,7 +63,7 @@ def test_tuning_instances_run_only_when_asked_for(submissions):
     assert not plan.plan([control], track, tuning=True)  # nobody has trained one
 
 
-def test_ladders_and_divisions_have_the_default_point_unless_others_are_asked_for(submissions):
+def test_ladders_run_the_default_point_unless_others_are_asked(submissions):
     points = "[[points]]\nname = 'gentle'\n[[points]]\nname = 'default'"
     folder, track = write(submissions, "m", more=points), tracks.load("tiny")
     division = "category_redaction/digits-gan-at-3"

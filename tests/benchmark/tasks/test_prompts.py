@@ -44,7 +44,7 @@ def test_the_metric_and_fidelity_are_those_of_each_prompt(view):
     assert estimates["prompt_fidelity"].value == 0.75 and estimates["prompt_fidelity"].n == 200
 
 
-def test_rephrased_prompts_are_asked_apart_and_kept_from_the_method(view):
+def test_rephrased_prompts_are_kept_from_the_method(view):
     target = {**TARGET, "prompts": PROMPTS[:1], "rephrased": PROMPTS[1:]}
     asked = setup("attribute_rebalancing/faces-gan", target=target)
     lines = [(question.name, bytes(question.arrays["prompts"]).decode().split("\n")) for question in

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from toy_runs import REPOSITORY, planned, run, setup, write
 
-from retouch.benchmark import tasks, tracks
+from retouch.benchmark import tracks
 from retouch.benchmark.run import copying, reveal
 from retouch.benchmark.run.base_answers import base_answers
 from retouch.benchmark.run.resolve import resolve
+from retouch.benchmark.setup import goal
 from retouch.benchmark.tasks import identity_removal
 
 TRACK = tracks.load("tiny")
@@ -44,10 +45,10 @@ def edit(generator, task, budget):
 
 
 def test_a_target_goes_by_what_its_task_knows():
-    assert tasks.goal(identity_removal, {}) == ("identity_share", 0.0)
-    assert tasks.goal(identity_removal, {"by": "likelihood"}) == ("unseen_quantile", 0.01)
+    assert goal(identity_removal, {}) == ("identity_share", 0.0)
+    assert goal(identity_removal, {"by": "likelihood"}) == ("unseen_quantile", 0.01)
     with pytest.raises(ValueError, match="by is 'smell'; identity removal knows likelihood"):
-        tasks.goal(identity_removal, {"by": "smell"})
+        goal(identity_removal, {"by": "smell"})
 
 
 def test_a_flows_likelihoods_drop_where_it_forgets(tmp_path, monkeypatch):

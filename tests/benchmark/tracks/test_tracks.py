@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from retouch.benchmark import tasks, tracks, versions
+from retouch.benchmark import setup, tasks, tracks, versions
 
 TRACK = """
 [track]
@@ -111,7 +111,7 @@ def test_a_slip_is_named_with_its_file(load, before, after, hint):
 def test_bases_are_ten_standard_errors_from_the_ideal(name):
     scale, near = tracks.scale(name), {}
     for instance in tracks.load(name).instances:
-        goal, _ = tasks.goal(tasks.module(instance.task), instance.target)
+        goal, _ = setup.goal(tasks.module(instance.task), instance.target)
         unchanged, ideal = scale[instance.name]["unchanged"][goal], scale[instance.name]["ideal"]
         errors = abs(unchanged["value"] - ideal["value"]) / np.hypot(unchanged["se"], ideal["se"])
         if errors < 10 and not instance.tuning and tasks.module(instance.task).IDEAL is not None:

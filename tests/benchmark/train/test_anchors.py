@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from toy_runs import setup
 
-from retouch.benchmark import tasks, tracks
+from retouch.benchmark import tracks
 from retouch.benchmark.train import anchors
 
 TRACK = tracks.load("tiny")
@@ -31,7 +31,7 @@ def test_the_scale_that_ships_is_what_the_controls_measure():
 @pytest.mark.parametrize("instance", TRACK.instances, ids=lambda one: one.name)
 def test_the_scale_tells_base_and_ideal_apart(instance):
     anchors = tracks.scale(TRACK.name)[instance.name]
-    goal, _ = tasks.goal(tasks.module(instance.task), instance.target)
+    goal = setup(instance.name).goal
     low, high = anchors["unchanged"][goal], anchors["ideal"]
     assert abs(low["value"] - high["value"]) > 4 * np.hypot(low["se"], high["se"])
 

@@ -14,7 +14,8 @@ from retouch.benchmark.train import pretrain
 CARDS = {p.parent.name: json.loads(p.read_text()) for p in sorted(weights.ROOT.glob("*/card.json"))}
 
 
-GENERATORS = {name: card for name, card in CARDS.items() if card["family"] in ("flow", "gan", "diffusion")}
+FAMILIES = ("flow", "gan", "diffusion", "conditional_diffusion")
+GENERATORS = {name: card for name, card in CARDS.items() if card["family"] in FAMILIES}
 ENSEMBLES = {name: card for name, card in CARDS.items() if card["family"] == "ensemble"}
 
 
