@@ -19,6 +19,9 @@ DTYPES = ("uint8", "float32", "float64")  # that the bytes of an answer may be r
 def ask(session: Session, questions: list[Question], seconds: float, cost: dict[str, Any]) -> dict[str, np.ndarray]:
     """Ask the questions and return the answers by name; add what they took to `cost`.
 
+    Training that waited for the first question is a part of the edit: once weights are others than it left them, what
+    answering takes counts as the edit's.
+
     Raises:
         RunFailed: an answer of another form than its question states, or later than `seconds`.
     """
@@ -35,6 +38,8 @@ def ask(session: Session, questions: list[Question], seconds: float, cost: dict[
             duration = plausible_seconds(number(message, "seconds", 0, 1e9), time.monotonic() - began)
             arrays[question.name] = _array(question, message, payload)
             total += 0.0 if question.kind in ATTACKS else duration
+            if message.get("trained") and question.kind not in ATTACKS:
+                cost["operations"] += int(number(message, "operations", 0, 1e18))
             if question.kind == "sample":
                 images, sampled = images + question.n, sampled + duration
                 busy += session.watch.processor_seconds() - used

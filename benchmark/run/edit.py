@@ -102,7 +102,11 @@ def _fresh(
     if weights and resumed.worthwhile(cost):
         images = answer_to(session, _paired(questions), seconds)
         resumed.save(resolved, resumed.Edited(weights, images, cost, session.printed()))
-    return Answers(ask(session, questions, seconds, cost), cost, session.printed(), weights)
+    arrays = ask(session, questions, seconds, cost)
+    if cost["operations"] > _allowed(resolved, cost):
+        late = f"weights changed after the edit: with what that took, the {_over(resolved, cost)}"
+        raise RunFailed(f"{late}; {REMEDY}", "over_budget")
+    return Answers(arrays, cost, session.printed(), weights)
 
 
 def _paired(questions: list[Question]) -> Question:
@@ -159,8 +163,12 @@ def _edit(resolved: Resolved, session: Session, cost: dict[str, Any], weights: i
     cost |= progress(message) | {"bytes_added": int(number(message, "bytes_added", 0, 1e15))}
     cost |= {"wall": plausible_seconds(number(message, "edited", 0, 1e9), time.monotonic() - began)}
     if cost["operations"] > _allowed(resolved, cost):
-        times = cost["operations"] / max(resolved.setup.train_steps * cost["step_operations"], 1)
-        raise _OverBudget(f"edit took {times:.2f} times its budget of {resolved.run.instance.budget}")
+        raise _OverBudget(_over(resolved, cost))
+
+
+def _over(resolved: Resolved, cost: dict[str, Any]) -> str:
+    times = cost["operations"] / max(resolved.setup.train_steps * cost["step_operations"], 1)
+    return f"edit took {times:.2f} times its budget of {resolved.run.instance.budget}"
 
 
 def _weights(session: Session, size: int) -> bytes:

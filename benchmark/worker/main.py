@@ -35,7 +35,7 @@ from retouch.benchmark.support.places import METHODS
 from retouch.benchmark.task import Task
 from retouch.benchmark.worker import limits, seccomp
 from retouch.benchmark.worker.channel import Channel
-from retouch.benchmark.worker.held import held_bytes
+from retouch.benchmark.worker.held import held_bytes, weights_print
 from retouch.benchmark.worker.limits import Place
 
 SPEED_SECONDS = 0.1  # seconds, at least, over which the base's sampling speed is measured
@@ -123,6 +123,7 @@ def _work(place: Place, channel: Channel) -> None:
             method = entry(table["entry"], Path(place.submission))
             channel.send(imported=True)
             generator = _edit(method, base, task, budget, table["params"], channel)
+    weights = weights_print(generator)
     while (question := channel.wait())[0]["kind"] != "end":
         if question[0]["kind"] == "keep":
             channel.send(_zipped(generator) if hasattr(generator, "save") else b"", kept=True)
@@ -131,7 +132,8 @@ def _work(place: Place, channel: Channel) -> None:
         if array is None:
             channel.send(answer=None)
         else:
-            channel.send(array.tobytes(), answer=str(array.dtype), shape=array.shape, **cost)
+            trained = weights_print(generator) != weights
+            channel.send(array.tobytes(), answer=str(array.dtype), shape=array.shape, trained=trained, **cost)
     channel.send(memory=machine.peak_memory_mb(task.device))
 
 

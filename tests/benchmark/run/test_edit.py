@@ -20,6 +20,21 @@ def edit(generator, task, budget):
     time.sleep(60)
 """
 CHARGES_FIRST = CHECKPOINTS.replace("    budget.ch", "    print('so far')\n    budget.charge(1000)\n    budget.ch")
+LATE = """
+class Late:
+    def __init__(self, generator, task):
+        self.generator, self.images = generator, task.retain[:64]
+
+    def sample(self, n, rng):
+        for _ in range(STEPS if self.images is not None else 0):
+            self.generator.train_step(self.images)
+        self.images = None
+        return self.generator.sample(n, rng)
+
+
+def edit(generator, task, budget):
+    return Late(generator, task)
+"""
 CHARGES = TRAINS.replace("    return", "    budget.charge(2 * budget.train_steps)\n    return")
 
 
@@ -161,3 +176,13 @@ def test_cost_and_sampling_repeat_to_the_last_digit(submissions, cache):
     for name in ("operations", "share", "step_operations", "sample_operations", "sampling_cost"):
         assert getattr(first, name) == getattr(again, name), name
     assert first.operations == 5 * first.step_operations and first.sampling_cost == 1
+
+
+@pytest.mark.parametrize(("steps", "status"), [(5, "ok"), (200, "over_budget")])
+def test_training_that_waits_for_a_question_is_the_edits(submissions, steps, status):
+    found = run(write(submissions, "mine", LATE.replace("STEPS", str(steps))))
+    assert found.status == status, found.reason
+    if status == "ok":
+        assert found.cost.operations > 5 * found.cost.step_operations  # with the samples that it came with
+    else:
+        assert "weights changed after the edit: with what that took, the edit took" in found.reason

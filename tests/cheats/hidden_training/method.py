@@ -47,8 +47,10 @@ def functional(generator, task, budget):
     }
     optimizer = torch.optim.SGD(state.values(), 1e-4)
     for _ in range(12 * task.table["train_steps"]):
-        made = functional_call(generator.module, state, (generator.latent(64, task.rng),))
-        made = made[0] if generator.family == "flow" else made  # what it is good for does not matter
+        step = (500,) if generator.family == "diffusion" else ()
+        made = functional_call(generator.module, state, (generator.latent(64, task.rng), *step))
+        made = getattr(made, "sample", made)  # what it is good for does not matter
+        made = made[0] if generator.family == "flow" else made
         real = to_float(task.retain[torch.randint(len(task.retain), (64,), generator=task.rng)])
         optimizer.zero_grad()
         F.mse_loss(made.mean(0).flatten(), real.mean(0).flatten()).backward()
