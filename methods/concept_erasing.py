@@ -7,8 +7,9 @@ The frozen model theta* itself says which way the concept c lies; the copy theta
 No images are needed. ESD-x trains the cross-attention alone, which erases where c is asked for; ESD-u everything else,
 which erases it under all prompts.
 
-Deviations: c is each of the base's prompts that names the concept's word, one drawn a step, since prompts are
-combinations here; the released code takes the concept alone. A batch of noises a step instead of one. The sampling on
+Deviations: c are those of the base's prompts that name the concept's word with the fewest others, one drawn a step; the
+released code takes the concept alone, which a small text encoder has never seen. Longer ones would erase what else they
+name: trained on "a person with glasses and hat", glasses went from all prompts. A batch of noises a step instead of one. The sampling on
 the way has as many steps as the base's own sampler, which is what a batch costs beside its gradient.
 """
 
@@ -42,7 +43,7 @@ def edit(
         raise ValueError(
             f"eta and lr must be positive, batch at least 1, share in (0, 1], not {eta}, {lr}, {batch}, {share}"
         )
-    concepts, frozen = sorted_out(generator.prompts, task.target["concept"])[0], generator.copy()
+    concepts, frozen = shortest(sorted_out(generator.prompts, task.target["concept"])[0]), generator.copy()
     frozen.module.requires_grad_(False).eval()
     adam = torch.optim.Adam(trained(generator.module, part), lr)
     generator.module.eval()
@@ -54,6 +55,12 @@ def edit(
         descend(adam, F.mse_loss(generator.module(x_t, t, prompts).sample, erased(frozen, x_t, t, prompts, eta)))
     generator.module.requires_grad_(True)
     return generator
+
+
+def shortest(prompts: list[str]) -> list[str]:
+    """The prompts with the fewest words."""
+    fewest = min(len(prompt.split()) for prompt in prompts)
+    return [prompt for prompt in prompts if len(prompt.split()) == fewest]
 
 
 def trained(module: Prompted, part: str) -> list[nn.Parameter]:

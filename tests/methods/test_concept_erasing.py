@@ -100,6 +100,12 @@ def test_the_budgets_share_ends_it_before_the_planned_steps(base, task):
     assert tight.gradient_steps == 3
 
 
+def test_what_else_longer_prompts_name_is_not_erased():
+    assert method.shortest(["a person with glasses and hat", "a person with hat", "a person with cap"]) == [
+        "a person with hat", "a person with cap"
+    ]  # fmt: skip
+
+
 def test_bad_settings_say_what_to_change(base, task):
     with pytest.raises(ValueError, match="part must be one of"):
         method.edit(base, task, budget(1), part="some")
