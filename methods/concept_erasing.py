@@ -9,8 +9,9 @@ which erases it under all prompts.
 
 Deviations: c are those of the base's prompts that name the concept's word with the fewest others, one drawn a step; the
 released code takes the concept alone, which a small text encoder has never seen. Longer ones would erase what else they
-name: trained on "a person with glasses and hat", glasses went from all prompts. A batch of noises a step instead of one. The sampling on
-the way has as many steps as the base's own sampler, which is what a batch costs beside its gradient.
+name: trained on "a person with glasses and hat", glasses went from all prompts. A batch of noises a step instead of
+one. The sampling on the way has as many steps as the base's own sampler, which is what a batch costs beside its
+gradient.
 """
 
 import torch
