@@ -313,7 +313,8 @@ def test_too_few_images_and_other_families_are_refused(base, task):
 
 def test_the_manifests_points_are_settings_that_edit_takes(base, task):
     manifest = submission.read(SUBMISSION)
-    assert manifest.families == ["diffusion"] and manifest.access == ["weights", "training_data", "classifier"]
+    assert manifest.families == ["diffusion", "conditional_diffusion"]
+    assert manifest.access == ["weights", "training_data", "classifier"]
     for point in manifest.points:
         params = manifest.params | point.params
         edit(base.copy(), task(EVEN), budget(60), **params)
