@@ -22,7 +22,7 @@ SURE = 0.99  # of honest comparisons that agree; what disagrees is drawn again b
 Z95 = 1.96  # half the width of a 95% interval, in standard errors
 PRIOR, SPREAD = 4, 1.0  # draws that the expected spread over seeds counts for, and that spread in sampling errors
 COUNTS = {"operations": 0.01, "step_operations": 0.01, "sample_operations": 0.01, "gradient_steps": 0.0}  # relative gap
-FACTORS = {"sampling_relative": 3.0, "peak_memory_mb": 3.0}  # by which two measurements of one machine may differ
+FACTORS = {"sampling_relative": 3.0, "peak_memory_mb": 1 / 3}  # by which a claim may be better than a measurement
 LEAST_SECONDS = 1.0  # below that a clock says nothing
 
 
@@ -110,7 +110,7 @@ def costs(claimed: Cost | None, host: Cost | None, more: Iterable[Cost | None] =
     """Compare a claimed cost with what the host counted and measured; a machine's seconds are its own, others' free.
 
     more: costs of the host's other runs of the same method. What a clock or the system measures moves when the machine
-    is busy: of all runs, the one nearest to the claim counts.
+    is busy: of all runs, the one nearest to the claim counts, and a claim that flatters nobody is none to dispute.
     """
     if claimed is None or host is None:
         return [unequal("a cost")] if claimed is not host else []
@@ -122,7 +122,9 @@ def costs(claimed: Cost | None, host: Cost | None, more: Iterable[Cost | None] =
     for name, factor in FACTORS.items():
         logs = [math.log(max(getattr(side, name), 1e-9)) for side in (claimed, *runs)]
         nearest = min(logs[1:], key=lambda log: abs(log - logs[0]))
-        out.append(Comparison(f"log of cost.{name}", logs[0], nearest, math.log(factor)))
+        flatters = (logs[0] - nearest) * math.log(factor) > 0
+        allowed = abs(math.log(factor)) if flatters else abs(logs[0] - nearest)
+        out.append(Comparison(f"log of cost.{name}", logs[0], nearest, allowed))
     if claimed.device == host.device and host.seconds > LEAST_SECONDS and claimed.seconds < host.seconds / 5:
         out.append(Comparison("cost.seconds", claimed.seconds, host.seconds, 0.8 * host.seconds))
     return out

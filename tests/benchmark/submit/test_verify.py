@@ -265,6 +265,12 @@ def test_a_busy_machines_clock_disputes_nothing_alone(finished, second_runs):
     cost = records.read(record_file(finished / "honest")).cost
     slow, far = (cost.model_copy(update={"sampling_relative": k * cost.sampling_relative}) for k in (1 / 4, 1 / 40))
     assert all(number.agrees for number in compare_runs.costs(cost, slow, [cost, None]))
+    assert all(number.agrees for number in compare_runs.costs(far, cost))  # nobody claims to be slower than he is
+    more = cost.model_copy(update={"peak_memory_mb": 4 * cost.peak_memory_mb})
+    assert all(number.agrees for number in compare_runs.costs(more, cost))
+    assert [number.name for number in compare_runs.costs(cost, more) if not number.agrees] == [
+        "log of cost.peak_memory_mb"
+    ]
     assert [number.name for number in compare_runs.costs(cost, slow, [far]) if not number.agrees] == [
         "log of cost.sampling_relative"
     ]
