@@ -27,9 +27,14 @@ def nearest(prompt: str, others: list[str]) -> str:
     return min(filter(None, others), key=lambda other: (len({*other.split()} - words), -len({*other.split()} & words)))
 
 
+def draw_prompts(prompts: list[str], n: int, rng: torch.Generator) -> list[str]:
+    """n of the prompts, drawn evenly with replacement."""
+    return [prompts[i] for i in torch.randint(len(prompts), (n,), generator=rng).tolist()]
+
+
 def own_images(generator: ConditionalDiffusion, prompts: list[str], n: int, rng: torch.Generator) -> Pairs:
     """n samples, each of one of the prompts, drawn evenly."""
-    asked = [prompts[i] for i in torch.randint(len(prompts), (n,), generator=rng).tolist()]
+    asked = draw_prompts(prompts, n, rng)
     return generator.sample(n, rng, asked), asked
 
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.conditional_diffusion import ConditionalDiffusion, Prompted
 from retouch.benchmark.task import Task
-from retouch.methods.concept import sorted_out
+from retouch.methods.concept import draw_prompts, sorted_out
 from retouch.methods.training import descend
 
 PARTS = ("cross_attention", "others", "all")  # ESD-x, ESD-u, and both
@@ -51,7 +51,7 @@ def edit(
     for _ in budget.steps(max(1, round(share * budget.train_steps))):
         if budget.operations and budget.spent > share * budget.operations:
             break
-        prompts = [concepts[i] for i in torch.randint(len(concepts), (batch,), generator=task.rng).tolist()]
+        prompts = draw_prompts(concepts, batch, task.rng)
         x_t, t = partway(generator, prompts, task.rng)
         descend(adam, F.mse_loss(generator.module(x_t, t, prompts).sample, erased(frozen, x_t, t, prompts, eta)))
     generator.module.requires_grad_(True)

@@ -37,7 +37,7 @@ from retouch.benchmark.budget import Budget
 from retouch.benchmark.generators.base import Generator
 from retouch.benchmark.generators.conditional_diffusion import ConditionalDiffusion
 from retouch.benchmark.task import Task
-from retouch.methods.concept import Pairs, drawn, nearest, own_images, sorted_out
+from retouch.methods.concept import Pairs, draw_prompts, drawn, nearest, own_images, sorted_out
 from retouch.methods.target import shows_unwanted
 from retouch.methods.training import descend
 
@@ -75,7 +75,7 @@ def edit(
 def by_prompt(generator: ConditionalDiffusion, task: Task) -> tuple[Pairs, Pairs, Pairs]:
     """q under the prompts that name the concept, the replay of the others, and images of all of them for F."""
     named, others = sorted_out(generator.prompts, task.target["concept"])
-    c_f = [named[i] for i in torch.randint(len(named), (REPLAY // 2,), generator=task.rng).tolist()]
+    c_f = draw_prompts(named, REPLAY // 2, task.rng)
     q = generator.sample(len(c_f), task.rng, [nearest(prompt, others) for prompt in c_f])
     replay = own_images(generator, others, REPLAY // 2, task.rng)
     return (q, c_f), replay, own_images(generator, named + others, FISHER, task.rng)

@@ -54,11 +54,11 @@ def measure(setup: Setup, view: View) -> tuple[dict[str, metrics.Estimate], dict
 def by_prompt(setup: Setup, view: View, name: str) -> dict[str, Row]:
     """Prompt -> the task's own metric on its images, and its fidelity; of the answer called `name`."""
     rows: dict[str, Row] = {}
-    prompts = setup.target[FIELDS[name]]
+    prompts, names = setup.target[FIELDS[name]], setup.held_out().names
     for prompt, images in zip(prompts, np.split(view.answers[name], len(prompts)), strict=True):
         part = replace(view, verdict=view.judge.look(images), answers={}, spaces=())
         goal = setup.task.measure(setup, part)[0][setup.task.GOAL]
-        rows[prompt] = goal, fidelity(setup, part, wanted(prompt, setup.held_out().names))
+        rows[prompt] = goal, fidelity(setup, part, wanted(prompt, names))
     return rows
 
 

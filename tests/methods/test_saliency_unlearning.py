@@ -132,10 +132,8 @@ def test_bad_settings_say_what_to_do(base, task):
 
 
 def test_by_prompt_the_named_prompt_predicts_what_another_does(tmp_path):
-    base, task = (
-        prompted(120),
-        redaction(tmp_path / "task", target={"attribute": "category", "values": [1], "concept": "right"}),
-    )
+    target = {"attribute": "category", "values": [1], "concept": "right"}
+    base, task = prompted(120), redaction(tmp_path / "task", target=target)
     (_, named), (_, others) = method.own_pairs(base, "right", rng())
     assert set(named) == {"right"} and set(others) == {"left", ""}
     x = (halves(1, 6), ["right"] * 6)
