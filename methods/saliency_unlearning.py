@@ -19,7 +19,7 @@ Deviations where the base has no prompts:
 In both, ell is the base's own pre-training loss; the gradient for the mask is summed over 256 forget images.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -38,7 +38,7 @@ PASSES = 8  # batches from which the saliency is estimated
 
 
 def edit(
-    generator: Any, task: Task, budget: Budget, *, sparsity: float = 0.5, alpha: float = 1.0, share: float = 0.5,
+    generator: Diffusion, task: Task, budget: Budget, *, sparsity: float = 0.5, alpha: float = 1.0, share: float = 0.5,
     lr: float = 0.1,
 ) -> Diffusion:  # fmt: skip
     """Unlearn task.forget; of a base with prompts, what those draw that name `target["concept"]`.
@@ -56,14 +56,15 @@ def edit(
     if not isinstance(generator, Diffusion):
         raise ValueError(f"relabelling noised images needs a diffusion generator, not a {type(generator).__name__}")
     concept = task.target.get("concept")
-    forget, retain = own_pairs(generator, concept, task.rng) if concept else revealed(task)
+    prompted = cast(ConditionalDiffusion, generator)  # where there is one
+    forget, retain = own_pairs(prompted, concept, task.rng) if concept else revealed(task)
     mask = saliency(generator, forget, task.rng, budget, sparsity)
     adam = torch.optim.Adam(generator.module.parameters(), lr * generator.lr)
     generator.module.train()
     for _ in budget.steps(max(1, round(share * budget.train_steps))):
         x_f, x_other, x_r = (drawn(part, BATCH, task.rng) for part in (forget, retain, retain))
         if concept:
-            relabelling = prompt_loss(generator, x_f, concept, task.rng)
+            relabelling = prompt_loss(prompted, x_f, concept, task.rng)
         else:
             relabelling = image_loss(generator, x_f[0], x_other[0], task.rng)
         adam.zero_grad()
